@@ -1,0 +1,91 @@
+# Every target sets up what it needs and is safe to repeat. Nothing here needs root, Docker or AWS credentials.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+# The CDK and npm start Node by name; the one of the virtual environment comes first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+APP_READY := .venv/.ready
+EMULATOR_READY := .venv-emulator/.ready
+NODE_READY := node_modules/.ready
+SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh)
+DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
+
+.PHONY: help
+help: ## Say what each target does
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(APP_READY) $(EMULATOR_READY) $(NODE_READY) ## Make .venv (the app), .venv-emulator (AWS on this machine) and node_modules (the CDK CLI)
+
+.PHONY: local
+local: setup ## The main job on this machine: bring the serverless side up on an emulator, send tasks, show the pictures
+	$(BIN)/python -m local_stack
+
+.PHONY: test
+test: setup lint ## Everything that must hold before a change lands, in at most 5 minutes
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
+
+.PHONY: soak
+soak: setup ## The long forms of what `make test` samples, in at most 25 minutes
+	$(BIN)/python -m pytest -m soak
+
+.PHONY: synth
+synth: setup ## Write cdk.out/SdOnEKSStack.template.json from config.yaml (CDK_CONFIG_PATH names another file)
+	$(BIN)/node node_modules/aws-cdk/bin/cdk synth --quiet
+
+.PHONY: lint
+lint: setup ## Formatting, style, types, layers, templates' and images' linters
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/yamllint --strict config.yaml
+	$(BIN)/shellcheck $(SHELL_FILES)
+	$(BIN)/hadolint $(DOCKERFILES)
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+
+.PHONY: format
+format: setup ## Format the code and mend what the linter can
+	$(BIN)/ruff check --quiet --fix . || true
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup synth ## Measure synthesis: medians of several runs, side by side, against their limits
+	$(BIN)/python scripts/bench_synth.py
+
+.PHONY: lock
+lock: setup ## Write the lock files anew from pyproject.toml and the requirements.in files
+	$(BIN)/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra dev $(AGENT)/requirements.in --output-file requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --constraints requirements/dev.txt $(AGENT)/requirements.in --output-file $(AGENT)/requirements.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/emulator.in --output-file requirements/emulator.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/bootstrap.in --output-file requirements/bootstrap.txt
+	cd . && npm install --package-lock-only --omit-lockfile-registry-resolved
+
+AGENT := runtime_images/queue_agent
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+.PHONY: clean
+clean: ## Remove everything that the other targets made
+	rm -rf .venv .venv-emulator node_modules cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(APP_READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, got {sys.version.split()[0]}; name another with make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(EMULATOR_READY): requirements/emulator.txt $(APP_READY)
+	test -x .venv-emulator/bin/python || $(PYTHON) -m venv --without-pip .venv-emulator
+	$(BIN)/uv pip sync --quiet --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
+	touch $@
+
+$(NODE_READY): package.json package-lock.json $(APP_READY)
+	npm ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@

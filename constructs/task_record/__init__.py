@@ -1,0 +1,20 @@
+"""The task record: states and transitions of one task, as pure functions.
+
+The task table is the truth of the product and its outbox in both directions. Everything that writes it (the task API,
+the queue agent, the handlers on the table's stream) builds its writes here, and nothing here does input or output:
+a module returns what to send, and reads what came back. The package is staged into every Lambda asset and into the
+agent's image, so it imports the standard library alone.
+
+    status            the five states of a task
+    protocol_times    lease, beat, visibility and the relations between them
+    table             attribute and key names of the task table and its indexes
+    attribute_values  plain items <-> DynamoDB attribute values
+    condition         conditions that render as DynamoDB expressions and evaluate in memory
+    transition        one conditional write of one record
+    transitions       the writes W2 to W7 of the protocol
+    submission        the transaction W1
+    identifiers       ids, prefixes, ULIDs: what is allowed, and how they are made
+    message           the message on the input topic and in the queues
+    object_keys       names of the objects that a task leaves in the output bucket
+    callback          the message on the output topic
+"""

@@ -1,0 +1,63 @@
+"""Ids of tasks and submissions, and prefixes: what is allowed, and how they are made."""
+
+import hashlib
+import os
+import re
+from typing import Final
+
+ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
+"""An id that a caller may give a task: safe in a URL path, an object key and a record's key."""
+
+PREFIX_PATTERN: Final = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
+"""Segments that are safe in an object key; `is_prefix` refuses what the pattern alone cannot."""
+
+PREFIX_MAX_BYTES: Final = 512
+RESERVED_PREFIXES: Final = frozenset({"uploads", "payloads", "parked"})
+"""First segments that the product itself uses in the output bucket."""
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID_LENGTH: Final = 26
+_RANDOM_BYTES: Final = 10
+_ID = re.compile(ID_PATTERN)
+_PREFIX = re.compile(PREFIX_PATTERN)
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a caller may give a task this id."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_prefix(text: str) -> bool:
+    """Whether results may be stored under this prefix of the output bucket."""
+    segments = text.rstrip("/").split("/")
+    return (
+        _PREFIX.fullmatch(text) is not None
+        and len(text) <= PREFIX_MAX_BYTES
+        and segments[0] not in RESERVED_PREFIXES
+        and not any(segment in {".", ".."} for segment in segments)
+    )
+
+
+def new_submission(now_ms: int) -> str:
+    """Make a submission: a ULID, so that the newest of one id is the greatest.
+
+    Args:
+        now_ms: time of the submit, epoch milliseconds.
+    """
+    return _ulid(now_ms, os.urandom(_RANDOM_BYTES))
+
+
+def submission_of_message(message_id: str, sent_at_ms: int) -> str:
+    """Submission of a message that came without one: the same for every delivery of it.
+
+    Args:
+        message_id: MessageId of the SNS envelope, else of the SQS message.
+        sent_at_ms: Timestamp of the envelope, else SentTimestamp of the SQS message.
+    """
+    return _ulid(sent_at_ms, hashlib.sha256(message_id.encode()).digest()[:_RANDOM_BYTES])
+
+
+def _ulid(time_ms: int, randomness: bytes) -> str:
+    # https://github.com/ulid/spec: 48 bits of time, 80 bits of randomness, 5 bits a character.
+    number = (time_ms << 80) | int.from_bytes(randomness, "big")
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(5 * (_ULID_LENGTH - 1), -1, -5))

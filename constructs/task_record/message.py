@@ -1,0 +1,200 @@
+"""The message on the input topic and in the queues.
+
+    {"task": {"metadata": {"id", "runtime", "tasktype", "prefix"?, "context"?, "inputs"?, "expires_at"?,
+                           "submission", "owner", "schema_version"},
+              "content": {...}}}
+
+It is the v1alpha2 body with `submission`, `owner` and `schema_version` in its metadata; a v1alpha1 body is translated
+at submit. A body too large for a message stands in S3, and in place of `content` come `content_ref` (its s3:// URL),
+`content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content stands). Readers
+take it raw or inside an SNS envelope, with or without the outer `task`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from task_record import table
+
+SCHEMA_VERSION: Final = 1
+"""Version of the message and of the record; an agent refuses what is newer than itself."""
+
+MESSAGE_MAX_BYTES: Final = 200 * 1024
+"""Largest message, in bytes of UTF-8; SNS takes 262,144 with the attributes.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+"""
+
+RUNTIME_ATTRIBUTE: Final = "runtime"
+"""Message attribute that the subscriptions' filter policies match."""
+
+
+class MalformedMessageError(ValueError):
+    """A message that is none of ours: what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadRef:
+    """Where the content of a large task stands.
+
+    Attributes:
+        url: `s3://bucket/key`.
+        etag: ETag that the object must still have.
+        pointer: RFC 6901 pointer to the content inside the object, `""` for the whole.
+    """
+
+    url: str
+    etag: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskMessage:
+    """A task, as an agent receives it.
+
+    Attributes:
+        id: the caller's id.
+        runtime: name of the runtime that it asks for, where it says so.
+        tasktype: kind of the task, where it says so.
+        owner: whose it is; `table.NO_OWNER` where the message does not say.
+        submission: ULID of the submit; `None` for a message that did not come through the API.
+        schema_version: version of the message.
+        prefix: where results go, where it says so.
+        context: any JSON value of the caller's, handed back in the callback.
+        inputs: named inputs, for comfyui.
+        expires_at_ms: when nobody waits for it any more, epoch milliseconds.
+        content: the request body for the runtime; `None` where `payload` says where it is.
+        payload: where the content is.
+        sns_message_id: MessageId of the SNS envelope, where there was one.
+        sns_timestamp_ms: Timestamp of the SNS envelope, where there was one.
+    """
+
+    id: str
+    runtime: str | None
+    tasktype: str | None
+    owner: str = table.NO_OWNER
+    submission: str | None = None
+    schema_version: int = SCHEMA_VERSION
+    prefix: str | None = None
+    context: Any = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    expires_at_ms: int | None = None
+    content: Mapping[str, Any] | None = None
+    payload: PayloadRef | None = None
+    sns_message_id: str | None = None
+    sns_timestamp_ms: int | None = None
+
+
+def encode_message(message: TaskMessage) -> str:
+    """JSON text of a message; optional parts that are not there are left out."""
+    metadata: dict[str, Any] = {
+        "id": message.id,
+        "runtime": message.runtime,
+        "tasktype": message.tasktype,
+        "prefix": message.prefix,
+        "context": message.context,
+        "inputs": message.inputs or None,
+        "expires_at": message.expires_at_ms,
+        "submission": message.submission,
+        "owner": message.owner,
+        "schema_version": message.schema_version,
+    }
+    task: dict[str, Any] = {"metadata": {key: value for key, value in metadata.items() if value is not None}}
+    if message.payload is not None:
+        task["content_ref"] = message.payload.url
+        task["content_etag"] = message.payload.etag
+        task["content_pointer"] = message.payload.pointer
+    else:
+        task["content"] = message.content
+    return json.dumps({"task": task}, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode_message(body: str | bytes) -> TaskMessage:
+    """Read the body of an SQS message.
+
+    Raises:
+        MalformedMessageError: it is no JSON object, or has no usable metadata, id or content.
+    """
+    outer = _object(_load(body), "the message")
+    sns_message_id, sns_timestamp_ms = None, None
+    if outer.get("Type") == "Notification" and isinstance(outer.get("Message"), str):
+        sns_message_id = outer.get("MessageId")
+        sns_timestamp_ms = _timestamp_ms(outer.get("Timestamp"))
+        outer = _object(_load(outer["Message"]), "the SNS envelope's Message")
+    task = _object(outer["task"], "task") if "task" in outer else outer
+    metadata = _object(task.get("metadata"), "metadata")
+    payload, content = None, None
+    if "content_ref" in task:
+        payload = PayloadRef(
+            url=_text(task, "content_ref"),
+            etag=_text(task, "content_etag"),
+            pointer=str(task.get("content_pointer", "")),
+        )
+    else:
+        content = _object(task.get("content"), "content")
+    task_id = metadata.get("id")
+    if isinstance(task_id, int) and not isinstance(task_id, bool):
+        task_id = str(task_id)
+    if not isinstance(task_id, str) or not task_id:
+        raise MalformedMessageError(f"metadata.id must be a non-empty string, got {type(task_id).__name__}")
+    inputs = metadata.get("inputs")
+    return TaskMessage(
+        id=task_id,
+        runtime=_optional_text(metadata, "runtime"),
+        tasktype=_optional_text(metadata, "tasktype"),
+        owner=_optional_text(metadata, "owner") or table.NO_OWNER,
+        submission=_optional_text(metadata, "submission"),
+        schema_version=_optional_integer(metadata, "schema_version") or SCHEMA_VERSION,
+        prefix=_optional_text(metadata, "prefix") or None,
+        context=metadata.get("context"),
+        inputs=_object(inputs, "metadata.inputs") if inputs is not None else {},
+        expires_at_ms=_optional_integer(metadata, "expires_at"),
+        content=content,
+        payload=payload,
+        sns_message_id=sns_message_id,
+        sns_timestamp_ms=sns_timestamp_ms,
+    )
+
+
+def _load(text: str | bytes) -> Any:  # noqa: ANN401 (any JSON value)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessageError(f"the message is no JSON: {error}") from error
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)
+    if not isinstance(value, dict):
+        raise MalformedMessageError(f"{where} must be an object, got {type(value).__name__}")
+    return value
+
+
+def _text(task: Mapping[str, Any], name: str) -> str:
+    value = task.get(name)
+    if not isinstance(value, str):
+        raise MalformedMessageError(f"{name} must be a string, got {type(value).__name__}")
+    return value
+
+
+def _optional_text(metadata: Mapping[str, Any], name: str) -> str | None:
+    return None if metadata.get(name) is None else _text(metadata, name)
+
+
+def _optional_integer(metadata: Mapping[str, Any], name: str) -> int | None:
+    value = metadata.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedMessageError(f"metadata.{name} must be an integer, got {type(value).__name__}")
+    return value
+
+
+def _timestamp_ms(text: Any) -> int | None:  # noqa: ANN401 (any JSON value)
+    if not isinstance(text, str):
+        return None
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        return None

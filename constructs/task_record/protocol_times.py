@@ -1,0 +1,66 @@
+"""The times of the task protocol and the relations that make it safe."""
+
+from dataclasses import dataclass
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolTimes:
+    """Times and limits of the task protocol; the defaults are those that the protocol was checked with.
+
+    Attributes:
+        clock_error_s: largest difference between an agent's clock and the table's that is tolerated.
+        beat_s: period at which the holder of a task renews its lease and its message's visibility.
+        table_call_timeout_s: how long one call to the table may take before it counts as lost.
+        interrupt_s: how long a runtime may take to stop after an interrupt and be seen idle.
+        lease_s: how long a claim holds without renewal.
+        visibility_s: how long a received message stays invisible without renewal.
+        max_attempts: claims of one task that may end with a dead runtime or a lapsed lease.
+        max_receive_count: receives after which SQS moves a message to the dead-letter queue.
+        max_task_age_s: age at which an unfinished task expires.
+        queue_retention_s: how long a queue keeps a message.
+        dead_letter_retention_s: how long a dead-letter queue keeps a message, counted from its first send.
+        record_ttl_s: how long a terminal record is kept.
+
+    Raises:
+        ValueError: a relation between the times does not hold; the message names it and both values.
+    """
+
+    clock_error_s: float = 2
+    beat_s: float = 3
+    table_call_timeout_s: float = 2
+    interrupt_s: float = 4
+    lease_s: float = 30
+    visibility_s: float = 33
+    max_attempts: int = 3
+    max_receive_count: int = 100
+    max_task_age_s: float = 72 * HOUR_S
+    queue_retention_s: float = 4 * DAY_S
+    dead_letter_retention_s: float = 14 * DAY_S
+    record_ttl_s: float = 30 * DAY_S
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after an acknowledged renewal was sent at which its holder must have begun to interrupt."""
+        return self.lease_s - self.interrupt_s
+
+    def __post_init__(self) -> None:
+        relations = (
+            ("visibility_s", self.visibility_s, "lease_s + clock_error_s", self.lease_s + self.clock_error_s),
+            ("lease_s - interrupt_s", self.deadline_s, "two beats and a table call", self._shortest_deadline_s),
+            # An agent learns of a cancel at its next beat; callers are promised that this takes at most 5 s.
+            ("5 s", 5, "beat_s + table_call_timeout_s", self.beat_s + self.table_call_timeout_s),
+            ("queue_retention_s", self.queue_retention_s, "max_task_age_s", self.max_task_age_s),
+            ("dead_letter_retention_s", self.dead_letter_retention_s, "queue_retention_s", self.queue_retention_s),
+            ("record_ttl_s", self.record_ttl_s, "dead_letter_retention_s", self.dead_letter_retention_s),
+        )
+        for larger_name, larger, smaller_name, smaller in relations:
+            if larger < smaller:
+                raise ValueError(f"{larger_name} must be at least {smaller_name}, got {larger:g} and {smaller:g}")
+
+    @property
+    def _shortest_deadline_s(self) -> float:
+        # One lost renewal must not cost a task: the next beat's renewal still has to be acknowledged in time.
+        return 2 * self.beat_s + self.table_call_timeout_s

@@ -1,0 +1,21 @@
+"""The states of a task."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """State of a task; `queued -> running -> queued (given back) ...`, then exactly one terminal state."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a record in this state is never written again."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})

@@ -1,0 +1,168 @@
+"""W1: the submit, as one transaction of the record, its message and the answer to its Idempotency-Key."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from task_record import table
+from task_record.attribute_values import to_attribute_values
+from task_record.message import SCHEMA_VERSION, TaskMessage
+from task_record.protocol_times import DAY_S
+from task_record.status import Status
+from task_record.table import Item
+from task_record.transitions import TaskRef
+
+BODY_TTL_S: Final = 30 * DAY_S
+"""How long a message is kept after submit; a parked payload lives as long."""
+
+IDEMPOTENCY_TTL_S: Final = DAY_S
+"""How long the answer to an Idempotency-Key is kept."""
+
+META_INDEX: Final = 0
+IDEMPOTENCY_INDEX: Final = 2
+"""Places of the items in the transaction, and so of their cancellation reasons."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """The answer to keep for an Idempotency-Key.
+
+    Attributes:
+        header: the key.
+        body_hash: SHA-256 of the request body, hex: the same key with another body is refused.
+        answer: JSON text of the answer.
+    """
+
+    header: str
+    body_hash: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A task to be submitted.
+
+    Attributes:
+        task: the key's parts.
+        message: what the relay will publish; its metadata is the record's.
+        message_text: the encoded message, at most `message.MESSAGE_MAX_BYTES` long.
+        api_key_id: id of the API key, for the access log and usage; not a secret.
+        submitted_at_ms: epoch milliseconds.
+        expires_at_ms: epoch milliseconds.
+        idempotency: the answer to keep, where the header came.
+    """
+
+    task: TaskRef
+    message: TaskMessage
+    message_text: str
+    api_key_id: str
+    submitted_at_ms: int
+    expires_at_ms: int
+    idempotency: Idempotency | None = None
+
+    def transact_write_items(self, table_name: str) -> dict[str, Any]:
+        """Render as the parameters of `TransactWriteItems`. A commit is the promise that a 200 gives.
+
+        The items stand in the order META, BODY, IDEM; a cancellation's reasons come in the same order, each with the
+        old item.
+        """
+        puts = [
+            self._put(table_name, self.record(), "attribute_not_exists(pk)", {}),
+            self._put(table_name, self._body(), "attribute_not_exists(pk)", {}),
+        ]
+        if self.idempotency is not None:
+            now_s = self.submitted_at_ms // 1000
+            puts.append(
+                self._put(
+                    table_name,
+                    self._idempotency_item(self.idempotency, now_s),
+                    # DynamoDB deletes expired items late (within days), so an expired one counts as absent.
+                    "attribute_not_exists(pk) OR #ttl < :now",
+                    {
+                        "ExpressionAttributeNames": {"#ttl": table.TTL},
+                        "ExpressionAttributeValues": to_attribute_values({":now": now_s}),
+                    },
+                )
+            )
+        return {"TransactItems": puts}
+
+    def record(self) -> Item:
+        """The record as it is first written."""
+        item: Item = {
+            **self.task.key,
+            table.OWNER: self.task.owner,
+            table.ID: self.task.id,
+            table.SUBMISSION: self.task.submission,
+            table.API_KEY_ID: self.api_key_id,
+            table.STATUS: Status.QUEUED,
+            table.OPEN: 1,
+            table.ATTEMPTS: 0,
+            table.SUBMITTED_AT: self.submitted_at_ms,
+            table.EXPIRES_AT: self.expires_at_ms,
+            **described_attributes(self.message),
+        }
+        return item
+
+    def _body(self) -> Item:
+        return {
+            **table.body_key(self.task.owner, self.task.id, self.task.submission),
+            table.RUNTIME: str(self.message.runtime),
+            table.MESSAGE: self.message_text,
+            table.TTL: self.submitted_at_ms // 1000 + BODY_TTL_S,
+        }
+
+    def _idempotency_item(self, idempotency: Idempotency, now_s: int) -> Item:
+        return {
+            **table.idempotency_key(self.task.owner, idempotency.header),
+            table.SUBMISSION: self.task.submission,
+            table.BODY_HASH: idempotency.body_hash,
+            table.ANSWER: idempotency.answer,
+            table.TTL: now_s + IDEMPOTENCY_TTL_S,
+        }
+
+    @staticmethod
+    def _put(table_name: str, item: Item, condition: str, further: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": table_name,
+                "Item": to_attribute_values(item),
+                "ConditionExpression": condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **further,
+            }
+        }
+
+
+def first_attributes(task: TaskRef, message: TaskMessage, *, runtime: str, sent_at_ms: int, max_age_ms: int) -> Item:
+    """What the claim, or the giving up, of a message without a submission writes where there is no record yet.
+
+    Args:
+        task: the key's parts.
+        message: the message.
+        runtime: the queue's runtime.
+        sent_at_ms: when the message was sent, epoch milliseconds; stands for the time of the submit.
+        max_age_ms: age at which an unfinished task expires.
+    """
+    return {
+        table.OWNER: task.owner,
+        table.ID: task.id,
+        table.SUBMISSION: task.submission,
+        table.SUBMITTED_AT: sent_at_ms,
+        table.EXPIRES_AT: sent_at_ms + max_age_ms,
+        **described_attributes(message),
+        table.RUNTIME: runtime,
+    }
+
+
+def described_attributes(message: TaskMessage) -> Item:
+    """Attributes of a record that its message describes."""
+    item: Item = {table.SCHEMA_VERSION: SCHEMA_VERSION}
+    if message.runtime is not None:
+        item[table.RUNTIME] = message.runtime
+    if message.tasktype is not None:
+        item[table.TASKTYPE] = message.tasktype
+    if message.prefix is not None:
+        item[table.PREFIX] = message.prefix
+    if message.context is not None:
+        item[table.CONTEXT] = json.dumps(message.context)
+    return item

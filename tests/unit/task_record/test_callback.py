@@ -1,0 +1,66 @@
+"""The callback: made from the record alone."""
+
+import json
+
+from task_record import table
+from task_record.callback import CALLBACK_MAX_BYTES, callback_of
+from task_record.status import Status
+from task_record.table import Item
+
+RECORD: Item = {
+    table.ID: "t1",
+    table.SUBMISSION: "01J",
+    table.RUNTIME: "sd",
+    table.STATUS: Status.COMPLETED,
+    table.CLAIM: "claim-1",
+    table.CONTEXT: '{"user": 1.5}',
+    table.RESULT: '{"image_url": ["s3://b/t1/t1-0123-0.png"], "output_url": "s3://b/t1/t1-0123.out"}',
+    table.SUBMITTED_AT: 1,
+    table.STARTED_AT: 2,
+    table.FINISHED_AT: 3,
+    table.TIMINGS: '{"inference_ms": 1}',
+    table.PROGRESS: "0.5",
+}
+
+
+def test_callback_tells_result_context_and_timings() -> None:
+    callback = callback_of(RECORD, "b")
+    body = json.loads(callback.body)
+    assert callback.attributes == {"runtime": "sd", "status": "completed"}
+    assert body["image_url"] == ["s3://b/t1/t1-0123-0.png"]
+    assert body["output_url"] == "s3://b/t1/t1-0123.out"
+    assert body["context"] == {"user": 1.5}
+    assert body["timings"] == {"submitted_at_ms": 1, "started_at_ms": 2, "finished_at_ms": 3, "inference_ms": 1}
+    assert "error" not in body
+
+
+def test_callback_repeated_is_word_for_word_the_same() -> None:
+    assert callback_of(RECORD, "b") == callback_of(dict(RECORD), "b")
+
+
+def test_callback_of_a_failure_carries_the_error_and_the_folder() -> None:
+    failed: Item = {**RECORD, table.STATUS: Status.FAILED, table.ERROR: '{"code": "timeout"}', table.PREFIX: "p"}
+    del failed[table.RESULT]
+    body = json.loads(callback_of(failed, "b").body)
+    assert (body["error"], body["image_url"], body["output_url"]) == ({"code": "timeout"}, [], "s3://b/p/t1/")
+
+
+def test_running_callbacks_of_two_claims_are_two_events() -> None:
+    first = callback_of({**RECORD, table.STATUS: Status.RUNNING}, "b")
+    second = callback_of({**RECORD, table.STATUS: Status.RUNNING, table.CLAIM: "claim-2"}, "b")
+    assert json.loads(first.body)["event_id"] != json.loads(second.body)["event_id"]
+
+
+def test_running_callback_carries_no_progress_and_no_result() -> None:
+    running: Item = {**RECORD, table.STATUS: Status.RUNNING}
+    body = json.loads(callback_of(running, "b").body)
+    assert body["result"] is None
+    assert "progress" not in json.dumps(body)
+
+
+def test_callback_too_large_for_the_topic_carries_the_place_of_the_answer() -> None:
+    large = {"output_url": "s3://b/t1/t1-0123.out", "image_url": [], "info": "x" * CALLBACK_MAX_BYTES}
+    callback = callback_of({**RECORD, table.RESULT: json.dumps(large)}, "b")
+    body = json.loads(callback.body)
+    assert len(callback.body.encode()) <= CALLBACK_MAX_BYTES
+    assert (body["result"], body["output_url"]) == (None, "s3://b/t1/t1-0123.out")

@@ -1,0 +1,20 @@
+"""Names of the objects in the output bucket."""
+
+from task_record.object_keys import TAGS_OF_A_CLAIM, answer_key, claim_tag, output_key, task_folder
+
+CLAIM = "0123abcd-4567-89ef-fedc-ba9876543210"
+
+
+def test_objects_stand_under_prefix_and_id() -> None:
+    folder = task_folder("t1", "a/b/")
+    assert output_key(folder, "t1", claim_tag(CLAIM), 0, "png") == "a/b/t1/t1-0123-0.png"
+    assert answer_key(folder, "t1", claim_tag(CLAIM)) == "a/b/t1/t1-0123.out"
+
+
+def test_objects_stand_under_the_id_where_no_prefix_is_given() -> None:
+    assert task_folder("t1", None) == "t1/"
+
+
+def test_every_draw_of_a_claim_gives_another_tag() -> None:
+    tags = [claim_tag(CLAIM, draw) for draw in range(TAGS_OF_A_CLAIM)]
+    assert tags == ["0123", "abcd", "4567", "89ef", "fedc", "ba98", "7654", "3210"]
