@@ -1,0 +1,35 @@
+"""Searches over all histories of one submission: the protocol's promises hold, and each of its rules is needed."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from history_search import Bounds, BrokenPromiseError, Rules, Search
+
+WITHIN_HALF_THE_CLOCK_ERROR = (-1, 1)
+"""Half ticks: one agent half a second behind the table's clock, the other half a second before it; e is one second."""
+
+
+def test_every_history_keeps_the_promises() -> None:
+    assert Search(skews=WITHIN_HALF_THE_CLOCK_ERROR).run() >= 100_000
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("skews", [(0, 0), (-1, 1), (1, -1)])
+def test_every_longer_history_keeps_the_promises(skews: tuple[int, int]) -> None:
+    assert Search(skews=skews, bounds=Bounds(faults=3, lost_replies=2, claims=5)).run() >= 500_000
+
+
+def test_two_agents_each_off_by_the_whole_clock_error_overlap() -> None:
+    # So an agent is ready only within half of it: see docs/adr/0004-clocks.md.
+    with pytest.raises(BrokenPromiseError, match="two inferences at once"):
+        Search(skews=(-2, 2)).run()
+
+
+@pytest.mark.parametrize("rule", [rule.name for rule in fields(Rules)])
+def test_without_a_rule_a_promise_is_broken(rule: str) -> None:
+    with pytest.raises(BrokenPromiseError):
+        Search(rules=Rules(**{rule: False}), skews=WITHIN_HALF_THE_CLOCK_ERROR).run()
