@@ -1,0 +1,37 @@
+"""The CDK app: reads config.yaml, makes the stack, attaches the checks. It never calls AWS."""
+
+import sys
+
+from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config.loader import load_config
+
+from sd_on_eks.jsii_node import use_bundled_node
+
+
+def main() -> int:
+    """Synthesize the stack.
+
+    Returns:
+        Exit status: 0, or 2 where the configuration is wrong; every error is on standard error then.
+    """
+    try:
+        config = load_config()
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (standard error is what the CDK CLI shows)
+        return 2
+
+    use_bundled_node()
+    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js: not for a config that is wrong)
+    from cdk_nag import AwsSolutionsChecks  # noqa: PLC0415 (as above)
+
+    from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
+
+    app = cdk.App()
+    SdOnEKSStack(app, CONSTRUCT_ID, config=config)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

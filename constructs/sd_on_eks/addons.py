@@ -1,0 +1,146 @@
+"""EKS add-ons, in two groups: those that a node needs to become ready, and those that need nodes."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from aws_cdk import aws_eks as eks_l1
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from sd_on_eks.acknowledgment import acknowledge, acknowledge_wildcards
+from sd_on_eks.pod_identity import pod_identity_principal
+
+# For Kubernetes 1.35, as `aws eks describe-addon-versions --kubernetes-version 1.35` told in October 2026: of the first
+# four the default version. They change together with the cluster's version.
+VPC_CNI_VERSION: Final = "v1.22.4-eksbuild.3"
+KUBE_PROXY_VERSION: Final = "v1.35.3-eksbuild.29"
+POD_IDENTITY_AGENT_VERSION: Final = "v1.3.10-eksbuild.3"
+COREDNS_VERSION: Final = "v1.13.2-eksbuild.31"
+METRICS_SERVER_VERSION: Final = "v0.9.0-eksbuild.6"
+MOUNTPOINT_S3_CSI_VERSION: Final = "v2.7.0-eksbuild.1"
+
+
+class NodeAddons(Construct):
+    """Add-ons that have to exist before the first node: without them a node group ends in NodeCreationFailure.
+
+    Args:
+        scope: the stack.
+        construct_id: `NodeAddons`.
+        cluster: the cluster.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, cluster: eks.ICluster) -> None:
+        super().__init__(scope, construct_id)
+        _addon(
+            self,
+            "VpcCni",
+            cluster=cluster,
+            name="vpc-cni",
+            version=VPC_CNI_VERSION,
+            # Without this, NetworkPolicy objects are accepted and do nothing.
+            configuration={"enableNetworkPolicy": "true"},
+            service_account="aws-node",
+            role=self._build_cni_role(),
+        )
+        _addon(self, "KubeProxy", cluster=cluster, name="kube-proxy", version=KUBE_PROXY_VERSION)
+        _addon(
+            self,
+            "PodIdentityAgent",
+            cluster=cluster,
+            name="eks-pod-identity-agent",
+            version=POD_IDENTITY_AGENT_VERSION,
+        )
+
+    def _build_cni_role(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "VpcCniRole",
+            description="Network interfaces of the nodes, for the VPC CNI's own pods and no other",
+            assumed_by=pod_identity_principal(),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("AmazonEKS_CNI_Policy")],
+        )
+        acknowledge(
+            role,
+            ["AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKS_CNI_Policy]"],
+            reason="EKS documents this policy for the add-on and changes it together with the add-on.",
+        )
+        return role
+
+
+class ClusterAddons(Construct):
+    """Add-ons whose pods need a node: without one they stay DEGRADED and a first deployment waits for them in vain.
+
+    Args:
+        scope: the stack.
+        construct_id: `ClusterAddons`.
+        cluster: the cluster.
+        model_bucket: the bucket whose objects the Mountpoint driver may read.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, model_bucket: s3.IBucket) -> None:
+        super().__init__(scope, construct_id)
+        _addon(self, "CoreDns", cluster=cluster, name="coredns", version=COREDNS_VERSION)
+        _addon(self, "MetricsServer", cluster=cluster, name="metrics-server", version=METRICS_SERVER_VERSION)
+        _addon(
+            self,
+            "MountpointS3Csi",
+            cluster=cluster,
+            name="aws-mountpoint-s3-csi-driver",
+            version=MOUNTPOINT_S3_CSI_VERSION,
+            # GPU nodes are tainted, and models are needed exactly there.
+            configuration={"node": {"tolerateAllTaints": True}},
+            service_account="s3-csi-driver-sa",
+            role=self._build_model_reader(model_bucket),
+        )
+
+    def _build_model_reader(self, bucket: s3.IBucket) -> iam.Role:
+        """The driver's role, and not the agent's: custom nodes in a runtime are foreign code and get no credentials."""
+        objects = bucket.arn_for_objects("*")
+        role = iam.Role(
+            self,
+            "ModelReader",
+            description="Reads the model bucket, for the Mountpoint S3 driver",
+            assumed_by=pod_identity_principal(),
+            inline_policies={
+                "ReadModels": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(sid="List", actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+                        iam.PolicyStatement(sid="Read", actions=["s3:GetObject"], resources=[objects]),
+                    ]
+                )
+            },
+        )
+        acknowledge_wildcards(role, [objects], reason="Every object of the model bucket is a model.")
+        return role
+
+
+def _addon(
+    scope: Construct,
+    construct_id: str,
+    *,
+    cluster: eks.ICluster,
+    name: str,
+    version: str,
+    configuration: Mapping[str, object] | None = None,
+    service_account: str | None = None,
+    role: iam.IRole | None = None,
+) -> eks_l1.CfnAddon:
+    """An add-on by its CloudFormation resource: the L2 has neither Pod Identity nor conflict resolution."""
+    associations = None
+    if role is not None and service_account is not None:
+        associations = [
+            eks_l1.CfnAddon.PodIdentityAssociationProperty(role_arn=role.role_arn, service_account=service_account)
+        ]
+    return eks_l1.CfnAddon(
+        scope,
+        construct_id,
+        cluster_name=cluster.cluster_name,
+        addon_name=name,
+        addon_version=version,
+        configuration_values=json.dumps(configuration) if configuration else None,
+        pod_identity_associations=associations,
+        resolve_conflicts="OVERWRITE",
+    )

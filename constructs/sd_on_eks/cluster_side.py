@@ -1,0 +1,119 @@
+"""The cluster side of the stack, wired: everything that the serverless slice leaves out."""
+
+from pathlib import Path
+
+from aws_cdk import Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IDependable
+
+from sd_on_eks.addons import ClusterAddons, NodeAddons
+from sd_on_eks.agent_image import RUNTIME_IMAGES
+from sd_on_eks.cluster import Cluster
+from sd_on_eks.config.models import Config, ModelsRuntime
+from sd_on_eks.images import Images
+from sd_on_eks.karpenter.construct import Karpenter
+from sd_on_eks.keda import Keda
+from sd_on_eks.namespaces import Namespaces
+from sd_on_eks.network import Network
+from sd_on_eks.node_groups import NodeGroups
+from sd_on_eks.runtime import RuntimeWorkload
+
+
+class ClusterSide:
+    """Makes the cluster's constructs directly under the stack, in the order in which they need each other.
+
+    Not a construct itself: it would stand in every logical id below it, and the ids of the cluster's resources cannot
+    change later.
+
+    Args:
+        stack: the stack.
+        config: the whole configuration.
+        model_bucket: the bucket that the models are read from.
+        image_contexts: folder of the images' build contexts.
+
+    Attributes:
+        cluster: the cluster, for the stack's outputs.
+    """
+
+    def __init__(
+        self, stack: Stack, *, config: Config, model_bucket: s3.IBucket, image_contexts: Path = RUNTIME_IMAGES
+    ) -> None:
+        self._model_bucket = model_bucket
+        # A literal: a stack's own name property may be a token.
+        name = config.stack_name
+        network = Network(stack, "Network", cluster_name=name, availability_zones=config.availability_zones)
+        self.cluster: Cluster = Cluster(stack, "Cluster", cluster_name=name, vpc=network.vpc)
+        eks_cluster = self.cluster.cluster
+
+        node_addons = NodeAddons(stack, "NodeAddons", cluster=eks_cluster)
+        nodes = NodeGroups(
+            stack,
+            "NodeGroups",
+            cluster=eks_cluster,
+            system=config.cluster_components,
+            gpu=config.gpu_node_groups,
+        )
+        nodes.node.add_dependency(node_addons)
+        addons = ClusterAddons(stack, "ClusterAddons", cluster=eks_cluster, model_bucket=model_bucket)
+        addons.node.add_dependency(nodes.system)
+
+        ready = (nodes.system, addons)
+        self._karpenter = Karpenter(
+            stack,
+            "Karpenter",
+            cluster=eks_cluster,
+            cluster_name=name,
+            security_group_id=self.cluster.security_group_id,
+            system_node_count=config.cluster_components.desired_count,
+            starts_after=ready,
+        )
+        self._keda = Keda(stack, "Keda", cluster=eks_cluster, starts_after=ready)
+        self._namespaces = Namespaces(
+            stack, "Namespaces", cluster=eks_cluster, names=[runtime.namespace for runtime in config.models_runtime]
+        )
+        self._images = Images(
+            stack,
+            "Images",
+            runtime_types=tuple(runtime.type for runtime in config.models_runtime),
+            contexts=image_contexts,
+        )
+        self._charts: tuple[IDependable, ...] = (self._karpenter.chart, self._keda.chart)
+
+    def add_runtime(
+        self,
+        scope: Construct,
+        *,
+        runtime: ModelsRuntime,
+        queue: sqs.IQueue,
+        table: dynamodb.ITable,
+        output_bucket: s3.IBucket,
+        agent_role: iam.IRole,
+    ) -> RuntimeWorkload:
+        """Run a runtime on the cluster.
+
+        Args:
+            scope: the runtime's own scope.
+            runtime: the runtime; one of the configuration's.
+            queue: its queue.
+            table: the task table.
+            output_bucket: where its agent puts results.
+            agent_role: the role of its agent.
+        """
+        self._keda.grant_queue_length(queue)
+        return RuntimeWorkload(
+            scope,
+            "Workload",
+            cluster=self.cluster.cluster,
+            runtime=runtime,
+            images=self._images.of(runtime.type),
+            queue=queue,
+            table=table,
+            output_bucket=output_bucket,
+            model_bucket=self._model_bucket,
+            agent_role=agent_role,
+            node_identity=self._karpenter.node_identity,
+            starts_after=[*self._charts, *self._namespaces.dependable(runtime.namespace)],
+        )

@@ -1,0 +1,1 @@
+"""Karpenter: buys GPU nodes for pods that wait, and gives them back."""

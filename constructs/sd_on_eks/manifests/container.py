@@ -1,0 +1,23 @@
+"""What both containers of a runtime's pod have in common."""
+
+from collections.abc import Mapping
+
+from sd_on_eks.manifests.manifest import Manifest
+
+
+def environment(variables: Mapping[str, str]) -> list[Manifest]:
+    """Environment variables as Kubernetes lists them."""
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def security_context(uid: int) -> Manifest:
+    """The restricted Pod Security Standard, a read-only root, and a user of the container's own."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": uid,
+        "runAsGroup": uid,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }

@@ -1,0 +1,76 @@
+"""Deployment of a runtime: its pod, whole."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sd_on_eks.config.models import ModelsRuntime
+from sd_on_eks.manifests import runtime_container as sidecar
+from sd_on_eks.manifests.agent_container import AgentTargets, agent_container, agent_volumes
+from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
+from sd_on_eks.manifests.labels import labels, selector_labels
+from sd_on_eks.manifests.manifest import Manifest
+
+LONGEST_TASK_S: Final = 480
+_GRACE_PERIOD_S: Final = LONGEST_TASK_S + 60
+"""Below the 600 s after which the driver's mount pods and the node itself go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodImages:
+    """Images of a runtime's pod, by name and tag or digest."""
+
+    agent: str
+    runtime: str
+
+
+def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTargets, claim_name: str) -> Manifest:
+    """The pods of a runtime.
+
+    There is no `replicas`: KEDA owns it, and a value here would be applied again at each deployment. No disruption
+    budget either: it would not stop a spot interruption, and would keep the agent from being told of one.
+    """
+    workload = runtime.extra_values.runtime
+    object_labels = workload.labels | labels(runtime.name)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": runtime.name, "namespace": runtime.namespace, "labels": object_labels},
+        "spec": {
+            "selector": {"matchLabels": selector_labels(runtime.name)},
+            # A surge would ask for one GPU more than the NodePool's limit, and wait for ever.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "progressDeadlineSeconds": 1800,  # a node has to be bought and an image pulled first
+            "revisionHistoryLimit": 2,
+            "template": {
+                "metadata": {
+                    "labels": object_labels,
+                    # Pod Identity would otherwise hand the agent's role to the runtime as well.
+                    "annotations": workload.annotations | {"eks.amazonaws.com/skip-containers": sidecar.NAME},
+                },
+                "spec": {
+                    "serviceAccountName": runtime.name,
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": _GRACE_PERIOD_S,
+                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                    "tolerations": [{"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}],
+                    "affinity": {"nodeAffinity": _node_affinity(runtime.name)},
+                    "initContainers": [sidecar.runtime_container(runtime=runtime, image=images.runtime)],
+                    "containers": [agent_container(runtime=runtime, image=images.agent, targets=targets)],
+                    "volumes": [*sidecar.runtime_volumes(claim_name=claim_name), *agent_volumes()],
+                },
+            },
+        },
+    }
+
+
+def _node_affinity(runtime_name: str) -> Manifest:
+    """Nodes of this runtime or shared ones, and those first: they cost the same busy or idle."""
+
+    def pool_in(*pools: str) -> Manifest:
+        return {"matchExpressions": [{"key": POOL_LABEL, "operator": "In", "values": list(pools)}]}
+
+    return {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [pool_in(SHARED_POOL, runtime_name)]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": pool_in(SHARED_POOL)}],
+    }

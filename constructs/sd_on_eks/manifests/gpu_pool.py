@@ -1,0 +1,14 @@
+"""How runtime pods and GPU nodes find each other, and how everything else stays off these nodes."""
+
+from typing import Final
+
+POOL_LABEL: Final = "pool"
+"""Node label: `SHARED_POOL`, or the name of the one runtime that the node was bought for."""
+
+SHARED_POOL: Final = "shared"
+"""Nodes of the managed GPU node groups: always there, open to every runtime, and preferred while they have room."""
+
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+
+GPU_TAINT_KEY: Final = "nvidia.com/gpu"
+"""Taint of all GPU nodes, by the name that DaemonSets of GPU tooling tolerate anyway."""

@@ -1,0 +1,83 @@
+"""The inference server's container: a native sidecar that owns the GPU."""
+
+from typing import Final
+
+from sd_on_eks.config.models import ModelsRuntime
+from sd_on_eks.manifests.container import environment, security_context
+from sd_on_eks.manifests.gpu_pool import GPU_RESOURCE
+from sd_on_eks.manifests.manifest import Manifest
+
+NAME: Final = "runtime"
+PORT: Final = 8080
+_UID: Final = 10002
+
+MODELS_VOLUME: Final = "models"
+SCRATCH_VOLUME: Final = "scratch"
+SHARED_MEMORY_VOLUME: Final = "shared-memory"
+_TMP_VOLUME: Final = "runtime-tmp"
+_MODELS_DIR: Final = "/models"
+_SCRATCH_DIR: Final = "/scratch"
+
+# Any HTTP status is an answer. Not an httpGet: the kubelet would ask the pod's address, and the server listens on
+# loopback only.
+_HTTP_ANSWERS: Final = (
+    "import http.client; "
+    f"connection = http.client.HTTPConnection('127.0.0.1', {PORT}, timeout=5); "
+    "connection.request('GET', '/'); connection.getresponse()"
+)
+
+# Libraries that would write below their own folders or the home directory; the root file system is read-only.
+_CACHE_DIRS: Final = {
+    "HOME": "home",
+    "HF_HOME": "huggingface",
+    "XDG_CACHE_HOME": "cache",
+    "TRITON_CACHE_DIR": "triton",
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+    "MPLCONFIGDIR": "matplotlib",
+}
+
+
+def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
+    """The sidecar.
+
+    The startup probe means "HTTP answers" and no more, since it holds back the agent's start; the agent waits for the
+    model. The container gets no credentials and no token: custom nodes are foreign code.
+    """
+    model = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
+    return {
+        "name": NAME,
+        "image": image,
+        "restartPolicy": "Always",  # what makes an init container a sidecar
+        "env": environment(
+            {"PORT": str(PORT), "MODELS_DIR": _MODELS_DIR, "SCRATCH_DIR": _SCRATCH_DIR}
+            | model
+            | {variable: f"{_SCRATCH_DIR}/{folder}" for variable, folder in _CACHE_DIRS.items()}
+        ),
+        "resources": {
+            "requests": {"cpu": "2", "memory": "10Gi", GPU_RESOURCE: "1"},
+            "limits": {GPU_RESOURCE: "1"},
+        },
+        "startupProbe": {
+            "exec": {"command": ["python3", "-c", _HTTP_ANSWERS]},
+            "periodSeconds": 5,
+            "timeoutSeconds": 10,
+            "failureThreshold": 180,  # 15 minutes: importing torch from a cold disk takes its time
+        },
+        "securityContext": security_context(_UID),
+        "volumeMounts": [
+            {"name": MODELS_VOLUME, "mountPath": _MODELS_DIR, "readOnly": True},
+            {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_DIR},
+            {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108 (a mount point, no file of ours)
+            {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (as above)
+        ],
+    }
+
+
+def runtime_volumes(*, claim_name: str) -> list[Manifest]:
+    """Volumes of the pod that the container mounts."""
+    return [
+        {"name": MODELS_VOLUME, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": True}},
+        {"name": SCRATCH_VOLUME, "emptyDir": {"sizeLimit": "20Gi"}},
+        {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
+        {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": "1Gi"}},
+    ]

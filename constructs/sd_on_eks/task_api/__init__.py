@@ -1,0 +1,1 @@
+"""The HTTP API: where a task is submitted, looked up and cancelled."""

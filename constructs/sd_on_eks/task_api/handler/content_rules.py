@@ -1,0 +1,55 @@
+"""What a task's content must be like: told at submit and not on a GPU."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .errors import invalid
+
+
+def check_content(tasktype: str, content: Mapping[str, Any], path: str) -> None:
+    """Check the content of a task.
+
+    Args:
+        tasktype: a kind of task that its runtime does.
+        content: the request body for the runtime.
+        path: where it stands in the caller's body, with the dot at its end.
+
+    Raises:
+        ApiError: it cannot be run.
+    """
+    check = _CHECKS.get(tasktype)
+    if check is not None:
+        check(content, path)
+
+
+def _image_to_image(content: Mapping[str, Any], path: str) -> None:
+    images = content.get("init_images")
+    if not isinstance(images, list) or not images or not all(isinstance(image, str) and image for image in images):
+        raise invalid(f"{path}init_images", "must be a list of at least one image (base64, https:// or s3://)")
+    for number, image in enumerate(images):
+        if image.lower().startswith("http://"):
+            raise invalid(f"{path}init_images[{number}]", "must be fetched over https:// or s3://, got http://")
+
+
+def _pipeline(content: Mapping[str, Any], path: str) -> None:
+    if "nodes" in content and "links" in content:
+        raise invalid(
+            path.rstrip("."),
+            "is a workflow in the editor's format; export it in the API format (Workflow > Export (API))",
+        )
+    if not content:
+        raise invalid(path.rstrip("."), "must have at least one node")
+    for node_id, node in content.items():
+        where = f"{path}{node_id[:60]}"
+        if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
+            raise invalid(where, "must be a node with class_type and inputs")
+        for name, value in (node.get("inputs") or {}).items():
+            is_link = isinstance(value, list) and len(value) == 2 and isinstance(value[1], int)  # noqa: PLR2004 (id, slot)
+            if is_link and isinstance(value[0], str) and value[0] not in content:
+                raise invalid(f"{where}.inputs.{name[:60]}", f"links to node {value[0][:60]!r}, which is not there")
+
+
+_CHECKS: Final[dict[str, Callable[[Mapping[str, Any], str], None]]] = {
+    "image-to-image": _image_to_image,
+    "pipeline": _pipeline,
+}

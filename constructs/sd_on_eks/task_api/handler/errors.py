@@ -1,0 +1,58 @@
+"""What the API answers when it does not do what was asked."""
+
+from http import HTTPStatus
+
+
+class ApiError(Exception):
+    """An answer other than success.
+
+    Attributes:
+        status: HTTP status.
+        code: one word of the documented list.
+        message: what is wrong, what came, what is allowed.
+        field: the field that is wrong, as a path such as `task.metadata.id`.
+        retry_after_s: when to send the request again, where that helps.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+    def body(self, request_id: str) -> dict[str, dict[str, str]]:
+        """The contract's error body."""
+        error = {"code": self.code, "message": self.message, "request_id": request_id}
+        if self.field is not None:
+            error["field"] = self.field
+        return {"error": error}
+
+
+def invalid(field: str, message: str) -> ApiError:
+    """400: a field is wrong."""
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid_request", f"{field}: {message}", field=field)
+
+
+def not_found(code: str, message: str, *, field: str | None = None) -> ApiError:
+    """404: there is no such thing."""
+    return ApiError(HTTPStatus.NOT_FOUND, code, message, field=field)
+
+
+def unavailable() -> ApiError:
+    """503: a service that the API needs did not answer; nothing was accepted and the request may be sent again."""
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "the request could not be stored this time; send it again",
+        retry_after_s=1,
+    )

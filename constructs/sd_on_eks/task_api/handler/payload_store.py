@@ -1,0 +1,60 @@
+"""The output bucket, as the API uses it: large request bodies go there, and results are handed out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from task_record.message import PayloadRef
+from task_record.object_keys import payload_key
+
+from .body import Body
+from .errors import unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LINK_SECONDS: Final = 15 * 60
+"""How long a presigned link is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadStore:
+    """The output bucket.
+
+    Attributes:
+        client: makes or gives the S3 client.
+        bucket: its name.
+    """
+
+    client: "Callable[[], S3Client]"
+    bucket: str
+
+    def park(self, body: Body, owner: str, pointer: str) -> PayloadRef:
+        """Store a body that is too large for a message: the bytes as they came.
+
+        It is put anew each time, so that it lives as long as the newest message that refers to it.
+
+        Raises:
+            ApiError: it could not be stored; the request may be sent again.
+        """
+        key = payload_key(owner, body.sha256)
+        try:
+            put = self.client().put_object(
+                Bucket=self.bucket, Key=key, Body=body.received, ContentType="application/json"
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise unavailable() from error
+        return PayloadRef(url=f"s3://{self.bucket}/{key}", etag=put["ETag"], pointer=pointer)
+
+    def link(self, url: str) -> str:
+        """A link for the next `LINK_SECONDS` to an object of the bucket.
+
+        Args:
+            url: `s3://bucket/key`.
+        """
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return self.client().generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+        )

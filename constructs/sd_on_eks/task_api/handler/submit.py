@@ -1,0 +1,110 @@
+"""Submitting a task: from a checked request to the promise that a 200 gives."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from task_record import table
+from task_record.identifiers import new_submission
+from task_record.message import MESSAGE_MAX_BYTES, PayloadRef, TaskMessage, encode_message
+from task_record.object_keys import task_folder
+from task_record.submission import Idempotency, Submission
+from task_record.transitions import TaskRef
+
+from .body import Body
+from .errors import ApiError, invalid
+from .payload_store import PayloadStore
+from .task_request import TaskRequest
+from .task_store import TaskStore
+
+_KEY_MAX_LENGTH: Final = 256
+
+
+class Submitter:
+    """Stores tasks.
+
+    Args:
+        store: the task table.
+        payloads: the output bucket.
+    """
+
+    def __init__(self, store: TaskStore, payloads: PayloadStore) -> None:
+        self._store = store
+        self._payloads = payloads
+
+    def submit(
+        self,
+        request: TaskRequest,
+        body: Body,
+        *,
+        owner: str,
+        api_key_id: str,
+        idempotency_key: str | None,
+        now_ms: int,
+    ) -> dict[str, Any]:
+        """Store a task, its message and, where a key came, its answer: all or nothing.
+
+        Returns:
+            The API's answer; the earlier one where the same key and body came before.
+
+        Raises:
+            ApiError: 409 where the key came with another body; 503 where nothing could be stored.
+        """
+        task = TaskRef(owner=owner, id=request.id, submission=new_submission(now_ms))
+        location = f"s3://{self._payloads.bucket}/{task_folder(request.id, request.prefix)}"
+        answer = request.answer(task.submission, location)
+        message = self._message(request, task, None)
+        text = encode_message(message)
+        # A parked body is the received bytes; its message holds all the metadata and stays small.
+        if len(text.encode()) > MESSAGE_MAX_BYTES:
+            message = self._message(request, task, self._payloads.park(body, owner, request.content_pointer))
+            text = encode_message(message)
+            if len(text.encode()) > MESSAGE_MAX_BYTES:
+                raise invalid(
+                    "task.metadata.inputs", f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes"
+                )
+        earlier = self._store.submit(
+            Submission(
+                task=task,
+                message=message,
+                message_text=text,
+                api_key_id=api_key_id,
+                submitted_at_ms=now_ms,
+                expires_at_ms=request.expires_at_ms,
+                idempotency=_idempotency(idempotency_key, body, answer),
+            )
+        )
+        if earlier is None:
+            return answer
+        if earlier[table.BODY_HASH] != body.sha256:
+            raise ApiError(
+                HTTPStatus.CONFLICT,
+                "idempotency_key_reused",
+                "this Idempotency-Key came with another body before; use a new key for a new task",
+            )
+        replayed: dict[str, Any] = json.loads(str(earlier[table.ANSWER]))
+        return replayed
+
+    @staticmethod
+    def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) -> TaskMessage:
+        return TaskMessage(
+            id=request.id,
+            runtime=request.runtime.name,
+            tasktype=request.tasktype,
+            owner=task.owner,
+            submission=task.submission,
+            prefix=request.prefix,
+            context=request.context,
+            inputs=request.inputs,
+            expires_at_ms=request.expires_at_ms,
+            content=request.content if payload is None else None,
+            payload=payload,
+        )
+
+
+def _idempotency(key: str | None, body: Body, answer: dict[str, Any]) -> Idempotency | None:
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _KEY_MAX_LENGTH:
+        raise invalid("Idempotency-Key", f"must have 1 to {_KEY_MAX_LENGTH} characters, got {len(key)}")
+    return Idempotency(header=key, body_hash=body.sha256, answer=json.dumps(answer))

@@ -1,0 +1,99 @@
+"""Notifier: publishes the callback of every task that ended; the one and only publisher to the output topic."""
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from task_record import table
+from task_record.callback import callback_of
+from task_record.status import Status
+
+from .batch import FailureBucket, process
+from .clients import s3_client, sns_client
+from .settings import Settings
+from .stream_record import PoisonRecordError, StreamRecord
+from .topic import Topic
+
+logger = Logger()
+metrics = Metrics()
+
+
+class Notifier:
+    """Tells how tasks stand.
+
+    Args:
+        topic: the output topic.
+        output_bucket: name of the output bucket, which callbacks mention.
+        notify_running: whether a claim is told as well as an end.
+    """
+
+    def __init__(self, topic: Topic, *, output_bucket: str, notify_running: bool) -> None:
+        self._topic = topic
+        self._output_bucket = output_bucket
+        self._notify_running = notify_running
+
+    def send(self, record: StreamRecord) -> bool:
+        """Publish the callback of a record that changed.
+
+        Returns:
+            False where the change is none that is told.
+
+        Raises:
+            PoisonRecordError: the record cannot be told, or SNS will never take the callback.
+            ClientError: SNS did not take it this time.
+            BotoCoreError: SNS could not be reached.
+        """
+        new = record.new
+        if record.event_name not in {"INSERT", "MODIFY"} or new is None:
+            return False
+        if not str(new.get(table.SK)).startswith(table.META_SK_PREFIX):
+            return False
+        try:
+            if not self._is_told(Status(str(new.get(table.STATUS))), record):
+                return False
+            callback = callback_of(new, self._output_bucket)
+        except (KeyError, ValueError) as error:
+            raise PoisonRecordError(f"no callback can be made of the record: {error!r}") from error
+        self._topic.publish(callback.body, callback.attributes)
+        return True
+
+    def _is_told(self, status: Status, record: StreamRecord) -> bool:
+        if status.is_terminal:
+            return True
+        if status is not Status.RUNNING or not self._notify_running or record.new is None:
+            return False
+        # A heartbeat changes the same record; only another claim is news.
+        return record.old is None or record.old.get(table.CLAIM) != record.new.get(table.CLAIM)
+
+
+@cache
+def _notifier() -> tuple[Notifier, FailureBucket]:
+    settings = Settings.from_environment(os.environ)
+    notifier = Notifier(
+        Topic(sns_client(), settings.topic_arn),
+        output_bucket=settings.output_bucket,
+        notify_running=settings.notify_running,
+    )
+    return notifier, FailureBucket(s3_client(), settings.failure_bucket, "notifier")
+
+
+def _count(name: str, record_id: str, reason: str) -> None:
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    if reason:
+        logger.warning("record not told", extra={"outcome": name, "record": record_id, "reason": reason})
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 (Lambda's signature)
+    """Entry point.
+
+    Raises:
+        BatchNotDoneError: some records could not be told this time.
+    """
+    notifier, failures = _notifier()
+    process(event["Records"], send=notifier.send, failures=failures, outcome=_count)

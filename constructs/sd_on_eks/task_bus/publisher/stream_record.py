@@ -1,0 +1,49 @@
+"""A record of the task table's stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from task_record.attribute_values import from_attribute_values
+from task_record.table import Item
+
+
+class PoisonRecordError(Exception):
+    """A record that can never be sent, however often it is tried: why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecord:
+    """What changed in the table.
+
+    Attributes:
+        event_id: names the change.
+        event_name: INSERT, MODIFY or REMOVE.
+        old: the item before, `None` where there was none.
+        new: the item after, `None` where there is none.
+    """
+
+    event_id: str
+    event_name: str
+    old: Item | None
+    new: Item | None
+
+    @classmethod
+    def from_event(cls, record: Mapping[str, Any]) -> "StreamRecord":
+        """Read a record of a Lambda event.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+
+        Raises:
+            PoisonRecordError: an attribute is none that the table holds.
+        """
+        change = record.get("dynamodb", {})
+        try:
+            return cls(
+                event_id=str(record.get("eventID", "unknown")),
+                event_name=str(record.get("eventName")),
+                old=from_attribute_values(change["OldImage"]) if "OldImage" in change else None,
+                new=from_attribute_values(change["NewImage"]) if "NewImage" in change else None,
+            )
+        except ValueError as error:
+            raise PoisonRecordError(f"the image cannot be read: {error}") from error

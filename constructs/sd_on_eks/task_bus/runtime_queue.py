@@ -1,0 +1,67 @@
+"""The queue of one runtime."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from task_record.message import RUNTIME_ATTRIBUTE
+from task_record.protocol_times import ProtocolTimes
+
+
+class RuntimeQueue(Construct):
+    """A queue that gets the tasks of one runtime, and a dead-letter queue for what no agent can handle.
+
+    Args:
+        scope: the runtime's own scope.
+        construct_id: `RuntimeQueue`.
+        runtime_name: name of the runtime; messages with this value in their attribute `runtime` arrive here.
+        input_topic: where tasks are published.
+        times: visibility, receives and retentions of the protocol.
+
+    Attributes:
+        queue: the queue.
+        dead_letter_queue: the dead-letter queue, of the queue and of the subscription.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        runtime_name: str,
+        input_topic: sns.ITopic,
+        times: ProtocolTimes,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letter_queue: sqs.IQueue = sqs.Queue(
+            self,
+            "DeadLetterQueue",
+            # SQS keeps counting from the first send, so this has to be longer than the queue's.
+            retention_period=Duration.seconds(times.dead_letter_retention_s),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        self.queue: sqs.IQueue = sqs.Queue(
+            self,
+            "Queue",
+            retention_period=Duration.seconds(times.queue_retention_s),
+            visibility_timeout=Duration.seconds(times.visibility_s),
+            # SQS's own encryption: SNS cannot send to a queue under the AWS managed key.
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letter_queue, max_receive_count=times.max_receive_count
+            ),
+        )
+        input_topic.add_subscription(
+            subscriptions.SqsSubscription(
+                self.queue,
+                # The envelope brings the MessageId and the time that a message without a submission is named by.
+                raw_message_delivery=False,
+                filter_policy={RUNTIME_ATTRIBUTE: sns.SubscriptionFilter.string_filter(allowlist=[runtime_name])},
+                # SNS drops what it may not deliver, unless the subscription itself has a dead-letter queue.
+                dead_letter_queue=self.dead_letter_queue,
+            )
+        )

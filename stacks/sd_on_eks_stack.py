@@ -1,0 +1,96 @@
+"""The one stack: wires the constructs and the outputs, nothing else."""
+
+from typing import Any, Final
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from constructs import Construct
+
+from sd_on_eks.agent_role import AgentRole
+from sd_on_eks.cluster_side import ClusterSide
+from sd_on_eks.config.models import Config
+from sd_on_eks.storage import Storage
+from sd_on_eks.task_api.construct import TaskApi
+from sd_on_eks.task_bus.construct import TaskBus
+from sd_on_eks.task_bus.runtime_queue import RuntimeQueue
+from sd_on_eks.task_table import TaskTable
+
+CONSTRUCT_ID: Final = "SdOnEKSStack"
+"""Always this, whatever the stack's name: logical ids contain it."""
+
+
+class SdOnEKSStack(Stack):
+    """Everything that `cdk deploy` makes.
+
+    Args:
+        scope: the app.
+        construct_id: `CONSTRUCT_ID`.
+        config: the validated `config.yaml`.
+        serverless_only: leave the cluster side out; every resource that stays is the same. The local stack is this.
+        kwargs: further stack properties.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        serverless_only: bool = False,
+        **kwargs: Any,  # noqa: ANN401 (the CDK's own properties)
+    ) -> None:
+        super().__init__(scope, construct_id, stack_name=config.stack_name, **kwargs)
+        removal_policy = RemovalPolicy.DESTROY if config.removal_policy == "destroy" else RemovalPolicy.RETAIN
+        times = config.protocol_times
+        storage = Storage(self, "Storage", model_bucket_arn=config.model_bucket_arn, removal_policy=removal_policy)
+        table = TaskTable(self, "TaskTable", removal_policy=removal_policy).table
+        bus = TaskBus(
+            self,
+            "TaskBus",
+            table=table,
+            failure_bucket=storage.failure_bucket,
+            output_bucket=storage.output_bucket,
+            notify_running=config.notify_running,
+        )
+        api = TaskApi(self, "TaskApi", config=config, table=table, output_bucket=storage.output_bucket)
+        cluster_side = None if serverless_only else ClusterSide(self, config=config, model_bucket=storage.model_bucket)
+
+        runtimes = Construct(self, "Runtimes")
+        for runtime in config.models_runtime:
+            runtime_scope = Construct(runtimes, runtime.name)
+            queue = RuntimeQueue(
+                runtime_scope,
+                "RuntimeQueue",
+                runtime_name=runtime.name,
+                input_topic=bus.input_topic,
+                times=times,
+            ).queue
+            agent = AgentRole(
+                runtime_scope,
+                "AgentRole",
+                runtime_name=runtime.name,
+                queue=queue,
+                table=table,
+                output_bucket=storage.output_bucket,
+            )
+            if cluster_side is not None:
+                cluster_side.add_runtime(
+                    runtime_scope,
+                    runtime=runtime,
+                    queue=queue,
+                    table=table,
+                    output_bucket=storage.output_bucket,
+                    agent_role=agent.role,
+                )
+
+        CfnOutput(self, "FrontApiEndpoint", value=api.endpoint_url, description="Where tasks are submitted")
+        CfnOutput(self, "GetAPIKeyCommand", value=api.get_api_key_command, description="Shows the API key")
+        CfnOutput(
+            self, "OutputS3Bucket", value=storage.output_bucket.bucket_name, description="Where results are stored"
+        )
+        CfnOutput(
+            self, "sdNotificationOutputArn", value=bus.output_topic.topic_arn, description="Topic of the callbacks"
+        )
+        if cluster_side is not None:
+            cluster = cluster_side.cluster
+            CfnOutput(self, "ConfigCommand", value=cluster.config_command, description="Configures kubectl")
+            CfnOutput(self, "ClusterName", value=cluster.cluster_name)

@@ -1,0 +1,336 @@
+"""The objects of a runtime: who may do what, and in which order."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Find = Callable[[str, str], dict[str, Any]]
+RUNTIMES = ["sd", "comfy"]
+
+
+@pytest.fixture
+def pod(kubernetes_object: Find) -> Callable[[str], dict[str, Any]]:
+    def find(runtime: str) -> dict[str, Any]:
+        template: dict[str, Any] = kubernetes_object("Deployment", runtime)["spec"]["template"]
+        return template
+
+    return find
+
+
+def _environment(container: dict[str, Any]) -> dict[str, str]:
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def test_objects_are_applied_so_that_a_first_deployment_buys_no_gpu(
+    manifests: dict[str, list[dict[str, Any]]],
+) -> None:
+    orders = [[one["kind"] for one in objects] for objects in manifests.values() if len(objects) > 1]
+    assert orders == [
+        [
+            "ServiceAccount",
+            "NetworkPolicy",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Deployment",
+            "TriggerAuthentication",
+            "ScaledObject",
+            "EC2NodeClass",
+            "NodePool",
+        ]
+    ] * len(RUNTIMES)
+
+
+def test_manifests_survive_a_repeated_creation(resources: dict[str, dict[str, Any]]) -> None:
+    manifests = [
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "Custom::AWSCDK-EKS-KubernetesResource"
+    ]
+    assert manifests
+    for properties in manifests:
+        assert properties["Overwrite"] is True
+
+
+def test_namespace_is_made_once_without_prune_and_never_the_default_one(
+    resources: dict[str, dict[str, Any]], manifests: dict[str, list[dict[str, Any]]]
+) -> None:
+    namespaces = {
+        logical_id: objects[0]["metadata"]["name"]
+        for logical_id, objects in manifests.items()
+        if objects[0]["kind"] == "Namespace"
+    }
+    assert list(namespaces.values()) == ["studio"]
+    (logical_id,) = namespaces
+    assert "PruneLabel" not in resources[logical_id]["Properties"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_deployment_has_no_replicas(kubernetes_object: Find, runtime: str) -> None:
+    assert "replicas" not in kubernetes_object("Deployment", runtime)["spec"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_deployment_never_asks_for_one_gpu_more(kubernetes_object: Find, runtime: str) -> None:
+    strategy = kubernetes_object("Deployment", runtime)["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_agent_is_the_only_main_container_and_the_runtime_a_sidecar(
+    pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    spec = pod(runtime)["spec"]
+    assert [container["name"] for container in spec["containers"]] == ["queue-agent"]
+    assert [(one["name"], one["restartPolicy"]) for one in spec["initContainers"]] == [("runtime", "Always")]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_gpu_belongs_to_the_runtime_alone(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    spec = pod(runtime)["spec"]
+    assert spec["initContainers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert "nvidia.com/gpu" not in spec["containers"][0]["resources"]["limits"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_runtime_gets_no_token_and_no_credentials(
+    pod: Callable[[str], dict[str, Any]], kubernetes_object: Find, runtime: str
+) -> None:
+    template = pod(runtime)
+    assert template["metadata"]["annotations"]["eks.amazonaws.com/skip-containers"] == "runtime"
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert kubernetes_object("ServiceAccount", runtime)["automountServiceAccountToken"] is False
+    projected = {volume["name"] for volume in template["spec"]["volumes"] if "projected" in volume}
+    mounted = {mount["name"] for mount in template["spec"]["initContainers"][0]["volumeMounts"]}
+    assert not projected & mounted
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_containers_are_restricted_and_of_different_users(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    spec = pod(runtime)["spec"]
+    contexts = [container["securityContext"] for container in (*spec["initContainers"], *spec["containers"])]
+    for context in contexts:
+        assert context["runAsNonRoot"] is True
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+    assert len({context["runAsUser"] for context in contexts}) == 2
+    assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_mount_has_its_volume_and_every_volume_its_mount(
+    pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    spec = pod(runtime)["spec"]
+    mounts = [
+        mount["name"]
+        for container in (*spec["initContainers"], *spec["containers"])
+        for mount in container["volumeMounts"]
+    ]
+    assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_scratch_volumes_all_have_a_limit(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    scratch = [volume["emptyDir"] for volume in pod(runtime)["spec"]["volumes"] if "emptyDir" in volume]
+    assert scratch
+    for volume in scratch:
+        assert "sizeLimit" in volume
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_startup_probe_asks_on_loopback_from_inside(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    probe = pod(runtime)["spec"]["initContainers"][0]["startupProbe"]
+    assert probe["exec"]["command"][:2] == ["python3", "-c"]
+    assert "127.0.0.1" in probe["exec"]["command"][2]
+
+
+def test_agent_environment_is_the_contract(pod: Callable[[str], dict[str, Any]]) -> None:
+    environment = _environment(pod("sd")["spec"]["containers"][0])
+    assert environment == {
+        "AWS_REGION": "us-east-1",
+        "SQS_QUEUE_URL": environment["SQS_QUEUE_URL"],
+        "TASK_TABLE_NAME": "tasks",
+        "S3_BUCKET": "output",
+        "RUNTIME_TYPE": "sdwebui",
+        "RUNTIME_NAME": "sd",
+        "API_BASE_URL": "http://127.0.0.1:8080",
+        "SPOT_ALLOWED": "true",
+    }
+    assert environment["SQS_QUEUE_URL"].endswith("/queue-sd")
+
+
+def test_agent_learns_of_spot_only_where_spot_is_allowed(pod: Callable[[str], dict[str, Any]]) -> None:
+    assert "SPOT_ALLOWED" not in _environment(pod("comfy")["spec"]["containers"][0])
+
+
+def test_runtime_environment_names_port_folders_and_model(pod: Callable[[str], dict[str, Any]]) -> None:
+    environment = _environment(pod("sd")["spec"]["initContainers"][0])
+    assert environment["PORT"] == "8080"
+    assert environment["MODELS_DIR"] == "/models"
+    assert environment["SCRATCH_DIR"] == "/scratch"
+    assert environment["MODEL_FILENAME"] == "v1-5.safetensors"
+    assert "MODEL_FILENAME" not in _environment(pod("comfy")["spec"]["initContainers"][0])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_pod_runs_on_shared_nodes_or_its_own_and_prefers_shared(
+    pod: Callable[[str], dict[str, Any]], kubernetes_object: Find, runtime: str
+) -> None:
+    affinity = pod(runtime)["spec"]["affinity"]["nodeAffinity"]
+    (required,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert required["matchExpressions"] == [{"key": "pool", "operator": "In", "values": ["shared", runtime]}]
+    assert preferred["preference"]["matchExpressions"] == [{"key": "pool", "operator": "In", "values": ["shared"]}]
+    labels = kubernetes_object("NodePool", runtime)["spec"]["template"]["metadata"]["labels"]
+    assert labels == {"pool": runtime}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_pod_may_finish_before_its_node_and_its_volume_go(
+    pod: Callable[[str], dict[str, Any]], kubernetes_object: Find, runtime: str
+) -> None:
+    node_grace = kubernetes_object("NodePool", runtime)["spec"]["template"]["spec"]["terminationGracePeriod"]
+    assert node_grace == "600s"
+    assert pod(runtime)["spec"]["terminationGracePeriodSeconds"] < 600
+
+
+def test_labels_and_annotations_of_the_config_are_added_and_never_win(
+    pod: Callable[[str], dict[str, Any]], kubernetes_object: Find
+) -> None:
+    metadata = pod("sd")["metadata"]
+    assert metadata["labels"]["team"] == "art"
+    assert metadata["labels"]["app.kubernetes.io/instance"] == "sd"
+    assert metadata["annotations"]["note"] == "hello"
+    selector = kubernetes_object("Deployment", "sd")["spec"]["selector"]["matchLabels"]
+    assert selector == {"app.kubernetes.io/name": "runtime", "app.kubernetes.io/instance": "sd"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_no_object_keeps_a_pod_from_being_told_to_stop(objects: list[dict[str, Any]], runtime: str) -> None:
+    assert "PodDisruptionBudget" not in {one["kind"] for one in objects}
+    assert "do-not-disrupt" not in str([one for one in objects if runtime in str(one["metadata"])])
+
+
+def test_scaled_object_follows_the_queue_as_configured(kubernetes_object: Find) -> None:
+    spec = kubernetes_object("ScaledObject", "sd")["spec"]
+    assert spec["scaleTargetRef"] == {"name": "sd"}
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 3)
+    (trigger,) = spec["triggers"]
+    assert trigger["type"] == "aws-sqs-queue"
+    assert trigger["authenticationRef"] == {"name": "sd"}
+    assert trigger["metadata"] == {
+        "queueURL": trigger["metadata"]["queueURL"],
+        "queueLength": "7",
+        "scaleOnInFlight": "true",
+        "awsRegion": "us-east-1",
+    }
+    assert trigger["metadata"]["queueURL"].endswith("/queue-sd")
+
+
+def test_scaled_object_goes_up_at_once_and_down_slowly(kubernetes_object: Find) -> None:
+    behavior = kubernetes_object("ScaledObject", "sd")["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
+    assert behavior["scaleUp"]["policies"] == [{"type": "Pods", "value": 3, "periodSeconds": 15}]
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 120
+    assert behavior["scaleDown"]["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
+
+
+def test_trigger_authentication_takes_the_operator_s_own_identity(kubernetes_object: Find) -> None:
+    spec = kubernetes_object("TriggerAuthentication", "sd")["spec"]
+    assert spec == {"podIdentity": {"provider": "aws"}}
+
+
+@pytest.mark.parametrize(("runtime", "gpus"), [("sd", 4), ("comfy", 5)])
+def test_node_pool_limit_is_the_config_s_or_one_gpu_a_replica(kubernetes_object: Find, runtime: str, gpus: int) -> None:
+    assert kubernetes_object("NodePool", runtime)["spec"]["limits"] == {"nvidia.com/gpu": gpus}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_node_pool_keeps_everything_else_off_and_waits_for_the_volume_driver(
+    kubernetes_object: Find, pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    spec = kubernetes_object("NodePool", runtime)["spec"]["template"]["spec"]
+    assert spec["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
+    assert spec["startupTaints"] == [{"key": "s3.csi.aws.com/agent-not-ready", "effect": "NoExecute"}]
+    assert pod(runtime)["spec"]["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_node_pool_gives_back_empty_nodes_and_never_moves_busy_ones(kubernetes_object: Find, runtime: str) -> None:
+    disruption = kubernetes_object("NodePool", runtime)["spec"]["disruption"]
+    assert disruption["consolidationPolicy"] == "WhenEmpty"
+    assert disruption["budgets"] == [{"nodes": "100%", "reasons": ["Empty"]}, {"nodes": "1", "reasons": ["Drifted"]}]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_node_class_is_pinned_encrypted_and_hides_its_metadata(kubernetes_object: Find, runtime: str) -> None:
+    spec = kubernetes_object("EC2NodeClass", runtime)["spec"]
+    assert spec["amiSelectorTerms"] == [{"alias": "bottlerocket@v1.66.0"}]
+    assert spec["metadataOptions"] == {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+    assert [mapping["deviceName"] for mapping in spec["blockDeviceMappings"]] == ["/dev/xvda", "/dev/xvdb"]
+    for mapping in spec["blockDeviceMappings"]:
+        assert mapping["ebs"]["encrypted"] is True
+    assert spec["blockDeviceMappings"][1]["ebs"]["volumeSize"] == "200Gi"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_node_class_takes_profile_subnets_and_security_group_of_the_stack(
+    kubernetes_object: Find, runtime: str
+) -> None:
+    spec = kubernetes_object("EC2NodeClass", runtime)["spec"]
+    assert spec["instanceProfile"].startswith("karpenternodeprofile")
+    assert "role" not in spec
+    assert spec["subnetSelectorTerms"] == [{"tags": {"karpenter.sh/discovery": "SdOnEKSStack"}}]
+    (term,) = spec["securityGroupSelectorTerms"]
+    assert term["id"].startswith("sg-clustereks")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_network_policy_is_the_list_and_no_more(kubernetes_object: Find, runtime: str) -> None:
+    spec = kubernetes_object("NetworkPolicy", runtime)["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in spec
+    ways = [
+        (peer.get("ipBlock", {}).get("cidr", "dns"), [(port["protocol"], port["port"]) for port in rule["ports"]])
+        for rule in spec["egress"]
+        for peer in rule["to"]
+    ]
+    assert ways == [
+        ("dns", [("UDP", 53), ("TCP", 53)]),
+        ("169.254.170.23/32", [("TCP", 80)]),
+        ("0.0.0.0/0", [("TCP", 443)]),
+    ]
+    assert spec["egress"][2]["to"][0]["ipBlock"]["except"] == ["169.254.0.0/16"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_model_volume_is_read_only_and_of_the_driver_s_own_rights(kubernetes_object: Find, runtime: str) -> None:
+    volume = kubernetes_object("PersistentVolume", runtime)
+    assert volume["spec"]["mountOptions"] == [
+        "read-only",
+        "allow-other",
+        "region us-east-1",
+        "maximum-throughput-gbps 10",
+    ]
+    assert volume["spec"]["csi"]["volumeAttributes"] == {"bucketName": "models", "authenticationSource": "driver"}
+    assert volume["spec"]["csi"]["volumeHandle"] == volume["metadata"]["name"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_model_volume_claim_and_pod_belong_together(
+    kubernetes_object: Find, pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    volume = kubernetes_object("PersistentVolume", runtime)
+    claim = kubernetes_object("PersistentVolumeClaim", runtime)
+    assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
+    assert claim["spec"]["storageClassName"] == volume["spec"]["storageClassName"] == ""
+    assert volume["spec"]["claimRef"] == {
+        "namespace": claim["metadata"]["namespace"],
+        "name": claim["metadata"]["name"],
+    }
+    claimed = [one for one in pod(runtime)["spec"]["volumes"] if "persistentVolumeClaim" in one]
+    assert [one["persistentVolumeClaim"]["claimName"] for one in claimed] == [claim["metadata"]["name"]]

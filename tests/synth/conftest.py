@@ -1,0 +1,37 @@
+"""How a test makes a CDK app: as the CDK CLI would, but without what costs time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def synth_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
+    """Make an app with the feature flags of cdk.json, which otherwise only the CLI hands over."""
+    context = json.loads((_REPOSITORY / "cdk.json").read_text(encoding="utf-8"))["context"]
+
+    def make() -> cdk.App:
+        return cdk.App(
+            context=context
+            | {
+                "aws:cdk:disable-asset-staging": True,
+                "@aws-cdk/core:validateAgainstDefaultRules": False,
+            },
+            outdir=str(tmp_path_factory.mktemp("cdk.out")),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the reference data beside the repository; tests that need it skip where it is absent."""
+    folder = _REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: nothing to compare with")
+    return folder
