@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from typing import Final
+from urllib.parse import quote
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 """An id that a caller may give a task: safe in a URL path, an object key and a record's key."""
@@ -15,6 +16,8 @@ PREFIX_MAX_BYTES: Final = 512
 RESERVED_PREFIXES: Final = frozenset({"uploads", "payloads", "parked"})
 """First segments that the product itself uses in the output bucket."""
 
+_ID_MAX_LENGTH: Final = 128
+_HASH_HEX_DIGITS: Final = 16
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID_LENGTH: Final = 26
 _RANDOM_BYTES: Final = 10
@@ -27,6 +30,21 @@ def is_task_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def safe_task_id(text: str) -> str:
+    """Turn any id into one that is safe in a key; an allowed one stays as it is.
+
+    For messages that did not come through the API. What is not safe is percent-encoded; what is too long then is cut,
+    and a hash of the whole keeps two long ids apart that differ only at their end.
+    """
+    if is_task_id(text):
+        return text
+    encoded = quote(text, safe="", errors="surrogatepass")
+    if len(encoded) <= _ID_MAX_LENGTH:
+        return encoded
+    digest = hashlib.sha256(encoded.encode()).hexdigest()[:_HASH_HEX_DIGITS]
+    return f"{encoded[: _ID_MAX_LENGTH - _HASH_HEX_DIGITS - 1]}-{digest}"
+
+
 def is_prefix(text: str) -> bool:
     """Whether results may be stored under this prefix of the output bucket."""
     segments = text.rstrip("/").split("/")
@@ -36,6 +54,16 @@ def is_prefix(text: str) -> bool:
         and segments[0] not in RESERVED_PREFIXES
         and not any(segment in {".", ".."} for segment in segments)
     )
+
+
+def safe_prefix(text: str) -> str:
+    """Turn any prefix into one that is safe in a key; an allowed one stays as it is.
+
+    For messages that did not come through the API. Any other becomes one segment, percent-encoded.
+    """
+    if is_prefix(text):
+        return text
+    return "prefix-" + safe_task_id(quote(text, safe="", errors="surrogatepass").replace(".", "%2E"))
 
 
 def new_submission(now_ms: int) -> str:

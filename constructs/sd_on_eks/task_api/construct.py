@@ -148,6 +148,8 @@ class TaskApi(Construct):
                 metrics_enabled=True,
             ),
         )
+        # The library's own output repeats the stack's `FrontApiEndpoint`.
+        api.node.try_remove_child("Endpoint")
         execution_log = logs.LogGroup(
             self,
             "ExecutionLogGroup",

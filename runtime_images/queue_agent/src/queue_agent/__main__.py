@@ -1,0 +1,91 @@
+"""Entry point: `python -m queue_agent`. Reads the environment, wires the agent, and stops it on SIGTERM."""
+
+import asyncio
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+import botocore.session
+
+from queue_agent.aws_client import AwsClient, BotocoreCredentials
+from queue_agent.errors import AgentError
+from queue_agent.logs import configure_logs, log
+from queue_agent.queue import Queue
+from queue_agent.record import Record
+from queue_agent.runtimes.base import Runtime
+from queue_agent.runtimes.comfyui import ComfyUi
+from queue_agent.runtimes.http import RuntimeHttp
+from queue_agent.runtimes.sdwebui import SdWebUi
+from queue_agent.settings import Settings, SettingsError
+from queue_agent.store import Store
+from queue_agent.worker import Worker
+
+_USAGE_ERROR: Final = 2
+_FAILURE: Final = 1
+
+
+async def run(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Raises:
+        AgentError: no credentials are to be had, or the runtime must be replaced.
+    """
+    credentials = botocore.session.Session().get_credentials()
+    if credentials is None:
+        raise AgentError("no AWS credentials were found")
+    ca_bundle = environment.get("AWS_CA_BUNDLE")
+    tls = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
+    # No limit on connections: the beat must never wait behind a picture that is being stored.
+    aws_connector = aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=15)
+    async with (
+        aiohttp.ClientSession(connector=aws_connector, auto_decompress=False) as aws_http,
+        # A connection a request: a kept one that the server has closed looks like a server that died under the task.
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as runtime_http,
+    ):
+        aws = AwsClient(
+            aws_http,
+            BotocoreCredentials(credentials),
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+        )
+        http = RuntimeHttp(runtime_http, settings.api_base_url)
+        runtime: Runtime = SdWebUi(http) if settings.runtime_type == "sdwebui" else ComfyUi(http)
+        worker = Worker(
+            queue=Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s),
+            runtime=runtime,
+            store=Store(aws, settings.bucket),
+            record=Record(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
+            settings=settings,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        await worker.run()
+
+
+def main() -> int:
+    """Run the agent.
+
+    Returns:
+        Exit status: 0 when told to stop, 1 when the pod must be replaced, 2 for a wrong environment.
+    """
+    configure_logs()
+    try:
+        settings = Settings.from_environment(os.environ)
+        asyncio.run(run(settings, os.environ))
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (whoever starts it by hand reads this)
+        return _USAGE_ERROR
+    except AgentError as error:
+        log("agent_failed", error=type(error).__name__, reason=str(error))
+        return _FAILURE
+    log("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

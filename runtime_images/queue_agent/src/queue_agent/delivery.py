@@ -1,0 +1,159 @@
+"""Delivery: outputs -> objects -> .out -> finish -> delete, in this order and no other."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from queue_agent.errors import AwsError, BadTaskError, StalledError, TaskFailedError
+from queue_agent.intake import Held
+from queue_agent.logs import log
+from queue_agent.queue import Queue
+from queue_agent.record import Record, Refused
+from queue_agent.runtimes.base import Answer
+from queue_agent.settings import Settings
+from queue_agent.store import NameTakenError, Store
+from task_record import transitions
+from task_record.identifiers import safe_prefix
+from task_record.object_keys import TAGS_OF_A_CLAIM, answer_key, claim_tag, output_key, task_folder
+from task_record.status import Status
+from task_record.table import STATUS
+
+T = TypeVar("T")
+RESULT_MAX_BYTES: Final = 200 * 1024
+_RETRY_S: Final = 1.0
+_FINISH_RETRY_S: Final = 600.0
+"""The finish decides by itself whether it still counts, so it may be tried for long."""
+_DELETE_TRIES: Final = 5
+
+
+class Delivery:
+    """Stores what came out, ends the record, deletes the message.
+
+    Args:
+        record: the task table.
+        queue: the queue.
+        store: the output bucket.
+        settings: times.
+    """
+
+    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings) -> None:
+        self._record = record
+        self._queue = queue
+        self._store = store
+        self._settings = settings
+
+    async def complete(self, held: Held, answer: Answer, timings_ms: dict[str, int]) -> None:
+        """Deliver an answer.
+
+        Raises:
+            AwsError: the table did not answer for long; the next receipt decides.
+        """
+        started = time.monotonic()
+        try:
+            result = await self.retried(lambda: self._store_outputs(held, answer))
+        except AwsError as error:
+            await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings_ms)
+            return
+        timings = {**timings_ms, "store_ms": round((time.monotonic() - started) * 1000)}
+        await self._finish(held, result=_bounded(result), timings_ms=timings, error=None)
+
+    async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings_ms: dict[str, int]) -> None:
+        """Deliver a failure.
+
+        Raises:
+            AwsError: the table did not answer for long; the next receipt decides.
+        """
+        details = failure.details if isinstance(failure, TaskFailedError) else {}
+        error = transitions.error_text(failure.code, str(failure), **details)
+        if isinstance(failure, StalledError):
+            log("task_stalled", task_id=held.message.id)
+        await self._finish(held, result=None, timings_ms=timings_ms, error=error)
+
+    async def delete(self, handle: str) -> None:
+        """Delete a message whose task has ended; where that fails, the next receipt does it."""
+        for _ in range(_DELETE_TRIES):
+            try:
+                await self._queue.delete(handle)
+            except AwsError:
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again while storage refuses, for as long as results may be kept in memory.
+
+        Raises:
+            AwsError: it still refuses.
+        """
+        until = time.monotonic() + self._settings.storage_retry_s
+        while True:
+            try:
+                return await attempt()
+            except AwsError:
+                if time.monotonic() + _RETRY_S > until:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+
+    async def _store_outputs(self, held: Held, answer: Answer) -> dict[str, Any]:
+        for draw in range(TAGS_OF_A_CLAIM):
+            try:
+                return await self._store_under(held, answer, claim_tag(held.holding.claim_id, draw))
+            except NameTakenError:
+                continue
+        raise AwsError("NameTaken", "every name of this claim is taken by another object", status=412)
+
+    async def _store_under(self, held: Held, answer: Answer, tag: str) -> dict[str, Any]:
+        task = held.holding.task
+        prefix = held.message.prefix
+        folder = task_folder(task.id, None if prefix is None else safe_prefix(prefix))
+        urls = await asyncio.gather(
+            *(
+                self._store.put(output_key(folder, task.id, tag, number, file.extension), file.data, file.content_type)
+                for number, file in enumerate(answer.files)
+            )
+        )
+        out = {
+            "id": held.message.id,
+            "id_task": held.message.id,
+            "submission": task.submission,
+            "runtime": self._settings.runtime_name,
+            "status": Status.COMPLETED.value,
+            "image_url": urls,
+            "context": held.message.context,
+            **answer.summary,
+            "response": answer.response,
+        }
+        output_url = await self._store.put(answer_key(folder, task.id, tag), orjson.dumps(out), "application/json")
+        return {"image_url": list(urls), "output_url": output_url, **answer.summary}
+
+    async def _finish(self, held: Held, *, result: str | None, timings_ms: dict[str, int], error: str | None) -> None:
+        transition = transitions.finish(
+            held.holding.task,
+            claim_id=held.holding.claim_id,
+            now_ms=time.time_ns() // 1_000_000,
+            times=self._settings.times,
+            result=result,
+            timings=orjson.dumps(timings_ms).decode(),
+            error=error,
+        )
+        outcome = await self._record.write(transition, until=time.monotonic() + _FINISH_RETRY_S)
+        if isinstance(outcome, Refused):
+            log("results_dropped", task_id=held.message.id)
+            if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:
+                return  # another's claim: its holder deletes
+        else:
+            log("task_finished", task_id=held.message.id, failed=error is not None, **timings_ms)
+        await self.delete(held.holding.handle)
+
+
+def _bounded(result: dict[str, Any]) -> str:
+    """JSON text of a result that fits the record; what does not fit is whole in `.out`."""
+    text = orjson.dumps(result)
+    if len(text) > RESULT_MAX_BYTES:
+        text = orjson.dumps({"image_url": result["image_url"], "output_url": result["output_url"]})
+    if len(text) > RESULT_MAX_BYTES:
+        text = orjson.dumps({"image_url": [], "output_url": result["output_url"]})
+    return text.decode()

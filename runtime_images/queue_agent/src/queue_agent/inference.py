@@ -1,0 +1,62 @@
+"""One inference, watched: it ends in an answer, in the runtime's own words, or because it makes no progress."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from queue_agent.errors import StalledError
+from queue_agent.runtimes.base import Answer, Runtime, RuntimeTask
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+async def infer(
+    runtime: Runtime,
+    task: RuntimeTask,
+    *,
+    before_post: Callable[[], None],
+    on_progress: Callable[[float], None],
+    stall_s: float,
+    longest_task_s: float,
+) -> Answer:
+    """Run a task on the runtime.
+
+    Args:
+        runtime: the server.
+        task: what to run.
+        before_post: called last thing before the server gets the task; raises to keep it from that.
+        on_progress: hears the share that is done, 0 to 1.
+        stall_s: longest time without progress.
+        longest_task_s: longest time of all.
+
+    Raises:
+        StalledError: it made no progress, or took too long. The server may still be running it.
+        TaskFailedError: the server failed it.
+        BadTaskError: the server can never run it.
+        RuntimeUnavailableError: the server is not there, or died.
+    """
+    started = time.monotonic()
+    moved_at, share_done = started, -1.0
+
+    def heard(progress: float) -> None:
+        nonlocal moved_at, share_done
+        if progress != share_done:
+            moved_at, share_done = time.monotonic(), progress
+        on_progress(progress)
+
+    running = asyncio.ensure_future(runtime.run(task, before_post=before_post, on_progress=heard))
+    try:
+        while True:
+            done, _ = await asyncio.wait({running}, timeout=_LOOK_EVERY_S)
+            if done:
+                return running.result()
+            now = time.monotonic()
+            if now - moved_at > stall_s:
+                raise StalledError("timeout", f"the runtime made no progress for {stall_s:g} s")
+            if now - started > longest_task_s:
+                raise StalledError("timeout", f"the task took longer than {longest_task_s:g} s")
+    finally:
+        if not running.done():
+            running.cancel()
+            await asyncio.wait({running})

@@ -1,0 +1,1 @@
+"""The two inference servers, behind one protocol."""

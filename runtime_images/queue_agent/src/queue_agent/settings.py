@@ -1,0 +1,120 @@
+"""Settings of the agent, from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, cast
+
+from task_record.protocol_times import ProtocolTimes
+
+RuntimeType = Literal["sdwebui", "comfyui"]
+_RUNTIME_TYPES: Final = ("sdwebui", "comfyui")
+_REQUIRED: Final = (
+    "AWS_REGION",
+    "SQS_QUEUE_URL",
+    "TASK_TABLE_NAME",
+    "S3_BUCKET",
+    "RUNTIME_TYPE",
+    "RUNTIME_NAME",
+    "API_BASE_URL",
+)
+_SPOT_NOTICE_S: Final = 90.0
+"""Of the 120 s between a spot notice and the node's end; the rest is for delivery."""
+
+
+class SettingsError(Exception):
+    """The environment is incomplete or wrong: which variables, what came and what is allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of the agent.
+
+    Attributes:
+        region: AWS region.
+        queue_url: the runtime's queue.
+        table_name: the task table.
+        bucket: the output bucket.
+        runtime_type: which server runs beside the agent.
+        runtime_name: name of the runtime.
+        api_base_url: where the server listens.
+        endpoint_url: in place of AWS's own endpoints; for tests and the local stack.
+        times: times of the protocol.
+        longest_task_s: an inference over this is interrupted and failed.
+        stall_s: an inference without progress for this long is interrupted and failed.
+        storage_retry_s: how long results are kept in memory and tried again when storage refuses them.
+        poll_s: longest wait for a message.
+        spot_allowed: whether SIGTERM may be a spot notice.
+        spot_notice_s: an inference that ends within this is finished in spite of a spot notice.
+    """
+
+    region: str
+    queue_url: str
+    table_name: str
+    bucket: str
+    runtime_type: RuntimeType
+    runtime_name: str
+    api_base_url: str
+    endpoint_url: str | None = None
+    times: ProtocolTimes = field(default_factory=ProtocolTimes)
+    longest_task_s: float = 480
+    stall_s: float = 120
+    storage_retry_s: float = 40
+    poll_s: int = 20
+    spot_allowed: bool = False
+    spot_notice_s: float = _SPOT_NOTICE_S
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            SettingsError: variables are missing or wrong.
+        """
+        missing = [name for name in _REQUIRED if not environment.get(name)]
+        if missing:
+            raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
+        runtime_type = environment["RUNTIME_TYPE"].lower()
+        if runtime_type not in _RUNTIME_TYPES:
+            raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(_RUNTIME_TYPES)}, got {runtime_type!r}")
+        return cls(
+            region=environment["AWS_REGION"],
+            queue_url=environment["SQS_QUEUE_URL"],
+            table_name=environment["TASK_TABLE_NAME"],
+            bucket=environment["S3_BUCKET"],
+            runtime_type=cast("RuntimeType", runtime_type),
+            runtime_name=environment["RUNTIME_NAME"],
+            api_base_url=environment["API_BASE_URL"].rstrip("/"),
+            endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
+            times=_times(environment),
+            longest_task_s=_seconds(environment, "LONGEST_TASK_S", cls.longest_task_s),
+            stall_s=_seconds(environment, "STALL_S", cls.stall_s),
+            storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
+            spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
+        )
+
+
+def _times(environment: Mapping[str, str]) -> ProtocolTimes:
+    defaults = ProtocolTimes()
+    try:
+        return ProtocolTimes(
+            clock_error_s=_seconds(environment, "CLOCK_ERROR_S", defaults.clock_error_s),
+            beat_s=_seconds(environment, "BEAT_S", defaults.beat_s),
+            table_call_timeout_s=_seconds(environment, "TABLE_CALL_TIMEOUT_S", defaults.table_call_timeout_s),
+            interrupt_s=_seconds(environment, "INTERRUPT_S", defaults.interrupt_s),
+            lease_s=_seconds(environment, "LEASE_S", defaults.lease_s),
+            visibility_s=_seconds(environment, "VISIBILITY_S", defaults.visibility_s),
+            max_attempts=round(_seconds(environment, "MAX_ATTEMPTS", defaults.max_attempts)),
+            max_task_age_s=_seconds(environment, "MAX_TASK_AGE_S", defaults.max_task_age_s),
+        )
+    except ValueError as error:
+        raise SettingsError(f"the protocol's times do not fit together: {error}") from error
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a number, got {text!r}") from error

@@ -1,0 +1,118 @@
+"""The main job on this machine: bring the local stack up, send a task of each kind, show the pictures.
+
+make local                           all of it, then everything is stopped
+.venv/bin/python -m local_stack --keep    leave it up until Ctrl-C, and print how to use it
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from rich.console import Console
+from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config.loader import load_config
+
+from local_stack.emulator import ROOT
+from local_stack.errors import LocalStackError
+from local_stack.stack import LocalStack
+from sd_on_eks.config.models import Config
+
+_FAILURE: Final = 1
+_USAGE_ERROR: Final = 2
+_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the main job.
+
+    Returns:
+        Exit status: 0 when every picture is there; 1 when something failed; 2 for a wrong configuration; 130 after
+        Ctrl-C.
+    """
+    options = _options(arguments)
+    console = Console(stderr=True, highlight=False)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        config = load_config()
+        with LocalStack(config, emulator_home=options.emulator, report=console.print) as stack:
+            if options.keep:
+                return _keep(stack, console)
+            return _send_tasks(stack, config, options.output, console)
+    except ConfigError as error:
+        console.print(str(error), markup=False)
+        return _USAGE_ERROR
+    except LocalStackError as error:
+        console.print(f"local stack: {error}", markup=False)
+        return _FAILURE
+    except KeyboardInterrupt:
+        console.print("interrupted; everything is stopped")
+        return _INTERRUPTED
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_stack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / ".local" / "pictures",
+        help="folder for the pictures (default .local/pictures)",
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the stack up until Ctrl-C")
+    parser.add_argument(
+        "--emulator", type=Path, default=None, help="virtual environment of the emulator (default .venv-emulator)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # SIGTERM ends as Ctrl-C does: with everything stopped.
+    raise KeyboardInterrupt
+
+
+def _send_tasks(stack: LocalStack, config: Config, output: Path, console: Console) -> int:
+    output.mkdir(parents=True, exist_ok=True)
+    for runtime_type in dict.fromkeys(runtime.type for runtime in config.models_runtime):
+        command = [
+            sys.executable,
+            str(ROOT / "scripts" / "test_api.py"),
+            config.stack_name,
+            runtime_type,
+            "--output",
+            str(output),
+        ]
+        with subprocess.Popen(command, env=stack.environment()) as test:  # noqa: S603 (our own script)
+            while test.poll() is None:
+                try:
+                    stack.check()
+                except LocalStackError:
+                    test.terminate()
+                    raise
+                time.sleep(0.1)
+        if test.returncode != 0:
+            console.print(f"scripts/test_api.py failed for {runtime_type}")
+            return _FAILURE
+    console.print(f"[bold]the pictures lie in {output}[/bold]")
+    return 0
+
+
+def _keep(stack: LocalStack, console: Console) -> int:
+    console.print(f"\n[bold]the API is at {stack.deployment.endpoint_url}[/bold]")
+    console.print("use it with AWS's own tools, and with scripts/test_api.py, in this environment:\n")
+    for name, value in stack.environment().items():
+        console.print(f"export {name}={value}", markup=False, soft_wrap=True)
+    console.print("\nCtrl-C stops everything")
+    while True:
+        stack.check()
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Hands each agent the credentials of its role, over the interface of the EKS Pod Identity agent.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+"""
+
+import hmac
+import json
+import secrets
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local_stack.emulator import Emulator
+
+
+class CredentialsServer:
+    """A server on loopback; whoever shows the token of an agent gets that agent's credentials and no other's.
+
+    Args:
+        emulator: where roles are assumed.
+        folder: for the agents' token files.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self._emulator = emulator
+        self._folder = folder
+        self._roles: dict[str, tuple[str, str]] = {}
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                role_arn, token = server._roles.get(self.path, ("", ""))
+                shown = self.headers.get("Authorization", "")
+                if not token or not hmac.compare_digest(shown, token):
+                    self.send_error(HTTPStatus.FORBIDDEN)
+                    return
+                body = json.dumps(server._assume(role_arn)).encode()
+                self.send_response(HTTPStatus.OK)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+                """Nothing of a request is logged."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    def add(self, agent: str, role_arn: str) -> dict[str, str]:
+        """Let an agent have the credentials of a role.
+
+        Returns:
+            What its environment needs.
+        """
+        token = secrets.token_urlsafe(32)
+        path = f"/{agent}"
+        self._roles[path] = (role_arn, token)
+        file = self._folder / f"{agent}.token"
+        file.touch(mode=0o600)
+        file.write_text(token)
+        return {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{self._server.server_port}{path}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
+        }
+
+    def _assume(self, role_arn: str) -> dict[str, str]:
+        credentials = self._emulator.sts().assume_role(RoleArn=role_arn, RoleSessionName="queue-agent")["Credentials"]
+        return {
+            "AccessKeyId": credentials["AccessKeyId"],
+            "SecretAccessKey": credentials["SecretAccessKey"],
+            "Token": credentials["SessionToken"],
+            "Expiration": credentials["Expiration"].isoformat().replace("+00:00", "Z"),
+        }
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,211 @@
+"""The serverless slice of the stack, synthesized here and deployed to the emulator, unmodified."""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from local_stack.emulator import REGION, ROOT, Emulator
+from local_stack.errors import LocalStackError
+from sd_on_eks.config.models import Config, ModelsRuntime
+from sd_on_eks.jsii_node import use_bundled_node
+
+if TYPE_CHECKING:
+    from aws_cdk import Stack
+
+_BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
+_BOOTSTRAP_VERSION: Final = "30"
+_ACCOUNT: Final = "000000000000"
+_DEPLOY_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedRuntime:
+    """What the stack made for one runtime."""
+
+    name: str
+    type: str
+    queue_url: str
+    dead_letter_queue_url: str
+    role_arn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A deployed slice.
+
+    Attributes:
+        stack_name: name of the stack.
+        outputs: its outputs.
+        resources: logical id -> physical id.
+        endpoint_url: where tasks are submitted, with the slash at its end.
+        table_name: the task table.
+        output_bucket: the output bucket.
+        failure_bucket: the bucket of what could not be handled.
+        runtimes: what was made for each runtime, by its name.
+    """
+
+    stack_name: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    endpoint_url: str
+    table_name: str
+    output_bucket: str
+    failure_bucket: str
+    runtimes: Mapping[str, DeployedRuntime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A synthesized slice.
+
+    Attributes:
+        folder: the cloud assembly.
+        stack_id: name of the template and asset manifest in it.
+        logical_ids: path below the stack -> logical id, of the resources that the local stack needs to find.
+    """
+
+    folder: Path
+    stack_id: str
+    logical_ids: Mapping[str, str]
+
+
+def synthesize(config: Config, folder: Path) -> Slice:
+    """Synthesize the slice.
+
+    Args:
+        config: the configuration.
+        folder: where the cloud assembly goes.
+    """
+    use_bundled_node()
+    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js)
+
+    from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
+
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    # The built-in validator is for what a user deploys; `make synth` and the tests run it.
+    app = cdk.App(outdir=str(folder), context=context | {"@aws-cdk/core:validateAgainstDefaultRules": False})
+    stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
+    app.synth()
+    return Slice(folder=folder, stack_id=CONSTRUCT_ID, logical_ids=_logical_ids(stack, config.models_runtime))
+
+
+def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment:
+    """Deploy a slice and wait until it is there.
+
+    Raises:
+        LocalStackError: a resource could not be made; the message has the reasons.
+    """
+    _bootstrap(emulator)
+    template_url = _upload_assets(emulator, synthesized)
+    cloudformation = emulator.cloudformation()
+    cloudformation.create_stack(
+        StackName=config.stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+    )
+    outputs = _wait(emulator, config.stack_name)
+    found = cloudformation.list_stack_resources(StackName=config.stack_name)["StackResourceSummaries"]
+    resources = {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in found}
+
+    def physical(path: str) -> str:
+        return resources[synthesized.logical_ids[path]]
+
+    api_id = physical("TaskApi/RestApi/Resource")
+    iam = emulator.session().client("iam", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    return Deployment(
+        stack_name=config.stack_name,
+        outputs=outputs,
+        resources=resources,
+        endpoint_url=f"{emulator.endpoint_url}/restapis/{api_id}/{config.apigw.stage_name}/_user_request_/",
+        table_name=physical("TaskTable/Table/Resource"),
+        output_bucket=physical("Storage/OutputBucket/Resource"),
+        failure_bucket=physical("Storage/FailureBucket/Resource"),
+        runtimes={
+            runtime.name: DeployedRuntime(
+                name=runtime.name,
+                type=runtime.type,
+                queue_url=physical(f"Runtimes/{runtime.name}/RuntimeQueue/Queue/Resource"),
+                dead_letter_queue_url=physical(f"Runtimes/{runtime.name}/RuntimeQueue/DeadLetterQueue/Resource"),
+                role_arn=iam.get_role(RoleName=physical(f"Runtimes/{runtime.name}/AgentRole/Role/Resource"))["Role"][
+                    "Arn"
+                ],
+            )
+            for runtime in config.models_runtime
+        },
+    )
+
+
+def _logical_ids(stack: "Stack", runtimes: tuple[ModelsRuntime, ...]) -> dict[str, str]:
+    from aws_cdk import CfnElement  # noqa: PLC0415 (the import starts Node.js)
+
+    paths = [
+        "TaskApi/RestApi/Resource",
+        "TaskTable/Table/Resource",
+        "Storage/OutputBucket/Resource",
+        "Storage/FailureBucket/Resource",
+    ]
+    for runtime in runtimes:
+        scope = f"Runtimes/{runtime.name}"
+        paths += [f"{scope}/RuntimeQueue/{queue}/Resource" for queue in ("Queue", "DeadLetterQueue")]
+        paths.append(f"{scope}/AgentRole/Role/Resource")
+    by_path = {child.node.path: child for child in stack.node.find_all()}
+    found: dict[str, str] = {}
+    for path in paths:
+        element = by_path[f"{stack.node.id}/{path}"]
+        if not isinstance(element, CfnElement):
+            raise TypeError(f"{path} is no CloudFormation resource")
+        found[path] = stack.get_logical_id(element)
+    return found
+
+
+def _bootstrap(emulator: Emulator) -> None:
+    emulator.ssm().put_parameter(
+        Name=_BOOTSTRAP_VERSION_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True
+    )
+
+
+def _upload_assets(emulator: Emulator, synthesized: Slice) -> str:
+    """Put every asset where the template expects it; returns the template's own URL."""
+    manifest = json.loads((synthesized.folder / f"{synthesized.stack_id}.assets.json").read_text(encoding="utf-8"))
+    s3 = emulator.s3()
+    made: set[str] = set()
+    template_url = ""
+    for asset in manifest["files"].values():
+        source = synthesized.folder / asset["source"]["path"]
+        is_archive = asset["source"]["packaging"] == "zip"
+        file = shutil.make_archive(str(source), "zip", source) if is_archive else str(source)
+        for destination in asset["destinations"].values():
+            bucket = destination["bucketName"].replace("${AWS::AccountId}", _ACCOUNT).replace("${AWS::Region}", REGION)
+            if bucket not in made:
+                s3.create_bucket(Bucket=bucket)
+                made.add(bucket)
+            s3.upload_file(file, bucket, destination["objectKey"])
+            if not is_archive:
+                template_url = f"{emulator.endpoint_url}/{bucket}/{destination['objectKey']}"
+    return template_url
+
+
+def _wait(emulator: Emulator, stack_name: str) -> dict[str, str]:
+    cloudformation = emulator.cloudformation()
+    deadline = time.monotonic() + _DEPLOY_S
+    while True:
+        stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        if status != "CREATE_IN_PROGRESS" or time.monotonic() > deadline:
+            raise LocalStackError(f"the stack is {status}: {_failures(emulator, stack_name)}")
+        emulator.process.check()
+        time.sleep(0.1)
+
+
+def _failures(emulator: Emulator, stack_name: str) -> str:
+    events: list[dict[str, Any]] = emulator.cloudformation().describe_stack_events(StackName=stack_name)["StackEvents"]  # type: ignore[assignment]  # a typed dict is a dict
+    failed = [
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in events
+        if str(event.get("ResourceStatus", "")).endswith("FAILED")
+    ]
+    return "; ".join(failed) or "no resource says why"

@@ -1,0 +1,157 @@
+"""AWS on this machine: ministack as a child, on loopback, with TLS, signatures and policies enforced."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import boto3
+import urllib3
+from botocore.config import Config
+
+from local_stack.certificate import make_certificate
+from local_stack.child_process import ChildProcess, free_port
+from local_stack.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+REGION: Final = "us-east-1"
+_READY_S: Final = 20
+_CREDENTIAL: Final = "test"  # the emulator's root, known to everybody; it listens on loopback only
+
+
+class Emulator:
+    """The emulator.
+
+    Args:
+        folder: for its certificate, state and log.
+        home: its virtual environment; made by `make setup`.
+        port: where it listens; a free one by default.
+    """
+
+    def __init__(self, folder: Path, *, home: Path | None = None, port: int | None = None) -> None:
+        self._folder = folder
+        self._port = port or free_port()
+        certificate = make_certificate(folder)
+        self.ca_bundle: Path = certificate.authority
+        self.endpoint_url: str = f"https://127.0.0.1:{self._port}"
+        program = (home or ROOT / ".venv-emulator") / "bin" / "ministack"
+        if not program.exists():
+            raise LocalStackError(f"the AWS emulator is missing: there is no {program}; run `make setup`")
+        state = folder / "emulator"
+        state.mkdir(exist_ok=True)
+        self.process = ChildProcess(
+            "the AWS emulator",
+            [str(program)],
+            # Functions run as its children and inherit this, so it holds nothing of the user's own.
+            environment={
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(state),
+                "TMPDIR": str(state),
+                "LANG": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "BIND_HOST": "127.0.0.1",
+                "MINISTACK_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(self._port),
+                "AUTH": "true",
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": str(certificate.certificate),
+                "MINISTACK_SSL_KEY": str(certificate.key),
+                **self.client_environment(),
+                **self.root_environment(),
+            },
+            log=folder / "emulator.log",
+            folder=state,
+        )
+
+    def client_environment(self) -> dict[str, str]:
+        """What makes any AWS client use the emulator; without credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def root_environment(self) -> dict[str, str]:
+        """Credentials of the emulator's root."""
+        return {"AWS_ACCESS_KEY_ID": _CREDENTIAL, "AWS_SECRET_ACCESS_KEY": _CREDENTIAL}
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            LocalStackError: it is missing, has died, or does not answer; the port may be in use.
+        """
+        self.process.start()
+        self.process.wait_until(self._answers, timeout_s=_READY_S)
+
+    def stop(self) -> None:
+        """Stop it and all that it started."""
+        self.process.stop()
+
+    def cloudformation(self) -> "CloudFormationClient":
+        """A client with root's rights."""
+        return self.session().client("cloudformation", **self._client_arguments())
+
+    def dynamodb(self) -> "DynamoDBClient":
+        """A client with root's rights."""
+        return self.session().client("dynamodb", **self._client_arguments())
+
+    def s3(self) -> "S3Client":
+        """A client with root's rights."""
+        return self.session().client("s3", **self._client_arguments())
+
+    def sns(self) -> "SNSClient":
+        """A client with root's rights."""
+        return self.session().client("sns", **self._client_arguments())
+
+    def sqs(self) -> "SQSClient":
+        """A client with root's rights."""
+        return self.session().client("sqs", **self._client_arguments())
+
+    def ssm(self) -> "SSMClient":
+        """A client with root's rights."""
+        return self.session().client("ssm", **self._client_arguments())
+
+    def sts(self) -> "STSClient":
+        """A client with root's rights."""
+        return self.session().client("sts", **self._client_arguments())
+
+    @staticmethod
+    def session() -> boto3.session.Session:
+        """A session with root's credentials, whatever the machine is set up with."""
+        return boto3.session.Session(
+            aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL, region_name=REGION
+        )
+
+    def _client_arguments(self) -> dict[str, object]:
+        return {
+            "endpoint_url": self.endpoint_url,
+            "verify": str(self.ca_bundle),
+            "config": Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3}),
+        }
+
+    def _answers(self) -> bool:
+        try:
+            with urllib3.PoolManager(ca_certs=str(self.ca_bundle), retries=False, timeout=2) as pool:
+                return pool.request("GET", f"{self.endpoint_url}/_ministack/health").status == 200  # noqa: PLR2004 (OK)
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()

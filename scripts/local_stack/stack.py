@@ -1,0 +1,183 @@
+"""All of the local stack: emulator, deployed slice, stand-in runtimes, agents on their real roles."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import urllib3
+
+from local_stack.child_process import ChildProcess, free_port
+from local_stack.credentials_server import CredentialsServer
+from local_stack.deployment import DeployedRuntime, Deployment, deploy, synthesize
+from local_stack.emulator import ROOT, Emulator
+from sd_on_eks.config.models import Config
+
+_READY_S: Final = 20.0
+_READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
+_OURS: Final = ("constructs", "runtime_images/queue_agent/src", "scripts", ".")
+
+
+class LocalStack:
+    """The local stack; a context manager that leaves nothing behind.
+
+    Args:
+        config: the configuration.
+        emulator_home: virtual environment of the emulator.
+        agent_environment: further settings of the agents, such as shorter protocol times.
+        seconds_per_task: how long an inference of the stand-ins takes.
+        report: told what happens, a sentence at a time.
+
+    Attributes:
+        emulator: the emulator.
+        deployment: what was deployed.
+        runtimes: the stand-in servers, by runtime name.
+        agents: the agents, by runtime name.
+        folder: logs, certificate and journals.
+    """
+
+    emulator: Emulator
+    deployment: Deployment
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        emulator_home: Path | None = None,
+        agent_environment: Mapping[str, str] | None = None,
+        seconds_per_task: float = 0.5,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._config = config
+        self._emulator_home = emulator_home
+        self._agent_environment = dict(agent_environment or {})
+        self._seconds_per_task = seconds_per_task
+        self._report = report
+        self._exits = ExitStack()
+        self.runtimes: dict[str, ChildProcess] = {}
+        self.agents: dict[str, ChildProcess] = {}
+        self.folder = Path()
+        self._ports: dict[str, int] = {}
+        self._identities: dict[str, dict[str, str]] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as exits:
+            self.folder = Path(tempfile.mkdtemp(prefix="sd-on-eks-local-"))
+            exits.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self._report("starting the AWS emulator")
+            self.emulator = exits.enter_context(Emulator(self.folder, home=self._emulator_home))
+            for runtime in self._config.models_runtime:
+                self._ports[runtime.name] = free_port()
+                self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime.name, runtime.type))
+            self._report("synthesizing the serverless side of the stack")
+            synthesized = synthesize(self._config, self.folder / "cdk.out")
+            self._report("deploying it")
+            self.deployment = deploy(self.emulator, self._config, synthesized)
+            self._report("starting the queue agents")
+            credentials = exits.enter_context(CredentialsServer(self.emulator, self.folder))
+            for deployed in self.deployment.runtimes.values():
+                self._identities[deployed.name] = credentials.add(deployed.name, deployed.role_arn)
+                self.wait_for_runtime(deployed.name)
+                self.agents[deployed.name] = exits.enter_context(self._agent_process(deployed))
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # All are asked first, then waited for: the agents drain at the same time.
+        for process in [*self.agents.values(), *self.runtimes.values()]:
+            process.terminate()
+        self._exits.close()
+
+    def environment(self) -> dict[str, str]:
+        """What a client of AWS, such as scripts/test_api.py, needs to use this stack as root."""
+        return {**self.emulator.client_environment(), **self.emulator.root_environment()}
+
+    def check(self) -> None:
+        """Check that everything runs.
+
+        Raises:
+            LocalStackError: a child has died; it is named with its last words.
+        """
+        for process in (self.emulator.process, *self.runtimes.values(), *self.agents.values()):
+            process.check()
+
+    def wait_for_runtime(self, name: str) -> None:
+        """Wait until a stand-in answers, after it was started.
+
+        Raises:
+            LocalStackError: it has died, or does not answer in time.
+        """
+        self.runtimes[name].wait_until(lambda: self._answers(name), timeout_s=_READY_S)
+
+    def journal(self, name: str) -> Path:
+        """File in which a stand-in notes every inference, a JSON object a line; it survives the stand-in."""
+        return self.folder / f"{name}.journal"
+
+    def _answers(self, name: str) -> bool:
+        runtime_type = self.deployment.runtimes[name].type
+        try:
+            reply = urllib3.request(
+                "GET", f"http://127.0.0.1:{self._ports[name]}{_READY_PATHS[runtime_type]}", retries=False, timeout=1
+            )
+        except urllib3.exceptions.HTTPError:
+            return False
+        return reply.status == 200  # noqa: PLR2004 (OK)
+
+    def _runtime_process(self, name: str, runtime_type: str) -> ChildProcess:
+        return ChildProcess(
+            f"the stand-in for {name}",
+            [
+                sys.executable,
+                "-m",
+                "tests.fakes.stand_in_runtime",
+                "--type",
+                runtime_type,
+                "--port",
+                str(self._ports[name]),
+                "--seconds-per-task",
+                str(self._seconds_per_task),
+                "--journal",
+                str(self.journal(name)),
+            ],
+            environment=_python_environment(),
+            log=self.folder / f"{name}-runtime.log",
+            folder=ROOT,
+        )
+
+    def _agent_process(self, runtime: DeployedRuntime) -> ChildProcess:
+        return ChildProcess(
+            f"the queue agent of {runtime.name}",
+            [sys.executable, "-m", "queue_agent"],
+            environment={
+                **_python_environment(),
+                # No credentials but those of its role.
+                **self.emulator.client_environment(),
+                **self._identities[runtime.name],
+                "SQS_QUEUE_URL": runtime.queue_url,
+                "TASK_TABLE_NAME": self.deployment.table_name,
+                "S3_BUCKET": self.deployment.output_bucket,
+                "RUNTIME_TYPE": runtime.type,
+                "RUNTIME_NAME": runtime.name,
+                "API_BASE_URL": f"http://127.0.0.1:{self._ports[runtime.name]}",
+                **self._agent_environment,
+            },
+            log=self.folder / f"{runtime.name}-agent.log",
+            folder=self.folder,
+        )
+
+
+def _python_environment() -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in _OURS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,38 @@
+"""`python -m tests.fakes.stand_in_runtime --type sdwebui --port 7860`: a stand-in on loopback."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+from .application import make_app
+
+
+def main() -> None:
+    """Serve until a signal."""
+    parser = argparse.ArgumentParser(description="A stand-in inference server, for tests and the local stack only.")
+    parser.add_argument("--type", choices=("sdwebui", "comfyui"), required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seconds-per-task", type=float, default=0.5)
+    parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
+    options = parser.parse_args()
+    sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; it draws the prompt\n")
+    app = make_app(options.type, seconds_per_task=options.seconds_per_task, journal=options.journal)
+    if options.type == "comfyui":
+        # The real server dies at once; the SD Web UI finishes the running request first.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    web.run_app(
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        print=None,
+        handle_signals=options.type == "sdwebui",
+        shutdown_timeout=60,
+    )
+
+
+if __name__ == "__main__":
+    main()

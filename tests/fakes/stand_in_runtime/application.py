@@ -1,0 +1,29 @@
+"""The server of either type, for use in process or as a process."""
+
+from pathlib import Path
+from typing import Literal
+
+from aiohttp import web
+
+from .comfyui import ComfyUi
+from .faults import Faults
+from .gpu import Gpu
+from .sdwebui import SdWebUi
+
+RuntimeType = Literal["sdwebui", "comfyui"]
+
+
+def make_app(
+    runtime_type: RuntimeType, *, seconds_per_task: float = 0.0, journal: Path | None = None
+) -> web.Application:
+    """Make a server.
+
+    Args:
+        runtime_type: whose API it speaks.
+        seconds_per_task: how long an inference takes.
+        journal: file that notes every inference.
+    """
+    gpu, faults = Gpu(seconds_per_task, journal), Faults()
+    if runtime_type == "sdwebui":
+        return SdWebUi(gpu, faults).application()
+    return ComfyUi(gpu, faults).application()

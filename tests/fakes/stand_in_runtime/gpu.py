@@ -1,0 +1,58 @@
+"""One inference at a time, which can be interrupted and is noted in a journal."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Gpu:
+    """The pretended GPU.
+
+    Args:
+        seconds_per_task: how long an inference takes.
+        journal: file that notes each begin and end, a JSON object a line; it survives the process.
+    """
+
+    def __init__(self, seconds_per_task: float, journal: Path | None) -> None:
+        self.seconds_per_task = seconds_per_task
+        self.running: str | None = None
+        self.share = 0.0
+        self.entries: list[dict[str, object]] = []
+        self._journal = journal
+        self._lock = asyncio.Lock()
+        self._interrupted = asyncio.Event()
+
+    async def infer(self, name: str, *, steps: int, on_step: Callable[[int], None] = lambda _: None) -> float:
+        """Compute; returns the share that was done, less than 1 where it was interrupted.
+
+        The GPU is free again when this returns: the real servers build their answer afterwards.
+        """
+        async with self._lock:
+            self._interrupted.clear()
+            self.running, self.share = name, 0.0
+            self._note("begin", name)
+            for step in range(1, steps + 1):
+                try:
+                    await asyncio.wait_for(self._interrupted.wait(), self.seconds_per_task / steps)
+                except TimeoutError:
+                    self.share = step / steps
+                    on_step(step)
+                else:
+                    break
+            share = self.share
+            self.running, self.share = None, 0.0
+            self._note("end" if share == 1 else "interrupted", name)
+            return share
+
+    def interrupt(self) -> None:
+        """Stop what runs, at its next step; nothing where nothing runs."""
+        self._interrupted.set()
+
+    def _note(self, event: str, name: str) -> None:
+        entry = {"event": event, "at": time.time(), "id": name}
+        self.entries.append(entry)
+        if self._journal is not None:
+            with self._journal.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
