@@ -2,9 +2,9 @@
 
 import sys
 
+from sd_on_eks.cdk_context import cdk_context
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
-
 from sd_on_eks.jsii_node import use_bundled_node
 
 
@@ -26,7 +26,7 @@ def main() -> int:
 
     from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
 
-    app = cdk.App()
+    app = cdk.App(context=cdk_context())
     SdOnEKSStack(app, CONSTRUCT_ID, config=config)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()

@@ -72,19 +72,18 @@ def main() -> int:
     use_bundled_node()
     python, node = sys.executable, os.environ["JSII_NODE"]
     cdk = str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
-    context = json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"])
     commands = (
-        ("python app.py", 5.0, (python, "app.py"), {"CDK_CONTEXT_JSON": context}),
-        ("cdk synth", 8.0, (node, cdk, "synth", "--quiet", "--output", "cdk.out"), {}),
+        ("python app.py", 5.0, (python, "app.py")),
+        ("cdk synth", 8.0, (node, cdk, "synth", "--quiet", "--output", "cdk.out")),
     )
-    figures = [Figure(command=name, limit_s=limit_s, runs_s=[]) for name, limit_s, _, _ in commands]
+    figures = [Figure(command=name, limit_s=limit_s, runs_s=[]) for name, limit_s, _ in commands]
     console = Console(stderr=True)
     try:
         # The first round warms the caches and is not counted; then the commands take turns, so that a machine that
         # slows down slows both.
         for turn in track(range(arguments.runs + 1), "synthesizing", console=console):
-            for figure, (_, _, command, further) in zip(figures, commands, strict=True):
-                seconds = measure(command, {**os.environ, **further})
+            for figure, (_, _, command) in zip(figures, commands, strict=True):
+                seconds = measure(command, os.environ)
                 if turn > 0:
                     figure.runs_s.append(seconds)
     except subprocess.CalledProcessError as error:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from local_stack.emulator import REGION, ROOT, Emulator
+from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
+from sd_on_eks.cdk_context import cdk_context
 from sd_on_eks.config.models import Config, ModelsRuntime
 from sd_on_eks.jsii_node import use_bundled_node
 
@@ -85,9 +86,8 @@ def synthesize(config: Config, folder: Path) -> Slice:
 
     from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
 
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # The built-in validator is for what a user deploys; `make synth` and the tests run it.
-    app = cdk.App(outdir=str(folder), context=context | {"@aws-cdk/core:validateAgainstDefaultRules": False})
+    app = cdk.App(outdir=str(folder), context=cdk_context() | {"@aws-cdk/core:validateAgainstDefaultRules": False})
     stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
     app.synth()
     return Slice(folder=folder, stack_id=CONSTRUCT_ID, logical_ids=_logical_ids(stack, config.models_runtime))

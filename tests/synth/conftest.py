@@ -1,11 +1,12 @@
 """How a test makes a CDK app: as the CDK CLI would, but without what costs time."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
+
+from sd_on_eks.cdk_context import cdk_context
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -13,11 +14,10 @@ _REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def synth_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
     """Make an app with the feature flags of cdk.json, which otherwise only the CLI hands over."""
-    context = json.loads((_REPOSITORY / "cdk.json").read_text(encoding="utf-8"))["context"]
 
     def make() -> cdk.App:
         return cdk.App(
-            context=context
+            context=cdk_context()
             | {
                 "aws:cdk:disable-asset-staging": True,
                 "@aws-cdk/core:validateAgainstDefaultRules": False,

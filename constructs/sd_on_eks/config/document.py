@@ -1,0 +1,106 @@
+"""A YAML file, read strictly, that remembers the line of every key."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from sd_on_eks.config.errors import ConfigError, Problem
+
+Path = tuple[str | int, ...]
+"""Keys and list indexes from the top: `("modelsRuntime", 0, "name")`."""
+
+_MOST_NODES: Final = 100_000
+"""Aliases inside aliases can make a small file enormous."""
+
+
+@dataclass
+class Document:
+    """A file's content.
+
+    Attributes:
+        value: dicts, lists and scalars.
+        lines: path -> line, from 1.
+    """
+
+    value: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+
+    def line_of(self, path: Path) -> int:
+        """Line of a key, or of the nearest one above it that the file has."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_document(text: str, file: str) -> Document:
+    """Read YAML.
+
+    Raises:
+        ConfigError: it is no YAML, or says something twice.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise ConfigError(file, [Problem(0, "", "is empty; it must be a mapping of keys")])
+        builder = _Builder(loader)
+        value = builder.build(root, ())
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 0
+        raise ConfigError(file, [Problem(line, "", f"is no YAML: {error.problem or error.context}")]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(file, [Problem(0, "", f"is no YAML: {str(error).splitlines()[0]}")]) from error
+    finally:
+        loader.dispose()
+    if builder.problems:
+        raise ConfigError(file, builder.problems)
+    if not isinstance(value, dict):
+        raise ConfigError(file, [Problem(1, "", f"must be a mapping of keys, got a {type(value).__name__}")])
+    return Document(value, builder.lines)
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `modelsRuntime[0].name`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+class _Builder:
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self.lines: dict[Path, int] = {}
+        self.problems: list[Problem] = []
+        self._loader = loader
+        self._nodes = 0
+
+    def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (any YAML value)
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise ValueError("it is larger than any configuration can be")
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
+        return self._loader.construct_object(node, deep=True)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Hashable, Any]:
+        built: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(line, dotted(path), "a key must be a text"))
+                continue
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in built:
+                self.problems.append(
+                    Problem(line, dotted(here), f"stands twice, first in line {self.lines[here]}; keep one")
+                )
+                continue
+            self.lines[here] = line
+            built[key] = self.build(value_node, here)
+        return built

@@ -1,0 +1,161 @@
+"""`config.yaml` -> `Config`: every error at once, each with its line and in words that say what to write."""
+
+import difflib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sd_on_eks.config import document
+from sd_on_eks.config.document import Document, dotted, read_document
+from sd_on_eks.config.errors import ConfigError, Problem
+from sd_on_eks.config.models import PATTERN_WORDS, Config
+
+ENVIRONMENT_VARIABLE: Final = "CDK_CONFIG_PATH"
+_DEFAULT: Final = Path(__file__).resolve().parents[3] / "config.yaml"
+
+_NO_MORE: Final = {
+    "chartRepository": "means nothing here: the objects are part of the stack; remove it",
+    "chartVersion": "means nothing here: the objects are part of the stack; remove it",
+    "dynamicModelRuntime": "means nothing here; write dynamicModel: true at the runtime that may switch checkpoints",
+    "replicas": "means nothing here: KEDA sets the replicas; write scaling.minReplicaCount and scaling.maxReplicaCount",
+}
+"""Keys of files for other deployments of this kind, and what to write instead."""
+
+
+def load_config(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Load the configuration.
+
+    Args:
+        path: the file; by default the one that `CDK_CONFIG_PATH` names, else `config.yaml` beside `app.py`.
+        environment: where `CDK_CONFIG_PATH` is looked up.
+
+    Raises:
+        ConfigError: it cannot be used; the error holds everything that is wrong.
+    """
+    named = environment.get(ENVIRONMENT_VARIABLE)
+    file = path or (Path(named) if named else _DEFAULT)
+    name = file.name if file == _DEFAULT else str(file)
+    return parse_config(_read(file, name), name)
+
+
+def parse_config(text: str, file: str) -> Config:
+    """Read a configuration from YAML.
+
+    Args:
+        text: the YAML.
+        file: its name in error messages.
+
+    Raises:
+        ConfigError: it cannot be used; the error holds everything that is wrong.
+    """
+    read = read_document(text, file)
+    try:
+        # By way of JSON, where a list is what becomes a tuple, and a number is never taken from a text.
+        return Config.model_validate_json(json.dumps(read.value, default=str))
+    except ValidationError as error:
+        raise ConfigError(file, [_problem(details, read) for details in error.errors()]) from error
+
+
+def _read(file: Path, name: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        message = f"there is no such file; {ENVIRONMENT_VARIABLE} names another"
+        raise ConfigError(name, [Problem(0, "", message)]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(name, [Problem(0, "", f"must be UTF-8, byte {error.start} is not")]) from error
+    except OSError as error:
+        raise ConfigError(name, [Problem(0, "", f"cannot be read: {error.strerror}")]) from error
+
+
+def _problem(details: ErrorDetails, read: Document) -> Problem:
+    path: document.Path = tuple(details["loc"])
+    message = _message(details, path)
+    if details["type"] == "value_error" and not path:
+        # A rule over the whole file begins with the key that it is about.
+        key, _, message = message.partition(": ")
+        path = (key,)
+    return Problem(read.line_of(path), dotted(path), message)
+
+
+def _message(details: ErrorDetails, path: document.Path) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(str(path[-1]), path)
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return str(context["error"])
+    wanted = _WANTED[kind](context) if kind in _WANTED else details["msg"].lower()
+    return f"must {wanted}, got {_shown(details['input'])}"
+
+
+_WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "bool_type": lambda _: "be true or false",
+    "dict_type": lambda _: "be a mapping of keys",
+    "finite_number": lambda _: "be a finite number",
+    "float_type": lambda _: "be a number",
+    "greater_than_equal": lambda context: f"be {context['ge']:g} or more",
+    "int_from_float": lambda _: "be a whole number",
+    "int_type": lambda _: "be a whole number",
+    "less_than_equal": lambda context: f"be {context['le']:g} or less",
+    "literal_error": lambda context: "be " + str(context["expected"]).replace("'", ""),
+    "model_type": lambda _: "be a mapping of keys",
+    "string_pattern_mismatch": lambda context: PATTERN_WORDS[str(context["pattern"])],
+    "string_too_long": lambda context: f"have at most {context['max_length']} characters",
+    "string_too_short": lambda _: "not be empty",
+    "string_type": lambda _: "be a text (put it in quotes)",
+    "too_short": lambda _: "not be empty",
+    "tuple_type": lambda _: "be a list",
+}
+"""What was wanted, by the kind of error that pydantic reports: https://docs.pydantic.dev/latest/errors/validation_errors/"""
+
+
+def _unknown_key(key: str, path: document.Path) -> str:
+    if key in _NO_MORE:
+        return _NO_MORE[key]
+    known = sorted(_keys_at(path[:-1]))
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    if not nearest:
+        nearest = [one for one in known if one.lower() == key.lower()]
+    return f"is unknown; did you mean {nearest[0]}?" if nearest else f"is unknown; allowed: {', '.join(known)}"
+
+
+def _keys_at(path: document.Path) -> Iterator[str]:
+    """Keys that the model has at a path."""
+    model: type[BaseModel] = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = next(one for one in model.model_fields.values() if one.alias == part)
+        model = next(_models_in(field.annotation))
+    for field in model.model_fields.values():
+        if field.alias is not None:
+            yield field.alias
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a type expression)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value[:80]}"'
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+    return str(value)[:80]

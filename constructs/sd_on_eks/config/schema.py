@@ -1,0 +1,31 @@
+"""`python -m sd_on_eks.config.schema`: writes config.schema.json, by which editors complete and check config.yaml."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from sd_on_eks.config.models import Config
+
+SCHEMA_FILE: Final = Path(__file__).resolve().parents[3] / "config.schema.json"
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the configuration."""
+    schema = Config.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_text() -> str:
+    """The schema as it stands in the file."""
+    return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write the schema beside config.yaml."""
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
