@@ -15,12 +15,12 @@ from types import FrameType
 from typing import Final
 
 from rich.console import Console
-from sd_on_eks.config.errors import ConfigError
-from sd_on_eks.config.loader import load_config
 
 from local_stack.emulator import ROOT
 from local_stack.errors import LocalStackError
 from local_stack.stack import LocalStack
+from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config.loader import load_config
 from sd_on_eks.config.models import Config
 
 _FAILURE: Final = 1

@@ -40,8 +40,8 @@ def read_document(text: str, file: str) -> Document:
     Raises:
         ConfigError: it is no YAML, or says something twice.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             raise ConfigError(file, [Problem(0, "", "is empty; it must be a mapping of keys")])
@@ -52,8 +52,6 @@ def read_document(text: str, file: str) -> Document:
         raise ConfigError(file, [Problem(line, "", f"is no YAML: {error.problem or error.context}")]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(file, [Problem(0, "", f"is no YAML: {str(error).splitlines()[0]}")]) from error
-    finally:
-        loader.dispose()
     if builder.problems:
         raise ConfigError(file, builder.problems)
     if not isinstance(value, dict):

@@ -58,7 +58,7 @@ def parse_config(text: str, file: str) -> Config:
         # By way of JSON, where a list is what becomes a tuple, and a number is never taken from a text.
         return Config.model_validate_json(json.dumps(read.value, default=str))
     except ValidationError as error:
-        raise ConfigError(file, [_problem(details, read) for details in error.errors()]) from error
+        raise ConfigError(file, _problems(error.errors(), read)) from error
 
 
 def _read(file: Path, name: str) -> str:
@@ -71,6 +71,16 @@ def _read(file: Path, name: str) -> str:
         raise ConfigError(name, [Problem(0, "", f"must be UTF-8, byte {error.start} is not")]) from error
     except OSError as error:
         raise ConfigError(name, [Problem(0, "", f"cannot be read: {error.strerror}")]) from error
+
+
+def _problems(errors: list[ErrorDetails], read: Document) -> Iterator[Problem]:
+    places = [tuple(details["loc"]) for details in errors]
+    for details in errors:
+        place = tuple(details["loc"])
+        # A list whose only items are wrong is reported as empty as well.
+        follows = details["type"] == "too_short" and any(one[:-1] == place for one in places)
+        if not follows:
+            yield _problem(details, read)
 
 
 def _problem(details: ErrorDetails, read: Document) -> Problem:

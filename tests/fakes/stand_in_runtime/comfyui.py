@@ -85,27 +85,12 @@ class ComfyUi:
         if not isinstance(graph, dict) or "nodes" in graph:
             return web.Response(status=500, text="500 Internal Server Error\n\nServer got itself in trouble")
         prompt_id = str(body.get("prompt_id") or uuid.uuid4())
-        try:
-            canonical = str(uuid.UUID(prompt_id)) == prompt_id
-        except ValueError:
-            canonical = False
-        if not canonical:
-            return _refusal("invalid_prompt_id", "prompt_id must be a UUID", prompt_id, {})
-        missing = [(key, node["class_type"]) for key, node in graph.items() if node["class_type"] not in KNOWN_NODES]
-        if missing:
-            return _refusal(
-                "missing_node_type", f"Node '{missing[0][1]}' not found.", f"Node ID '#{missing[0][0]}'", {}
-            )
-        outputs = [key for key, node in graph.items() if node["class_type"] in _OUTPUT_NODES]
-        if not outputs:
-            return _refusal("prompt_no_outputs", "Prompt has no outputs", "", {})
-        wrong = {key: _node_error(graph[key]) for key in outputs if "images" not in graph[key].get("inputs", {})}
-        valid = [key for key in outputs if key not in wrong]
-        if not valid:
-            return _refusal("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", wrong)
+        refusal, outputs, wrong = _validate(graph, prompt_id)
+        if refusal is not None:
+            return refusal
         self._number += 1
         self._waiting.append((self._number, prompt_id))
-        self._pending.put_nowait((self._number, prompt_id, graph, str(body.get("client_id", "")), valid))
+        self._pending.put_nowait((self._number, prompt_id, graph, str(body.get("client_id", "")), outputs))
         return web.json_response({"prompt_id": prompt_id, "number": self._number, "node_errors": wrong})
 
     async def _execute_for_ever(self) -> None:
@@ -136,22 +121,11 @@ class ComfyUi:
             await self._end(prompt_id, tell, messages, cached, "success")
             return
         sampler = next((key for key, node in graph.items() if node["class_type"] == "KSampler"), outputs[0])
-        for key in graph:
-            if key not in {sampler, *outputs}:
-                await tell("executing", node=key)
-        await tell("executing", node=sampler)
+        for key in [*(key for key in graph if key not in {sampler, *outputs}), sampler]:
+            await tell("executing", node=key)
         await self._faults.before_inference(self._gpu)
         if self._faults.take("out_of_memory"):
-            await tell(
-                "execution_error",
-                node_id=sampler,
-                node_type="KSampler",
-                exception_type="torch.OutOfMemoryError",
-                exception_message="Allocation on device",
-                traceback=["  File 'execution.py', line 1\n"],
-                current_inputs={"tensor": ["tensor([...])" * 10]},
-            )
-            await self._end(prompt_id, tell, messages, {}, "error")
+            await self._run_out_of_memory(prompt_id, sampler, tell, messages)
             return
         steps = int(graph[sampler].get("inputs", {}).get("steps", 20))
         if self._faults.take("drop_websocket"):
@@ -166,13 +140,28 @@ class ComfyUi:
             await tell("execution_interrupted", node_id=sampler, node_type="KSampler", executed=[])
             await self._end(prompt_id, tell, messages, {}, "error")
             return
+        self._cache[identical] = await self._make_outputs(graph, outputs, tell)
+        await self._end(prompt_id, tell, messages, self._cache[identical], "success")
+
+    async def _make_outputs(self, graph: dict[str, Any], outputs: list[str], tell: Any) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key in outputs:
             await tell("executing", node=key)
             made[key] = self._save(graph, key, len(self._files) + 1)
             await tell("executed", node=key, output=made[key])
-        self._cache[identical] = made
-        await self._end(prompt_id, tell, messages, made, "success")
+        return made
+
+    async def _run_out_of_memory(self, prompt_id: str, node: str, tell: Any, messages: list[list[Any]]) -> None:
+        await tell(
+            "execution_error",
+            node_id=node,
+            node_type="KSampler",
+            exception_type="torch.OutOfMemoryError",
+            exception_message="Allocation on device",
+            traceback=["  File 'execution.py', line 1\n"],
+            current_inputs={"tensor": ["tensor([...])" * 10]},
+        )
+        await self._end(prompt_id, tell, messages, {}, "error")
 
     @staticmethod
     async def _report(reports: "asyncio.Queue[int]", tell: Any, sampler: str, steps: int) -> None:
@@ -261,6 +250,29 @@ class ComfyUi:
 
     async def _system_stats(self, _request: web.Request) -> web.Response:
         return web.json_response({"system": {"comfyui_version": "stand-in"}, "devices": []})
+
+
+def _validate(graph: dict[str, Any], prompt_id: str) -> tuple[web.Response | None, list[str], dict[str, Any]]:
+    """The refusal of a graph, or its valid outputs and what is wrong with the others."""
+    try:
+        canonical = str(uuid.UUID(prompt_id)) == prompt_id
+    except ValueError:
+        canonical = False
+    if not canonical:
+        return _refusal("invalid_prompt_id", "prompt_id must be a UUID", prompt_id, {}), [], {}
+    missing = [(key, node["class_type"]) for key, node in graph.items() if node["class_type"] not in KNOWN_NODES]
+    if missing:
+        key, kind = missing[0]
+        return _refusal("missing_node_type", f"Node '{kind}' not found.", f"Node ID '#{key}'", {}), [], {}
+    outputs = [key for key, node in graph.items() if node["class_type"] in _OUTPUT_NODES]
+    if not outputs:
+        return _refusal("prompt_no_outputs", "Prompt has no outputs", "", {}), [], {}
+    wrong = {key: _node_error(graph[key]) for key in outputs if "images" not in graph[key].get("inputs", {})}
+    valid = [key for key in outputs if key not in wrong]
+    if not valid:
+        failed = "prompt_outputs_failed_validation"
+        return _refusal(failed, "Prompt outputs failed validation", "", wrong), [], {}
+    return None, valid, wrong
 
 
 def _refusal(kind: str, message: str, details: str, node_errors: dict[str, Any]) -> web.Response:

@@ -49,7 +49,7 @@ class SdWebUi:
         return app
 
     async def _text_to_image(self, request: web.Request) -> web.Response:
-        return await self._generate(await _body(request), [])
+        return await self._generate(await _body(request))
 
     async def _image_to_image(self, request: web.Request) -> web.Response:
         body = await _body(request)
@@ -61,9 +61,9 @@ class SdWebUi:
                 base64.b64decode(str(image).rpartition(",")[2], validate=True)
             except binascii.Error:
                 return _error(500, "HTTPException", "Invalid encoded image")
-        return await self._generate(body, images)
+        return await self._generate(body)
 
-    async def _generate(self, body: dict[str, Any], init_images: list[str]) -> web.Response:
+    async def _generate(self, body: dict[str, Any]) -> web.Response:
         if self._faults.take("unavailable"):
             return web.Response(status=503, text="Service Unavailable")
         scripts = body.get("alwayson_scripts") or {}
