@@ -1,0 +1,148 @@
+"""The local stack, brought up once for all integration tests, with the protocol's times made short."""
+
+import base64
+import io
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import urllib3
+from PIL import Image
+
+from local_stack.stack import LocalStack
+from sd_on_eks.config.loader import parse_config
+
+CONFIG = """
+stackName: IntegrationStack
+APIGW: {throttle: {rateLimit: 1000, burstLimit: 2000}}
+modelsRuntime:
+- {name: sd, type: sdwebui, modelFilename: v1-5-pruned-emaonly.safetensors}
+- {name: comfy, type: comfyui}
+"""
+
+SHORT_TIMES = {
+    "CLOCK_ERROR_S": "1",
+    "BEAT_S": "0.5",
+    "TABLE_CALL_TIMEOUT_S": "1",
+    "INTERRUPT_S": "1",
+    "LEASE_S": "4",
+    "VISIBILITY_S": "5",
+}
+
+
+@dataclass
+class Client:
+    """A caller of the API, and an operator who looks into what it left."""
+
+    stack: LocalStack
+    key: str
+    callback_queue_url: str
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.http = urllib3.PoolManager(ca_certs=str(self.stack.emulator.ca_bundle), retries=False, timeout=30)
+
+    def request(
+        self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        reply = self.http.request(
+            method, self.stack.deployment.endpoint_url + path, body=body, headers=self.headers() | (headers or {})
+        )
+        return reply.status, json.loads(reply.data)
+
+    def headers(self) -> dict[str, str]:
+        return {"x-api-key": self.key, "content-type": "application/json"}
+
+    def submit(self, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+        defaults = {"id": f"t-{uuid.uuid4().hex[:12]}", "runtime": "sd", "tasktype": "text-to-image"}
+        body = {"task": {"metadata": {**defaults, **metadata}, "content": content}}
+        status, answer = self.request("POST", "v1alpha2", body=json.dumps(body).encode())
+        assert status == 200, answer
+        return answer
+
+    def wait(self, task_id: str, *, timeout_s: float = 30) -> dict[str, Any]:
+        return self.until(
+            lambda: (
+                task
+                if (task := self.request("GET", f"v1alpha2/tasks/{task_id}")[1]).get("status")
+                in {"completed", "failed", "cancelled"}
+                else None
+            ),
+            timeout_s=timeout_s,
+        )
+
+    def callbacks_of(self, task_id: str) -> list[dict[str, Any]]:
+        """All callbacks so far that name a task."""
+        sqs = self.stack.emulator.sqs()
+        while messages := sqs.receive_message(
+            QueueUrl=self.callback_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+        ).get("Messages"):
+            for message in messages:
+                self.callbacks.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self.callback_queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return [
+            {**json.loads(one["Message"]), "attributes": one["MessageAttributes"]}
+            for one in self.callbacks
+            if json.loads(one["Message"])["id"] == task_id
+        ]
+
+    def records(self) -> int:
+        table = self.stack.deployment.table_name
+        return int(self.stack.emulator.dynamodb().scan(TableName=table, Select="COUNT")["Count"])
+
+    def journal(self, runtime: str) -> list[dict[str, Any]]:
+        file = self.stack.journal(runtime)
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def until(self, look: Callable[[], Any], *, timeout_s: float = 30) -> Any:
+        """Look until there is something."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := look()):
+            self.stack.check()
+            if time.monotonic() > deadline:
+                logs = {name: agent.last_words() for name, agent in self.stack.agents.items()}
+                pytest.fail(f"nothing after {timeout_s} s; agents said: {json.dumps(logs, indent=1)}")
+            time.sleep(0.1)
+        return found
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    config = parse_config(CONFIG, "the tests' own configuration")
+    with LocalStack(config, agent_environment=SHORT_TIMES, seconds_per_task=0.3) as stack:
+        emulator = stack.emulator
+        api_gateway = emulator.session().client(
+            "apigateway", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle)
+        )
+        key_id = stack.deployment.resources["defaultAPIKey"]
+        key = api_gateway.get_api_key(apiKey=key_id, includeValue=True)["value"]
+        sqs = emulator.sqs()
+        url = sqs.create_queue(QueueName="callbacks")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = stack.deployment.outputs["sdNotificationOutputArn"]
+        allow = {
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "sns.amazonaws.com"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": arn,
+                }
+            ]
+        }
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allow)})
+        emulator.sns().subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        yield Client(stack, key, url)
+
+
+@pytest.fixture(scope="session")
+def noise() -> str:
+    """A picture that does not compress, over 200 KB in base64."""
+    image = Image.effect_noise((512, 512), 80)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
