@@ -1,0 +1,233 @@
+"""The whole stack: what it makes, what must never change, and that the local slice is a part of it, unchanged."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+
+from sd_on_eks.config.loader import parse_config
+from sd_on_eks.config.models import Config
+from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+
+pytestmark = pytest.mark.xdist_group("synth")
+
+DEFAULT = (Path(__file__).parents[2] / "config.yaml").read_text()
+Resources = dict[str, dict[str, Any]]
+
+STATEFUL_IDS = {
+    "StorageAccessLogBucket76E80A12": "AWS::S3::Bucket",
+    "StorageFailureBucketD1A12917": "AWS::S3::Bucket",
+    "StorageModelBucket83DEC8C9": "AWS::S3::Bucket",
+    "StorageOutputBucketCD2EEB3A": "AWS::S3::Bucket",
+    "TaskTable95FE7720": "AWS::DynamoDB::Table",
+    "TaskBusInputTopic4C544176": "AWS::SNS::Topic",
+    "TaskBusOutputTopic56429263": "AWS::SNS::Topic",
+    "TaskApiRestApi0EB5AD1F": "AWS::ApiGateway::RestApi",
+    "defaultAPIKey": "AWS::ApiGateway::ApiKey",
+    "RuntimessdruntimeRuntimeQueue5EF39234": "AWS::SQS::Queue",
+    "RuntimessdruntimeRuntimeQueueDeadLetterQueue2F4ADB54": "AWS::SQS::Queue",
+}
+"""Logical ids of what holds data or is known to callers: another id is another, empty, resource."""
+
+SERVERLESS_TYPES = (
+    "AWS::ApiGateway::",
+    "AWS::DynamoDB::",
+    "AWS::Lambda::",
+    "AWS::S3::",
+    "AWS::SNS::",
+    "AWS::SQS::",
+)
+ONLY_IN_THE_FULL_STACK = {
+    # Karpenter's interruption queue: its only readers and writers are on the cluster side.
+    "KarpenterInterruption",
+    # The library's functions that run kubectl and Helm against the cluster.
+    "ClusterEksKubectlProvider",
+    "ClusterKubectlLayer",
+    # The library's function that empties the VPC's default security group.
+    "CustomVpcRestrictDefaultSG",
+}
+"""Beginnings of ids of serverless types that the slice leaves out, each with its reason."""
+
+
+@pytest.fixture(scope="session")
+def synthesize(synth_app: Callable[[], cdk.App]) -> Callable[..., dict[str, Any]]:
+    def make(config: Config, *, serverless_only: bool = False) -> dict[str, Any]:
+        stack = SdOnEKSStack(synth_app(), CONSTRUCT_ID, config=config, serverless_only=serverless_only)
+        template: dict[str, Any] = assertions.Template.from_stack(stack).to_json()
+        return template
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def full(synthesize: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return synthesize(parse_config(DEFAULT, "config.yaml"))
+
+
+@pytest.fixture(scope="session")
+def part(synthesize: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    return synthesize(parse_config(DEFAULT, "config.yaml"), serverless_only=True)
+
+
+def left_out(full: Resources, part: Resources) -> set[str]:
+    """Serverless resources of the full stack that the slice lacks, exceptions aside."""
+    return {
+        logical_id
+        for logical_id, resource in full.items()
+        if resource["Type"].startswith(SERVERLESS_TYPES)
+        and logical_id not in part
+        and not logical_id.startswith(tuple(ONLY_IN_THE_FULL_STACK))
+    }
+
+
+def test_slice_is_a_part_of_the_full_stack_unchanged(full: dict[str, Any], part: dict[str, Any]) -> None:
+    whole = full["Resources"]
+    changed = [name for name, resource in part["Resources"].items() if whole.get(name) != resource]
+    assert changed == []
+
+
+def test_slice_leaves_no_serverless_resource_out(full: dict[str, Any], part: dict[str, Any]) -> None:
+    assert left_out(full["Resources"], part["Resources"]) == set()
+
+
+def test_a_function_that_the_slice_left_out_would_be_found(full: dict[str, Any], part: dict[str, Any]) -> None:
+    function = next(name for name, one in part["Resources"].items() if one["Type"] == "AWS::Lambda::Function")
+    without = {name: one for name, one in part["Resources"].items() if name != function}
+    assert left_out(full["Resources"], without) == {function}
+
+
+@pytest.mark.parametrize("exception", sorted(ONLY_IN_THE_FULL_STACK))
+def test_every_exception_is_still_needed(exception: str, full: dict[str, Any], part: dict[str, Any]) -> None:
+    assert any(name.startswith(exception) for name in full["Resources"])
+    assert not any(name.startswith(exception) for name in part["Resources"])
+
+
+@pytest.mark.parametrize(("logical_id", "kind"), sorted(STATEFUL_IDS.items()))
+def test_id_of_a_stateful_resource_stays(full: dict[str, Any], logical_id: str, kind: str) -> None:
+    assert full["Resources"][logical_id]["Type"] == kind
+
+
+def test_ids_do_not_depend_on_the_stacks_name(synthesize: Callable[..., dict[str, Any]], part: dict[str, Any]) -> None:
+    renamed = synthesize(parse_config(DEFAULT.replace("SdOnEKSStack", "Other"), "x"), serverless_only=True)
+    assert renamed["Resources"].keys() == part["Resources"].keys()
+
+
+def test_outputs_are_those_that_users_know(full: dict[str, Any]) -> None:
+    assert full["Outputs"].keys() == {
+        "FrontApiEndpoint",
+        "GetAPIKeyCommand",
+        "OutputS3Bucket",
+        "sdNotificationOutputArn",
+        "ConfigCommand",
+        "ClusterName",
+        "ModelBucket",
+    }
+
+
+def test_the_rate_limit_changes_the_usage_plan_and_nothing_else(
+    synthesize: Callable[..., dict[str, Any]], full: dict[str, Any]
+) -> None:
+    changed = synthesize(parse_config(DEFAULT.replace("rateLimit: 30", "rateLimit: 31"), "x"))
+    different = [name for name, one in changed["Resources"].items() if full["Resources"].get(name) != one]
+    assert [full["Resources"][name]["Type"] for name in different] == ["AWS::ApiGateway::UsagePlan"]
+    assert {**changed, "Resources": None} == {**full, "Resources": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("AWS::EC2::VPC", 1),
+        ("AWS::EKS::Cluster", 1),
+        ("AWS::EKS::Nodegroup", 2),
+        ("AWS::EKS::Addon", 6),
+        ("AWS::EKS::PodIdentityAssociation", 4),
+        ("Custom::AWSCDK-EKS-HelmChart", 3),
+        ("AWS::Events::Rule", 5),
+        ("AWS::DynamoDB::Table", 1),
+        ("AWS::SNS::Topic", 2),
+        ("AWS::SNS::Subscription", 2),
+        ("AWS::ApiGateway::RestApi", 1),
+        ("AWS::ApiGateway::ApiKey", 1),
+        ("AWS::ApiGateway::UsagePlan", 1),
+    ],
+)
+def test_stack_holds_what_the_product_is(full: dict[str, Any], kind: str, count: int) -> None:
+    assert Counter(resource["Type"] for resource in full["Resources"].values())[kind] == count
+
+
+def test_resources_stay_within_the_budget(synthesize: Callable[..., dict[str, Any]], full: dict[str, Any]) -> None:
+    base = len(synthesize(parse_config("stackName: SdOnEKSStack", "x"))["Resources"])
+    assert base <= 190
+    assert len(full["Resources"]) <= 190 + 2 * 9
+    gpu_group = 2  # a node group and its launch template
+    assert len(full["Resources"]) - base - gpu_group <= 2 * 9
+
+
+def test_gateway_answers_in_the_contracts_words(full: dict[str, Any]) -> None:
+    answers = {
+        one["Properties"]["ResponseType"]: one["Properties"]
+        for one in full["Resources"].values()
+        if one["Type"] == "AWS::ApiGateway::GatewayResponse"
+    }
+    assert answers["INVALID_API_KEY"]["StatusCode"] == "401"
+    assert answers["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "404"
+    assert answers["THROTTLED"]["StatusCode"] == "429"
+    for answer in answers.values():
+        text = answer["ResponseTemplates"]["application/json"]
+        body = json.loads(text.replace("$context.error.messageString", '"x"'))
+        assert body["error"].keys() == {"code", "message", "request_id"}
+
+
+def test_every_method_wants_a_key(full: dict[str, Any]) -> None:
+    methods = [one for one in full["Resources"].values() if one["Type"] == "AWS::ApiGateway::Method"]
+    assert methods
+    assert all(method["Properties"]["ApiKeyRequired"] for method in methods)
+
+
+def test_every_queue_has_a_dead_letter_queue_and_its_retention_is_longer(full: dict[str, Any]) -> None:
+    queues = {
+        name: one["Properties"]
+        for name, one in full["Resources"].items()
+        if one["Type"] == "AWS::SQS::Queue" and name.startswith("Runtimes")
+    }
+    main = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
+    assert len(main) == 2
+    for queue in main.values():
+        dead = queues[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]
+        assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_every_runtime_gets_its_own_messages_alone(full: dict[str, Any]) -> None:
+    filters = [
+        one["Properties"]["FilterPolicy"]
+        for one in full["Resources"].values()
+        if one["Type"] == "AWS::SNS::Subscription"
+    ]
+    assert sorted(filters, key=str) == [{"runtime": ["comfyui"]}, {"runtime": ["sdruntime"]}]
+
+
+def test_no_account_and_no_region_stand_in_the_template(full: dict[str, Any]) -> None:
+    text = json.dumps(full)
+    assert "us-east-1" not in text
+    assert "000000000000" not in text
+
+
+def test_data_outlives_the_stack_unless_said_otherwise(
+    synthesize: Callable[..., dict[str, Any]], part: dict[str, Any]
+) -> None:
+    def policies(template: dict[str, Any]) -> set[str]:
+        kinds = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"}
+        return {one["DeletionPolicy"] for one in template["Resources"].values() if one["Type"] in kinds}
+
+    assert policies(part) == {"Retain"}
+    destroyed = synthesize(parse_config(DEFAULT + "\nremovalPolicy: destroy\n", "x"), serverless_only=True)
+    assert policies(destroyed) == {"Delete"}
+
+
+def test_no_role_has_a_full_access_policy(full: dict[str, Any]) -> None:
+    assert "FullAccess" not in json.dumps(full)
