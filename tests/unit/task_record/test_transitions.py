@@ -228,7 +228,7 @@ def test_give_up_is_not_taken_for_the_finish_of_the_claim_it_ended() -> None:
         (give_up(), running(THEIRS), False),
     ],
 )
-def test_a_refused_repeat_is_a_success_only_on_what_it_was_writing(write: Transition, old: Item, done: bool) -> None:  # noqa: FBT001 (a table's column)
+def test_a_refused_repeat_is_a_success_only_on_what_it_was_writing(write: Transition, old: Item, done: bool) -> None:
     assert write.was_done(old) is done
 
 

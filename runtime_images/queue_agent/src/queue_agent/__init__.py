@@ -2,6 +2,7 @@
 
     __main__     environment, wiring, signals
     settings     every setting, typed
+    clock        the two clocks
     worker       the loop: receive -> prepare -> infer -> deliver
     intake       what a received message means: claim it, leave it, or end it
     holding      the lease: the beat that renews it, and the deadline

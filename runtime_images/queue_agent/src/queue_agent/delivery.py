@@ -1,12 +1,12 @@
 """Delivery: outputs -> objects -> .out -> finish -> delete, in this order and no other."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import orjson
 
+from queue_agent import clock
 from queue_agent.errors import AwsError, BadTaskError, StalledError, TaskFailedError
 from queue_agent.intake import Held
 from queue_agent.logs import log
@@ -51,13 +51,13 @@ class Delivery:
         Raises:
             AwsError: the table did not answer for long; the next receipt decides.
         """
-        started = time.monotonic()
+        started = clock.monotonic_s()
         try:
             result = await self.retried(lambda: self._store_outputs(held, answer))
         except AwsError as error:
             await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings_ms)
             return
-        timings = {**timings_ms, "store_ms": round((time.monotonic() - started) * 1000)}
+        timings = {**timings_ms, "store_ms": round((clock.monotonic_s() - started) * 1000)}
         await self._finish(held, result=_bounded(result), timings_ms=timings, error=None)
 
     async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings_ms: dict[str, int]) -> None:
@@ -88,12 +88,12 @@ class Delivery:
         Raises:
             AwsError: it still refuses.
         """
-        until = time.monotonic() + self._settings.storage_retry_s
+        until = clock.monotonic_s() + self._settings.storage_retry_s
         while True:
             try:
                 return await attempt()
             except AwsError:
-                if time.monotonic() + _RETRY_S > until:
+                if clock.monotonic_s() + _RETRY_S > until:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
@@ -133,13 +133,13 @@ class Delivery:
         transition = transitions.finish(
             held.holding.task,
             claim_id=held.holding.claim_id,
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=clock.now_ms(),
             times=self._settings.times,
             result=result,
             timings=orjson.dumps(timings_ms).decode(),
             error=error,
         )
-        outcome = await self._record.write(transition, until=time.monotonic() + _FINISH_RETRY_S)
+        outcome = await self._record.write(transition, until=clock.monotonic_s() + _FINISH_RETRY_S)
         if isinstance(outcome, Refused):
             log("results_dropped", task_id=held.message.id)
             if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:

@@ -1,11 +1,11 @@
 """A claimed task: its lease is renewed while it is held, and whoever works on it learns at once when it is lost."""
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from queue_agent import clock
 from queue_agent.errors import AgentError, AwsError, ClaimLostError
 from queue_agent.queue import Queue
 from queue_agent.record import Record, Refused
@@ -65,7 +65,7 @@ class Holding:
         """
         if self._lost.done():
             raise self._lost.result()
-        if time.monotonic() >= self._deadline:
+        if clock.monotonic_s() >= self._deadline:
             raise self._deadline_passed()
 
     async def guard(self, work: Coroutine[Any, Any, T], *, stop: "asyncio.Future[AgentError] | None" = None) -> T:
@@ -98,11 +98,11 @@ class Holding:
 
     async def _renew(self) -> None:
         while not self._lost.done():
-            sent_at = time.monotonic()
+            sent_at = clock.monotonic_s()
             renewal = transitions.renew(
                 self.task,
                 claim_id=self.claim_id,
-                now_ms=time.time_ns() // 1_000_000,
+                now_ms=clock.now_ms(),
                 times=self._times,
                 progress=self.progress,
             )
@@ -125,7 +125,7 @@ class Holding:
 
     async def _watch_deadline(self) -> None:
         while True:
-            left_s = self._deadline - time.monotonic()
+            left_s = self._deadline - clock.monotonic_s()
             if left_s <= 0:
                 break
             await asyncio.sleep(left_s)

@@ -1,10 +1,10 @@
 """One inference, watched: it ends in an answer, in the runtime's own words, or because it makes no progress."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Final
 
+from queue_agent import clock
 from queue_agent.errors import StalledError
 from queue_agent.runtimes.base import Answer, Runtime, RuntimeTask
 
@@ -36,13 +36,13 @@ async def infer(
         BadTaskError: the server can never run it.
         RuntimeUnavailableError: the server is not there, or died.
     """
-    started = time.monotonic()
+    started = clock.monotonic_s()
     moved_at, share_done = started, -1.0
 
     def heard(progress: float) -> None:
         nonlocal moved_at, share_done
         if progress != share_done:
-            moved_at, share_done = time.monotonic(), progress
+            moved_at, share_done = clock.monotonic_s(), progress
         on_progress(progress)
 
     running = asyncio.ensure_future(runtime.run(task, before_post=before_post, on_progress=heard))
@@ -51,7 +51,7 @@ async def infer(
             done, _ = await asyncio.wait({running}, timeout=_LOOK_EVERY_S)
             if done:
                 return running.result()
-            now = time.monotonic()
+            now = clock.monotonic_s()
             if now - moved_at > stall_s:
                 raise StalledError("timeout", f"the runtime made no progress for {stall_s:g} s")
             if now - started > longest_task_s:

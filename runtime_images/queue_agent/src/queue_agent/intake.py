@@ -1,12 +1,12 @@
 """What a received message means: claim its task, leave it to its holder, or end it."""
 
 import random
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from queue_agent import clock
 from queue_agent.errors import BadTaskError
 from queue_agent.holding import Holding
 from queue_agent.logs import log
@@ -74,7 +74,7 @@ class Intake:
         Raises:
             AwsError: the table does not answer. The message stays.
         """
-        received_at, now_ms = time.monotonic(), _now_ms()
+        received_at, now_ms = clock.monotonic_s(), clock.now_ms()
         try:
             message = decode_message(received.body)
         except MalformedMessageError as error:
@@ -167,12 +167,12 @@ class Intake:
     ) -> None:
         transition = transitions.give_up(
             task,
-            now_ms=_now_ms(),
+            now_ms=clock.now_ms(),
             times=self._settings.times,
             error=transitions.error_text(code, message),
             creates=creates,
         )
-        until = time.monotonic() + self._settings.times.table_call_timeout_s
+        until = clock.monotonic_s() + self._settings.times.table_call_timeout_s
         outcome = await self._record.write(transition, until=until)
         if isinstance(outcome, Refused) and outcome.old is not None and self._is_held(outcome.old):
             await self._leave_to_holder(received, outcome.old)
@@ -182,11 +182,14 @@ class Intake:
 
     def _is_held(self, record: Item) -> bool:
         error_ms = self._settings.times.clock_error_s * 1000
-        return record[table.STATUS] == Status.RUNNING and int(record.get(table.LEASE_UNTIL, 0)) >= _now_ms() - error_ms
+        return (
+            record[table.STATUS] == Status.RUNNING
+            and int(record.get(table.LEASE_UNTIL, 0)) >= clock.now_ms() - error_ms
+        )
 
     async def _leave_to_holder(self, received: Message, record: Item) -> None:
         # Never deleted: should the holder die, this message is what brings the task back.
-        left_s = (int(record[table.LEASE_UNTIL]) - _now_ms()) / 1000
+        left_s = (int(record[table.LEASE_UNTIL]) - clock.now_ms()) / 1000
         jitter_s = random.uniform(0, _JITTER_S)  # noqa: S311 (spreads agents out, keeps no secret)
         await self._queue.change_visibility(received.handle, left_s + self._settings.times.clock_error_s + jitter_s)
 
@@ -199,7 +202,3 @@ class Intake:
         except NameTakenError:
             log("message_parked_before", message_id=received.id)
         await self._queue.delete(received.handle)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,11 +1,11 @@
 """The task's record in the table: sends the writes of `task_record`, and repeats one whose reply was lost."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from queue_agent import clock
 from queue_agent.aws_client import AwsClient
 from queue_agent.errors import AwsError
 from task_record.attribute_values import from_attribute_values, to_attribute_values
@@ -64,9 +64,9 @@ class Record:
         Raises:
             AwsError: the table did not answer in time, or refuses for another reason than the record.
         """
-        first_sent_at = time.monotonic()
+        first_sent_at = clock.monotonic_s()
         while True:
-            sent_at = time.monotonic()
+            sent_at = clock.monotonic_s()
             try:
                 await self._call(_UPDATE, transition.update_item(self._table_name))
             except AwsError as error:
@@ -75,7 +75,7 @@ class Record:
                 next_try_at = sent_at + _RETRY_EVERY_S
                 if next_try_at > until:
                     raise
-                await asyncio.sleep(max(0.0, next_try_at - time.monotonic()))
+                await asyncio.sleep(max(0.0, next_try_at - clock.monotonic_s()))
             else:
                 return Written(first_sent_at)
 
@@ -87,11 +87,11 @@ class Record:
         Raises:
             AwsError: the table did not answer.
         """
-        before = time.time()
+        before = clock.now_ms() / 1000
         headers = await self._call(
             _GET, {"TableName": self._table_name, "Key": to_attribute_values(meta_key("-", "clock", "clock"))}
         )
-        after = time.time()
+        after = clock.now_ms() / 1000
         told = parsedate_to_datetime(headers["Date"]).timestamp()
         return max(0.0, told - after, before - (told + 1))
 

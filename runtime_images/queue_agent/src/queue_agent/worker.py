@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-import time
 from typing import Final
 
+from queue_agent import clock
 from queue_agent.delivery import Delivery
 from queue_agent.errors import (
     AgentError,
@@ -155,7 +155,7 @@ class Worker:
         task = await held.holding.guard(self._prepare(held), stop=self._give_back)
         timings_ms["prepare_ms"] = _since_ms(held.received_at)
 
-        inference_started = time.monotonic()
+        inference_started = clock.monotonic_s()
         self._is_inferring = True
         self._expected_end = None
         try:
@@ -193,13 +193,15 @@ class Worker:
     def _progressed(self, held: Held, share: float, started: float) -> None:
         held.holding.progress = share
         if share > 0:
-            self._expected_end = started + (time.monotonic() - started) / share
+            self._expected_end = started + (clock.monotonic_s() - started) / share
 
     def _may_finish(self) -> bool:
         if not self._settings.spot_allowed:
             return True
         # SIGTERM is the only spot notice that a pod gets, so each one is treated as one.
-        return self._expected_end is not None and self._expected_end - time.monotonic() <= self._settings.spot_notice_s
+        return (
+            self._expected_end is not None and self._expected_end - clock.monotonic_s() <= self._settings.spot_notice_s
+        )
 
     async def _end(self, held: Held, error: AgentError, timings_ms: dict[str, int]) -> bool:
         """End a task that did not come to its results; False where the runtime must be waited for."""
@@ -246,7 +248,7 @@ class Worker:
     async def _release(self, held: Held, *, keep_attempt: bool) -> None:
         transition = transitions.release(held.holding.task, claim_id=held.holding.claim_id, keep_attempt=keep_attempt)
         try:
-            await self._record.write(transition, until=time.monotonic() + self._settings.times.interrupt_s)
+            await self._record.write(transition, until=clock.monotonic_s() + self._settings.times.interrupt_s)
         except AwsError as error:
             log("release_unanswered", task_id=held.message.id, error=str(error))
             return  # the lease runs out by itself
@@ -266,4 +268,4 @@ class Worker:
 
 
 def _since_ms(moment: float) -> int:
-    return round((time.monotonic() - moment) * 1000)
+    return round((clock.monotonic_s() - moment) * 1000)

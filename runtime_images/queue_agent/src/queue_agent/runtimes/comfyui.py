@@ -4,7 +4,6 @@ https://docs.comfy.org/development/comfyui-server/comms_routes
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
+from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError, TaskFailedError
 from queue_agent.runtimes.base import Answer, OutputFile, RuntimeTask
 from queue_agent.runtimes.http import OK, Reply, RuntimeHttp
@@ -46,7 +46,7 @@ class ComfyUi:
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         """Empty its queue and interrupt what runs, which stops between two nodes or steps."""
-        until = time.monotonic() + timeout_s
+        until = clock.monotonic_s() + timeout_s
         while True:
             try:
                 await self._http.post("/queue", {"clear": True})
@@ -56,7 +56,7 @@ class ComfyUi:
                 return not error.accepted  # nothing listens: nothing runs
             if not queue.get("queue_running") and not queue.get("queue_pending"):
                 return True
-            if time.monotonic() + _LOOK_EVERY_S > until:
+            if clock.monotonic_s() + _LOOK_EVERY_S > until:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -144,9 +144,9 @@ class ComfyUi:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _history(self, prompt_id: str) -> dict[str, Any]:
-        until = time.monotonic() + _HISTORY_S
+        until = clock.monotonic_s() + _HISTORY_S
         while not (history := await self._find(prompt_id)):
-            if time.monotonic() > until:
+            if clock.monotonic_s() > until:
                 raise RuntimeUnavailableError("the runtime has no history of the task", accepted=True)
             await asyncio.sleep(_LOOK_EVERY_S / 5)
         status = history.get("status") or {}

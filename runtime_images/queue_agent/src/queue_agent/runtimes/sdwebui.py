@@ -4,7 +4,6 @@ https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/API
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 import orjson
 import pybase64
 
+from queue_agent import clock
 from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.runtimes.base import Answer, OutputFile, RuntimeTask
 from queue_agent.runtimes.http import OK, Reply, RuntimeHttp
@@ -51,7 +51,7 @@ class SdWebUi:
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         """Interrupt what runs; a model load or a decode does not stop."""
-        until = time.monotonic() + timeout_s
+        until = clock.monotonic_s() + timeout_s
         while True:
             try:
                 await self._http.post("/sdapi/v1/interrupt", {})
@@ -60,7 +60,7 @@ class SdWebUi:
                 return not error.accepted  # nothing listens: nothing runs
             if not state.get("job_count"):
                 return True
-            if time.monotonic() + _LOOK_EVERY_S > until:
+            if clock.monotonic_s() + _LOOK_EVERY_S > until:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)
 

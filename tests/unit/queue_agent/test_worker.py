@@ -1,0 +1,357 @@
+"""The agent: what it does in which order, and how every case ends."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from queue_agent import clock
+from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.worker import Worker
+from task_record import table
+from task_record.message import PayloadRef
+from task_record.status import Status
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+EPOCH_MS = 1_800_000_000_000
+START = ["interrupt", "receive m1"]
+OTHER = "99999999-9999-4999-8999-999999999999"
+
+
+def error(world: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(str(world.record[table.ERROR]))
+    return told
+
+
+async def test_results_are_stored_then_the_task_is_finished_then_its_message_deleted(world: Any, work: Any) -> None:
+    await work()
+    assert world.names() == [
+        *START,
+        "claim: running",
+        "post",
+        "put png",
+        "put out",
+        "finish: completed",
+        "delete h1",
+        "exit",
+    ]
+
+
+async def test_objects_carry_the_tag_of_the_claim_that_finished(world: Any, work: Any) -> None:
+    await work()
+    tag = str(world.record[table.CLAIM])[:4]
+    assert set(world.objects) == {f"t1/t1-{tag}-0.png", f"t1/t1-{tag}.out"}
+    result = json.loads(str(world.record[table.RESULT]))
+    assert result == {
+        "image_url": [f"s3://bucket/t1/t1-{tag}-0.png"],
+        "output_url": f"s3://bucket/t1/t1-{tag}.out",
+        "seeds": [1],
+    }
+
+
+async def test_what_a_predecessor_left_running_is_interrupted_before_the_first_receive(world: Any, work: Any) -> None:
+    await work()
+    assert world.names()[0] == "interrupt"
+
+
+async def test_a_long_inference_keeps_lease_and_visibility(world: Any, work: Any) -> None:
+    await work(runtime={"seconds": 300, "progress_every_s": 10})
+    renewals = [seconds for seconds, what in world.events if what == "renew: running"]
+    assert len(renewals) == 100
+    assert max(later - earlier for earlier, later in pairwise(renewals)) <= 3.1
+    assert sum(what == "visibility 33" for _, what in world.events) == 100
+    assert world.record[table.STATUS] == Status.COMPLETED
+
+
+async def test_progress_is_told_with_the_beat(world: Any, work: Any) -> None:
+    seen: list[str | int | None] = []
+    await work(
+        runtime={"seconds": 10, "progress_every_s": 1},
+        during={7: lambda _: seen.append(world.record.get(table.PROGRESS))},
+    )
+    assert seen == ["0.6"]
+
+
+async def test_a_live_lease_is_left_to_its_holder_and_the_message_stays(world: Any, work: Any, make: Any) -> None:
+    world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 20_000)
+    await work()
+    _, _, refused, hidden, _ = world.names()
+    assert refused == "claim refused"
+    assert 22 <= float(hidden.removeprefix("visibility ")) <= 24
+    assert world.record[table.CLAIM] == OTHER
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+async def test_the_message_of_an_ended_task_is_deleted(world: Any, work: Any, make: Any, status: Status) -> None:
+    world.record = make.record(status)
+    await work()
+    assert world.names() == [*START, "claim refused", "delete h1", "exit"]
+
+
+async def test_the_message_of_a_submission_without_record_is_dropped(world: Any, work: Any) -> None:
+    world.record = None
+    await work()
+    assert world.names() == [*START, "claim refused", "delete h1", "exit"]
+
+
+@pytest.mark.parametrize(("changes", "code"), [({"attempts": 3}, "attempts"), ({"expires_at": EPOCH_MS}, "expired")])
+async def test_a_task_that_may_not_be_tried_again_is_given_up(
+    world: Any, work: Any, make: Any, changes: dict[str, int], code: str
+) -> None:
+    world.record = make.record(**changes)
+    await work()
+    assert world.names() == [*START, "claim refused", "give_up: failed", "delete h1", "exit"]
+    assert error(world)["code"] == code
+
+
+@pytest.mark.parametrize(
+    "changes", [{"runtime": "other"}, {"tasktype": "pipeline"}, {"schema_version": 99}], ids=lambda c: next(iter(c))
+)
+async def test_a_bad_task_is_given_up_without_a_claim(
+    world: Any, work: Any, make: Any, changes: dict[str, Any]
+) -> None:
+    world.messages = [make.message(**changes)]
+    await work()
+    assert world.names() == [*START, "give_up: failed", "delete h1", "exit"]
+    assert error(world)["code"] == "bad_message"
+
+
+async def test_a_bad_task_under_a_live_lease_is_left_to_its_holder(world: Any, work: Any, make: Any) -> None:
+    world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 20_000)
+    world.messages = [make.message(runtime="other")]
+    await work()
+    assert "delete h1" not in world.names()
+    assert world.record[table.STATUS] == Status.RUNNING
+
+
+async def test_a_message_that_nobody_can_read_is_parked_and_deleted(world: Any, work: Any, make: Any) -> None:
+    world.messages = [make.raw("{")]
+    await work()
+    assert list(world.objects) == ["parked/queue/m1"]
+    assert world.names()[-2:] == ["delete h1", "exit"]
+
+
+async def test_a_message_without_submission_makes_its_record(world: Any, work: Any, make: Any) -> None:
+    world.record = None
+    world.messages = [make.message(submission=None, owner="-", id="ü/1")]
+    await work()
+    assert (world.record[table.STATUS], world.record[table.ID], world.record[table.RUNTIME]) == (
+        "completed",
+        "ü/1",
+        "sd",
+    )
+    assert world.record[table.PK] == "T#-#%C3%BC%2F1"
+
+
+async def test_an_old_message_without_submission_is_given_up(world: Any, work: Any, make: Any) -> None:
+    world.record = None
+    world.messages = [make.message(submission=None, sent_at_ms=EPOCH_MS - 73 * 3600 * 1000)]
+    await work()
+    assert world.names() == [*START, "give_up: failed", "delete h1", "exit"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [TaskFailedError("runtime_error", "no such sampler", node_id="3"), BadTaskError("unknown_checkpoint", "x")],
+)
+async def test_a_failure_ends_the_task_in_the_runtimes_words(world: Any, work: Any, failure: TaskFailedError) -> None:
+    await work(runtime={"outcome": failure})
+    assert world.names()[-3:] == ["finish: failed", "delete h1", "exit"]
+    assert (error(world)["code"], error(world)["message"]) == (failure.code, str(failure))
+
+
+@pytest.mark.parametrize(("accepted", "attempts"), [(True, 1), (False, 0)])
+async def test_a_runtime_that_is_gone_gives_the_task_back_at_once(
+    world: Any,
+    work: Any,
+    accepted: bool,
+    attempts: int,
+) -> None:
+    await work(runtime={"outcome": RuntimeUnavailableError("gone", accepted=accepted)})
+    assert world.names()[:6] == [*START, "claim: running", "post", "release: queued", "visibility 0"]
+    assert (world.record[table.STATUS], world.record[table.ATTEMPTS]) == ("queued", attempts)
+
+
+async def test_a_cancelled_task_is_interrupted_at_the_next_beat_and_its_results_dropped(
+    world: Any, work: Any, make: Any
+) -> None:
+    def cancel(_: Worker) -> None:
+        world.record = make.record(Status.CANCELLED)
+
+    await work(runtime={"seconds": 60}, during={10: cancel})
+    assert world.names() == [*START, "claim: running", "post", "interrupt", "delete h1", "exit"]
+    assert world.at("delete") <= 10 + 3 + 2
+    assert world.objects == {}
+
+
+async def test_a_task_that_another_claim_has_is_not_touched(world: Any, work: Any, make: Any) -> None:
+    def lose(_: Worker) -> None:
+        world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 100_000)
+
+    await work(runtime={"seconds": 60}, during={10: lose})
+    assert world.names() == [*START, "claim: running", "post", "interrupt", "exit"]
+    assert world.record[table.CLAIM] == OTHER
+
+
+async def test_without_an_answer_of_the_table_the_runtime_is_idle_before_the_lease_ends(world: Any, work: Any) -> None:
+    def cut(_: Worker) -> None:
+        world.table_is_up = False
+
+    await work(runtime={"seconds": 100, "stops_after_s": 4}, during={10: cut}, seconds=200)
+    interrupted_at = [seconds for seconds, what in world.events if what == "interrupt"][1]
+    last_renewal_at = max(seconds for seconds, what in world.events if what == "renew: running")
+    assert interrupted_at - last_renewal_at == pytest.approx(26, abs=0.1)
+    assert interrupted_at + 4 <= last_renewal_at + 30
+    assert "finish: completed" not in world.names()
+
+
+async def test_a_deadline_that_passes_before_the_post_keeps_the_task_from_the_runtime(
+    world: Any, work: Any, make: Any
+) -> None:
+    world.messages = [make.message(payload=PayloadRef(url="s3://bucket/k", etag="e", pointer=""), content=None)]
+
+    def cut() -> None:
+        world.table_is_up = False
+        world.store_is_up = False
+
+    world.before["read"] = cut
+    await work(seconds=100)
+    assert "post" not in world.names()
+
+
+async def test_a_task_is_not_run_while_the_table_does_not_answer(world: Any, work: Any) -> None:
+    world.before["receive m1"] = lambda: setattr(world, "table_is_up", False)
+    await work(seconds=60)
+    assert world.names() == [*START, "visibility 10", "exit"]
+
+
+async def test_an_idle_agent_stops_at_once(world: Any, work: Any) -> None:
+    world.messages = []
+    await work(seconds=5)
+    assert world.at("exit") == pytest.approx(5, abs=0.6)
+
+
+async def test_a_running_task_is_finished_when_the_agent_is_told_to_stop(world: Any, work: Any) -> None:
+    await work(seconds=5, runtime={"seconds": 60})
+    assert world.names()[-3:] == ["finish: completed", "delete h1", "exit"]
+
+
+async def test_no_further_task_is_received_when_the_agent_is_told_to_stop(world: Any, work: Any, make: Any) -> None:
+    world.messages.append(make.message())
+    await work(seconds=1)
+    assert sum(name.startswith("receive") for name in world.names()) == 1
+
+
+async def test_on_spot_a_task_of_unknown_length_is_given_back(world: Any, work: Any) -> None:
+    await work(seconds=5, runtime={"seconds": 60}, spot_allowed=True)
+    assert world.names() == [*START, "claim: running", "post", "interrupt", "release: queued", "visibility 0", "exit"]
+    assert world.record[table.ATTEMPTS] == 0
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(80, "finish: completed"), (200, "release: queued")])
+async def test_on_spot_a_task_is_finished_only_if_it_ends_within_the_notice(
+    world: Any, work: Any, seconds: float, ends: str
+) -> None:
+    await work(seconds=10, runtime={"seconds": seconds, "progress_every_s": 1}, spot_allowed=True)
+    assert ends in world.names()
+
+
+async def test_a_task_is_not_given_back_while_its_runtime_may_still_run(world: Any, work: Any) -> None:
+    await work(seconds=5, runtime={"seconds": 60, "stops_after_s": 60}, spot_allowed=True)
+    assert "release: queued" not in world.names()
+    assert world.record[table.STATUS] == Status.RUNNING
+
+
+async def test_a_prepared_task_is_given_back_when_the_agent_is_told_to_stop(world: Any, work: Any, make: Any) -> None:
+    world.messages = [make.message(payload=PayloadRef(url="s3://bucket/k", etag="e", pointer=""), content=None)]
+    world.store_is_up = False
+    await work(seconds=5)
+    assert world.names()[-3:] == ["release: queued", "visibility 0", "exit"]
+    assert "post" not in world.names()
+
+
+async def test_a_stalled_inference_is_interrupted_and_failed(world: Any, work: Any) -> None:
+    await work(runtime={"seconds": 1000})
+    assert world.names() == [*START, "claim: running", "post", "interrupt", "finish: failed", "delete h1", "exit"]
+    assert error(world)["code"] == "timeout"
+    assert world.at("finish") == pytest.approx(120, abs=3)
+
+
+async def test_an_inference_over_the_longest_task_is_failed(world: Any, work: Any) -> None:
+    await work(runtime={"seconds": 1000, "progress_every_s": 5})
+    assert error(world)["message"] == "the task took longer than 480 s"
+
+
+async def test_a_runtime_that_does_not_stop_a_stalled_task_ends_the_agent(world: Any, work: Any) -> None:
+    with pytest.raises(RuntimeUnavailableError, match="does not stop a stalled task"):
+        await work(runtime={"seconds": 1000, "stops_after_s": 60})
+    assert "finish: failed" in world.names()
+
+
+async def test_results_are_kept_while_the_bucket_is_away(world: Any, work: Any) -> None:
+    def cut(_: Worker) -> None:
+        world.store_is_up = False
+
+    def mend(_: Worker) -> None:
+        world.store_is_up = True
+
+    await work(during={1: cut, 31: mend})
+    assert world.record[table.STATUS] == Status.COMPLETED
+    assert sum(name == "post" for name in world.names()) == 1
+
+
+async def test_a_task_whose_results_cannot_be_stored_fails_within_a_minute(world: Any, work: Any) -> None:
+    def cut(_: Worker) -> None:
+        world.store_is_up = False
+
+    await work(during={1: cut})
+    assert error(world)["code"] == "storage"
+    assert world.at("finish") < 60
+    assert sum(name == "post" for name in world.names()) == 1
+
+
+async def test_a_finish_is_repeated_until_the_table_answers(world: Any, work: Any) -> None:
+    def cut() -> None:
+        world.table_is_up = False
+
+    world.before["put out"] = cut
+    await work(during={60: lambda _: setattr(world, "table_is_up", True)})
+    assert world.names()[-3:] == ["finish: completed", "delete h1", "exit"]
+
+
+async def test_results_are_dropped_where_another_claim_has_the_task(world: Any, work: Any, make: Any) -> None:
+    def lose() -> None:
+        world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 100_000)
+
+    world.before["put out"] = lose
+    await work()
+    assert world.names()[-2:] == ["finish refused", "exit"]
+
+
+async def test_results_are_dropped_and_the_message_deleted_where_the_task_was_cancelled(
+    world: Any, work: Any, make: Any
+) -> None:
+    world.before["put out"] = lambda: setattr(world, "record", make.record(Status.CANCELLED))
+    await work()
+    assert world.names()[-3:] == ["finish refused", "delete h1", "exit"]
+
+
+async def test_a_process_that_slept_past_its_deadline_does_not_post(
+    world: Any, work: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The process is stopped after its claim and goes on 27 s later: nothing has run in between, no timer, no beat.
+    asleep_s = 0.0
+    real = clock.monotonic_s
+    monkeypatch.setattr(clock, "monotonic_s", lambda: real() + asleep_s)
+
+    def sleep() -> None:
+        nonlocal asleep_s
+        asleep_s = 27.0
+
+    world.messages = [make.message(payload=PayloadRef(url="s3://bucket/k", etag="e", pointer=""), content=None)]
+    world.before["read"] = sleep
+    await work(seconds=2)
+    assert "post" not in world.names()
+    assert "release: queued" in world.names()
