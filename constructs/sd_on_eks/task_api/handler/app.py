@@ -79,6 +79,7 @@ def get_task(task_id: str) -> Response[str]:
         record = service.store.newest(_owner(service), task_id, submission)
     if record is None or (submission is not None and record[table.SUBMISSION] != submission):
         raise not_found("unknown_task", f"there is no task {task_id[:140]!r}")
+    metrics.add_metric(name="Shown", unit=MetricUnit.Count, value=1)
     return _answer(HTTPStatus.OK, task_view(record, service.payloads, now_ms=_now_ms()))
 
 
@@ -146,6 +147,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     except Exception as error:
         # The outermost place: whatever was not foreseen is our fault, is logged without the request, and is told so.
         logger.exception("unhandled error", exc_info=error)
+        metrics.add_metric(name="Unhandled", unit=MetricUnit.Count, value=1)
         internal = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "our fault; the request may be sent again")
         request_id = str(event.get("requestContext", {}).get("requestId", ""))
         return {

@@ -95,5 +95,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
     Raises:
         BatchNotDoneError: some records could not be told this time.
     """
+    metrics.add_metric(name="Received", unit=MetricUnit.Count, value=len(event["Records"]))
     notifier, failures = _notifier()
     process(event["Records"], send=notifier.send, failures=failures, outcome=_count)

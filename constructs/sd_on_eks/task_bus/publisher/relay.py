@@ -75,5 +75,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # no
     Raises:
         BatchNotDoneError: some records could not be published this time.
     """
+    metrics.add_metric(name="Received", unit=MetricUnit.Count, value=len(event["Records"]))
     relay, failures = _relay()
     process(event["Records"], send=relay.send, failures=failures, outcome=_count)

@@ -1,0 +1,199 @@
+"""Relay and notifier: what they publish, what they keep, and what they let the stream bring again."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sd_on_eks.task_bus.publisher.batch import BatchNotDoneError, FailureBucket, process
+from sd_on_eks.task_bus.publisher.notifier import Notifier
+from sd_on_eks.task_bus.publisher.relay import Relay
+from sd_on_eks.task_bus.publisher.settings import Settings, SettingsError
+from sd_on_eks.task_bus.publisher.topic import Topic
+from task_record import table
+from task_record.attribute_values import to_attribute_values
+from task_record.message import TaskMessage, encode_message
+from task_record.table import Item
+
+
+class Sns:
+    """SNS that notes what is published, and refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+        self.refuse: Callable[[str], str | None] = lambda _: None
+
+    def publish(self, **parameters: Any) -> None:
+        code = self.refuse(parameters["Message"])
+        if code:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "Publish")
+        self.published.append(parameters)
+
+
+class S3:
+    """S3 that notes what is put, and refuses everything where it is down."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.is_down = False
+
+    def put_object(self, **parameters: Any) -> None:
+        if self.is_down:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": ""}}, "PutObject")
+        self.objects[parameters["Key"]] = parameters["Body"]
+
+
+class Bench:
+    """The handlers on stubs."""
+
+    def __init__(self) -> None:
+        self.sns, self.s3 = Sns(), S3()
+        self.outcomes: list[str] = []
+        topic = Topic(self.sns, "arn:topic")  # type: ignore[arg-type] # a stub of the one call that is used
+        self.relay = Relay(topic)
+        self.notifier = Notifier(topic, output_bucket="bucket", notify_running=False)
+        self.loud_notifier = Notifier(topic, output_bucket="bucket", notify_running=True)
+
+    def run(self, handler: Relay | Notifier, *records: dict[str, Any]) -> None:
+        process(
+            records,
+            send=handler.send,
+            failures=FailureBucket(self.s3, "failures", "handler"),  # type: ignore[arg-type] # as above
+            outcome=lambda name, _id, _reason: self.outcomes.append(name),
+        )
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+MESSAGE = encode_message(TaskMessage(id="t", runtime="sd", tasktype="text-to-image", submission="S", content={}))
+
+
+def change(name: str, new: Item | None, old: Item | None = None, event_id: str = "e1") -> dict[str, Any]:
+    images = {"NewImage": new, "OldImage": old}
+    return {
+        "eventID": event_id,
+        "eventName": name,
+        "dynamodb": {key: to_attribute_values(image) for key, image in images.items() if image is not None},
+    }
+
+
+def body(message: str = MESSAGE, **changes: str) -> Item:
+    return {**table.body_key("o", "t", "S"), table.MESSAGE: message, table.RUNTIME: "sd", **changes}
+
+
+def meta(status: str, **changes: str | int) -> Item:
+    return {
+        **table.meta_key("o", "t", "S"),
+        table.ID: "t",
+        table.SUBMISSION: "S",
+        table.RUNTIME: "sd",
+        table.STATUS: status,
+        **changes,
+    }
+
+
+def test_relay_publishes_the_message_with_its_runtime(bench: Bench) -> None:
+    bench.run(bench.relay, change("INSERT", body()))
+    (published,) = bench.sns.published
+    assert published["Message"] == MESSAGE
+    assert published["MessageAttributes"] == {"runtime": {"DataType": "String", "StringValue": "sd"}}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [change("MODIFY", body(), body()), change("REMOVE", None, body()), change("INSERT", meta("queued"))],
+    ids=["change", "removal", "record"],
+)
+def test_relay_publishes_new_messages_alone(bench: Bench, record: dict[str, Any]) -> None:
+    bench.run(bench.relay, record)
+    assert (bench.sns.published, bench.outcomes) == ([], [])
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_notifier_tells_every_end(bench: Bench, status: str) -> None:
+    bench.run(bench.notifier, change("MODIFY", meta(status), meta("running")))
+    (published,) = bench.sns.published
+    assert json.loads(published["Message"])["status"] == status
+
+
+def test_notifier_tells_an_end_that_has_no_old_image(bench: Bench) -> None:
+    bench.run(bench.notifier, change("INSERT", meta("failed")))
+    assert len(bench.sns.published) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        change("INSERT", meta("queued")),
+        change("MODIFY", meta("running", claim="c"), meta("queued")),
+        change("REMOVE", None, meta("completed")),
+        change("INSERT", body()),
+    ],
+    ids=["queued", "running", "removal", "message"],
+)
+def test_notifier_tells_nothing_else(bench: Bench, record: dict[str, Any]) -> None:
+    bench.run(bench.notifier, record)
+    assert bench.sns.published == []
+
+
+def test_notifier_tells_a_claim_once_where_asked_to(bench: Bench) -> None:
+    claimed, renewed = meta("running", claim="c", lease_until=1), meta("running", claim="c", lease_until=2)
+    bench.run(bench.loud_notifier, change("MODIFY", claimed, meta("queued")), change("MODIFY", renewed, claimed))
+    assert len(bench.sns.published) == 1
+
+
+def test_a_repeat_is_word_for_word_the_same(bench: Bench) -> None:
+    record = change("MODIFY", meta("completed", result='{"image_url": []}'), meta("running"))
+    bench.run(bench.notifier, record)
+    bench.run(bench.notifier, record)
+    first, second = bench.sns.published
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [body(message=""), body(runtime="")],
+    ids=["no message", "no runtime"],
+)
+def test_a_record_that_can_never_be_sent_is_kept_and_the_others_go_on(bench: Bench, poison: Item) -> None:
+    bench.run(bench.relay, change("INSERT", poison, event_id="bad"), change("INSERT", body(), event_id="good"))
+    assert bench.outcomes == ["Poison", "Sent"]
+    kept = json.loads(bench.s3.objects["handler/bad.json"])
+    assert kept["record"]["eventID"] == "bad"
+    assert kept["reason"]
+
+
+def test_a_message_that_sns_will_never_take_is_kept(bench: Bench) -> None:
+    bench.sns.refuse = lambda _: "InvalidParameter"
+    bench.run(bench.relay, change("INSERT", body()))
+    assert list(bench.s3.objects) == ["handler/e1.json"]
+
+
+def test_a_record_whose_state_nobody_knows_is_kept(bench: Bench) -> None:
+    bench.run(bench.notifier, change("MODIFY", meta("exploded")))
+    assert bench.outcomes == ["Poison"]
+
+
+def test_fails_when_sns_is_down_after_every_other_record_was_tried(bench: Bench) -> None:
+    bench.sns.refuse = lambda message: "Throttling" if "first" in message else None
+    first, second = body(message='{"first": 1}'), body()
+    with pytest.raises(BatchNotDoneError, match="1 of 2 records"):
+        bench.run(bench.relay, change("INSERT", first, event_id="e1"), change("INSERT", second, event_id="e2"))
+    assert [one["Message"] for one in bench.sns.published] == [MESSAGE]
+    assert bench.s3.objects == {}
+
+
+def test_fails_when_what_can_never_be_sent_cannot_be_kept(bench: Bench) -> None:
+    bench.s3.is_down = True
+    with pytest.raises(BatchNotDoneError):
+        bench.run(bench.relay, change("INSERT", body(message="")))
+
+
+def test_fails_when_the_environment_is_incomplete() -> None:
+    with pytest.raises(SettingsError, match="missing: FAILURE_BUCKET_NAME, NOTIFY_RUNNING"):
+        Settings.from_environment({"TOPIC_ARN": "x", "OUTPUT_BUCKET_NAME": "b"})
