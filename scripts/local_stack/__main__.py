@@ -37,13 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     console = Console(stderr=True, highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption = _Interruption()
+
+    def report(sentence: str) -> None:
+        interruption.check()
+        console.print(sentence)
+
     try:
         config = load_config()
-        with LocalStack(config, emulator_home=options.emulator, report=console.print) as stack:
+        with LocalStack(config, emulator_home=options.emulator, report=report) as stack:
             if options.keep:
-                return _keep(stack, console)
-            return _send_tasks(stack, config, options.output, console)
+                return _keep(stack, interruption, console)
+            return _send_tasks(stack, config, interruption, options.output, console)
     except ConfigError as error:
         console.print(str(error), markup=False)
         return _USAGE_ERROR
@@ -72,12 +77,31 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # SIGTERM ends as Ctrl-C does: with everything stopped.
-    raise KeyboardInterrupt
+class _Interruption:
+    """Ctrl-C or SIGTERM: both end with everything stopped.
+
+    The interrupt is raised at once, and again at the next step: one that falls into a finalizer is printed by Python
+    and forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._is_requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def check(self) -> None:
+        """Raise the interrupt that was requested."""
+        if self._is_requested:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        # Once: what stops everything must not be interrupted itself.
+        if not self._is_requested:
+            self._is_requested = True
+            raise KeyboardInterrupt
 
 
-def _send_tasks(stack: LocalStack, config: Config, output: Path, console: Console) -> int:
+def _send_tasks(stack: LocalStack, config: Config, interruption: _Interruption, output: Path, console: Console) -> int:
     output.mkdir(parents=True, exist_ok=True)
     for runtime_type in dict.fromkeys(runtime.type for runtime in config.models_runtime):
         command = [
@@ -91,11 +115,12 @@ def _send_tasks(stack: LocalStack, config: Config, output: Path, console: Consol
         with subprocess.Popen(command, env=stack.environment()) as test:  # noqa: S603 (our own script)
             while test.poll() is None:
                 try:
+                    interruption.check()
                     stack.check()
-                except LocalStackError:
+                    time.sleep(0.1)
+                except (LocalStackError, KeyboardInterrupt):
                     test.terminate()
                     raise
-                time.sleep(0.1)
         if test.returncode != 0:
             console.print(f"scripts/test_api.py failed for {runtime_type}")
             return _FAILURE
@@ -103,13 +128,14 @@ def _send_tasks(stack: LocalStack, config: Config, output: Path, console: Consol
     return 0
 
 
-def _keep(stack: LocalStack, console: Console) -> int:
+def _keep(stack: LocalStack, interruption: _Interruption, console: Console) -> int:
     console.print(f"\n[bold]the API is at {stack.deployment.endpoint_url}[/bold]")
     console.print("use it with AWS's own tools, and with scripts/test_api.py, in this environment:\n")
     for name, value in stack.environment().items():
         console.print(f"export {name}={value}", markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything")
     while True:
+        interruption.check()
         stack.check()
         time.sleep(0.5)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "us-east-1"
 _READY_S: Final = 20
+_LIMITS: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3})
 _CREDENTIAL: Final = "test"  # the emulator's root, known to everybody; it listens on loopback only
 
 
@@ -100,31 +101,35 @@ class Emulator:
 
     def cloudformation(self) -> "CloudFormationClient":
         """A client with root's rights."""
-        return self.session().client("cloudformation", **self._client_arguments())
+        return self.session().client(
+            "cloudformation", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS
+        )
 
     def dynamodb(self) -> "DynamoDBClient":
         """A client with root's rights."""
-        return self.session().client("dynamodb", **self._client_arguments())
+        return self.session().client(
+            "dynamodb", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS
+        )
 
     def s3(self) -> "S3Client":
         """A client with root's rights."""
-        return self.session().client("s3", **self._client_arguments())
+        return self.session().client("s3", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
 
     def sns(self) -> "SNSClient":
         """A client with root's rights."""
-        return self.session().client("sns", **self._client_arguments())
+        return self.session().client("sns", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
 
     def sqs(self) -> "SQSClient":
         """A client with root's rights."""
-        return self.session().client("sqs", **self._client_arguments())
+        return self.session().client("sqs", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
 
     def ssm(self) -> "SSMClient":
         """A client with root's rights."""
-        return self.session().client("ssm", **self._client_arguments())
+        return self.session().client("ssm", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
 
     def sts(self) -> "STSClient":
         """A client with root's rights."""
-        return self.session().client("sts", **self._client_arguments())
+        return self.session().client("sts", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
 
     @staticmethod
     def session() -> boto3.session.Session:
@@ -132,13 +137,6 @@ class Emulator:
         return boto3.session.Session(
             aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL, region_name=REGION
         )
-
-    def _client_arguments(self) -> dict[str, object]:
-        return {
-            "endpoint_url": self.endpoint_url,
-            "verify": str(self.ca_bundle),
-            "config": Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3}),
-        }
 
     def _answers(self) -> bool:
         try:

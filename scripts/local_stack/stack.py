@@ -20,6 +20,7 @@ from sd_on_eks.config.models import Config
 
 _READY_S: Final = 20.0
 _READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
+_FOLDER_PREFIX: Final = "sd-on-eks-local-"
 _OURS: Final = ("constructs", "runtime_images/queue_agent/src", "scripts", ".")
 
 
@@ -67,7 +68,8 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            self.folder = Path(tempfile.mkdtemp(prefix="sd-on-eks-local-"))
+            _remove_folders_of_dead_runs()
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
             exits.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self._report("starting the AWS emulator")
             self.emulator = exits.enter_context(Emulator(self.folder, home=self._emulator_home))
@@ -171,6 +173,14 @@ class LocalStack:
             log=self.folder / f"{runtime.name}-agent.log",
             folder=self.folder,
         )
+
+
+def _remove_folders_of_dead_runs() -> None:
+    """Remove what a run left that was killed: its processes are gone, its folder is not."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _python_environment() -> dict[str, str]:

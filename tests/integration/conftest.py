@@ -65,7 +65,7 @@ class Client:
         return answer
 
     def wait(self, task_id: str, *, timeout_s: float = 30) -> dict[str, Any]:
-        return self.until(
+        found: dict[str, Any] = self.until(
             lambda: (
                 task
                 if (task := self.request("GET", f"v1alpha2/tasks/{task_id}")[1]).get("status")
@@ -74,6 +74,7 @@ class Client:
             ),
             timeout_s=timeout_s,
         )
+        return found
 
     def callbacks_of(self, task_id: str) -> list[dict[str, Any]]:
         """All callbacks so far that name a task."""

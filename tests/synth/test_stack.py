@@ -58,8 +58,7 @@ ONLY_IN_THE_FULL_STACK = {
 def synthesize(synth_app: Callable[[], cdk.App]) -> Callable[..., dict[str, Any]]:
     def make(config: Config, *, serverless_only: bool = False) -> dict[str, Any]:
         stack = SdOnEKSStack(synth_app(), CONSTRUCT_ID, config=config, serverless_only=serverless_only)
-        template: dict[str, Any] = assertions.Template.from_stack(stack).to_json()
-        return template
+        return dict(assertions.Template.from_stack(stack).to_json())
 
     return make
 

@@ -172,7 +172,9 @@ class ComfyUi:
         texts = [
             str(node["inputs"].get("text", "")) for node in graph.values() if node["class_type"] == "CLIPTextEncode"
         ]
-        size = next((node["inputs"] for node in graph.values() if node["class_type"] == "EmptyLatentImage"), {})
+        size: dict[str, Any] = next(
+            (node["inputs"] for node in graph.values() if node["class_type"] == "EmptyLatentImage"), {}
+        )
         seed = next((int(node["inputs"].get("seed", 0)) for node in graph.values() if "seed" in node["inputs"]), 0)
         kind = "output" if graph[key]["class_type"] == "SaveImage" else "temp"
         name = f"{graph[key].get('inputs', {}).get('filename_prefix', 'ComfyUI')}_{counter:05}_.png"

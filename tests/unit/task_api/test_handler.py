@@ -173,7 +173,7 @@ CONFLICT = ClientError(
     {
         "Error": {"Code": "TransactionCanceledException", "Message": ""},
         "CancellationReasons": [{"Code": "TransactionConflict"}],
-    },  # type: ignore[typeddict-unknown-key]  # the stubs know one error shape for all calls
+    },
     "TransactWriteItems",
 )
 

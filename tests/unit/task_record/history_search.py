@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from task_record import table, transitions
 from task_record.protocol_times import ProtocolTimes
@@ -468,6 +468,6 @@ class Search:
         return state._replace(record=record, agents=(agents[0], agents[1]))
 
     @staticmethod
-    def _with(state: State, number: int, agent: Agent, **changes: object) -> State:
+    def _with(state: State, number: int, agent: Agent, **changes: Any) -> State:
         agents = (agent, state.agents[1]) if number == 0 else (state.agents[0], agent)
         return state._replace(agents=agents, **changes)

@@ -1,13 +1,10 @@
 """Searches over all histories of one submission: the protocol's promises hold, and each of its rules is needed."""
 
-import sys
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from history_search import Bounds, BrokenPromiseError, Rules, Search
+from tests.unit.task_record.history_search import Bounds, BrokenPromiseError, Rules, Search
 
 WITHIN_HALF_THE_CLOCK_ERROR = (-1, 1)
 """Half ticks: one agent half a second behind the table's clock, the other half a second before it; e is one second."""

@@ -255,6 +255,11 @@ def dynamodb() -> Iterator[Any]:
         yield client
 
 
+def old_item(error: ClientError) -> Item | None:
+    response: dict[str, Any] = dict(error.response)
+    return from_attribute_values(response["Item"]) if "Item" in response else None
+
+
 ITEMS = st.one_of(
     st.none(),
     st.builds(
@@ -302,7 +307,7 @@ def test_dynamodb_does_what_apply_does(dynamodb: Any, old: Item | None, write: T
         refused = False
     except ClientError as error:
         refused = error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-        refused_with = from_attribute_values(error.response["Item"]) if "Item" in error.response else None
+        refused_with = old_item(error)
 
     stored = dynamodb.get_item(TableName="tasks", Key=key).get("Item")
     new = write.apply(old)

@@ -125,7 +125,6 @@ def _answer(status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | 
     )
 
 
-@app.exception_handler(ApiError)
 def _refused(error: ApiError) -> Response[str]:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
     logger.info("request refused", extra={"status": int(error.status), "code": error.code, "field": error.field})
@@ -133,9 +132,12 @@ def _refused(error: ApiError) -> Response[str]:
     return _answer(error.status, error.body(_request_id()), headers)
 
 
-@app.not_found
 def _no_route(_error: Exception) -> Response[str]:
     return _refused(not_found("unknown_route", f"there is no {app.current_event.http_method} {app.current_event.path}"))
+
+
+app.exception_handler(ApiError)(_refused)
+app.not_found(_no_route)
 
 
 @metrics.log_metrics

@@ -1,0 +1,190 @@
+"""scripts/test_api.py against what does not work: each case is told in one sentence, with a status that is not 0."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+class Cloud:
+    """CloudFormation, API Gateway, Lambda and the task API in one server that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.outputs = {"FrontApiEndpoint": "https://x/prod/"}
+        self.stack_exists = True
+        self.without_key = 401
+        self.submit: tuple[int, dict[str, Any]] = (200, {"submission": "S"})
+        self.task: dict[str, Any] = {"status": "completed", "results": []}
+        self.picture = b"no picture"
+        cloud = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+                if self.path.endswith("/v1alpha2"):
+                    status, answer = cloud.submit if self.headers.get("x-api-key") else (cloud.without_key, {})
+                    self.answer(status, json.dumps(answer))
+                else:
+                    self.answer(*cloud.cloudformation(body), kind="text/xml")
+
+            def do_GET(self) -> None:
+                if "/apikeys/" in self.path:
+                    self.answer(200, json.dumps({"id": "k", "value": "secret"}))
+                elif "/functions/" in self.path:
+                    runtimes = json.dumps([{"name": "sd", "type": "sdwebui"}])
+                    self.answer(200, json.dumps({"Environment": {"Variables": {"RUNTIMES": runtimes}}}))
+                elif "/tasks/" in self.path:
+                    self.answer(200, json.dumps(cloud.task))
+                else:
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(cloud.picture)
+
+            def answer(self, status: int, text: str, kind: str = "application/json") -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def cloudformation(self, body: str) -> tuple[int, str]:
+        if not self.stack_exists:
+            message = "Stack with id nonesuch does not exist"
+            return (
+                400,
+                f"<ErrorResponse><Error><Code>ValidationError</Code><Message>{message}</Message></Error></ErrorResponse>",
+            )
+        if "DescribeStacks" in body:
+            outputs = "".join(
+                f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+                for key, value in self.outputs.items()
+            )
+            stack = f"<StackName>s</StackName><Outputs>{outputs}</Outputs>"
+            return 200, (
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
+                f"{stack}</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+            )
+        kinds = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::ApiKey", "AWS::Lambda::Function")
+        members = "".join(
+            f"<member><ResourceType>{kind}</ResourceType><PhysicalResourceId>id</PhysicalResourceId></member>"
+            for kind in kinds
+        )
+        return 200, (
+            "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>"
+            f"{members}</StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"
+        )
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    cloud = Cloud()
+    thread = threading.Thread(target=cloud.server.serve_forever, daemon=True)
+    thread.start()
+    yield cloud
+    cloud.server.shutdown()
+    cloud.server.server_close()
+    thread.join()
+
+
+def run(cloud: Cloud, tmp_path: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    known = {
+        "AWS_ENDPOINT_URL": cloud.url,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(tmp_path),
+    }
+    settings = {name: value for name, value in (known | environment).items() if value}
+    done = subprocess.run(  # noqa: S603 (our own script)
+        [sys.executable, str(ROOT / "scripts/test_api.py"), *arguments, "--output", str(tmp_path), "--timeout", "0.5"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr.replace("\n", " ").strip()
+
+
+def test_fails_when_there_is_no_such_stack(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.stack_exists = False
+    assert run(cloud, tmp_path, "nonesuch") == (1, "test_api: there is no stack nonesuch in this account and region")
+
+
+def test_fails_when_there_are_no_credentials(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    assert (status, said) == (1, "test_api: there are no AWS credentials; set AWS_PROFILE or log in")
+
+
+def test_fails_when_there_is_no_region(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path, AWS_DEFAULT_REGION="")
+    assert (status, said) == (1, "test_api: there is no AWS region; set AWS_REGION")
+
+
+def test_fails_when_the_stack_has_no_endpoint(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.outputs = {}
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "the stack SdOnEKSStack has no API: it has no output FrontApiEndpoint" in said
+
+
+def test_fails_when_a_request_without_a_key_is_let_in(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.without_key = 200
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "a request without an API key is answered 200, not 401" in said
+
+
+def test_fails_when_the_stack_has_no_such_runtime(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path, "SdOnEKSStack", "comfyui")
+    assert status == 1
+    assert "the stack has no comfyui runtime" in said
+
+
+def test_fails_when_a_task_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.submit = (503, {"error": {"message": "send it again"}})
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "text-to-image on sd is answered 503: send it again" in said
+
+
+def test_fails_when_a_task_fails(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.task = {"status": "failed", "error": {"code": "timeout", "message": "no progress"}}
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "text-to-image on sd failed: timeout: no progress" in said
+
+
+def test_fails_when_a_task_does_not_end(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.task = {"status": "queued"}
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "text-to-image on sd is still queued after 0.5 s" in said
+
+
+def test_fails_when_a_task_has_no_picture(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "text-to-image on sd completed without a picture" in said
+
+
+def test_fails_when_a_picture_is_none(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.task = {"status": "completed", "results": [{"s3_url": "s3://b/a.png", "url": f"{cloud.url}/a.png"}]}
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "the picture a.png cannot be decoded" in said
