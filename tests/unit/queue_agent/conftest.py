@@ -1,7 +1,7 @@
 """The agent on ports in memory and on virtual time; every call is noted in the order in which it happens."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -209,16 +209,6 @@ def make_record(status: Status = Status.QUEUED, **changes: str | int) -> Item:
         table.OPEN: 1,
         **changes,
     }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def idle_loop() -> Iterator[None]:
-    """A loop for the main thread between tests; the runner would else make one there that nobody closes."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
 
 
 class Make:
