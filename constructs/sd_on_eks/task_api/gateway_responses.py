@@ -50,7 +50,7 @@ ANSWERS: Final = (
         _TYPE.REQUEST_TOO_LARGE,
         413,
         "too_large",
-        "the body is too large to be sent inline; pass large images as https:// or s3:// links",
+        "the body is too large; send at most 4 MiB, with smaller images",
     ),
     GatewayAnswer("Throttled", _TYPE.THROTTLED, 429, "throttled", "too many requests; send it again a second later"),
     GatewayAnswer("QuotaExceeded", _TYPE.QUOTA_EXCEEDED, 429, "quota_exceeded", "the quota of this key is used up"),

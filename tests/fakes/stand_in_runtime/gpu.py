@@ -27,8 +27,12 @@ class Gpu:
     async def infer(self, name: str, *, steps: int, on_step: Callable[[int], None] = lambda _: None) -> float:
         """Compute; returns the share that was done, less than 1 where it was interrupted.
 
-        The GPU is free again when this returns: the real servers build their answer afterwards.
+        The GPU is free again when this returns: the real servers build their answer afterwards. A client that hangs up
+        does not stop it.
         """
+        return await asyncio.shield(asyncio.ensure_future(self._infer(name, steps, on_step)))
+
+    async def _infer(self, name: str, steps: int, on_step: Callable[[int], None]) -> float:
         async with self._lock:
             self._interrupted.clear()
             self.running, self.share = name, 0.0

@@ -25,10 +25,11 @@ def check_content(tasktype: str, content: Mapping[str, Any], path: str) -> None:
 def _image_to_image(content: Mapping[str, Any], path: str) -> None:
     images = content.get("init_images")
     if not isinstance(images, list) or not images or not all(isinstance(image, str) and image for image in images):
-        raise invalid(f"{path}init_images", "must be a list of at least one image (base64, https:// or s3://)")
+        raise invalid(f"{path}init_images", "must be a list of at least one image in base64")
     for number, image in enumerate(images):
-        if image.lower().startswith("http://"):
-            raise invalid(f"{path}init_images[{number}]", "must be fetched over https:// or s3://, got http://")
+        scheme = image[:_SCHEME_LENGTH].partition("://")
+        if scheme[1]:
+            raise invalid(f"{path}init_images[{number}]", f"must be base64, got a {scheme[0]}:// link")
 
 
 def _pipeline(content: Mapping[str, Any], path: str) -> None:
@@ -48,6 +49,8 @@ def _pipeline(content: Mapping[str, Any], path: str) -> None:
             if is_link and isinstance(value[0], str) and value[0] not in content:
                 raise invalid(f"{where}.inputs.{name[:60]}", f"links to node {value[0][:60]!r}, which is not there")
 
+
+_SCHEME_LENGTH: Final = 16
 
 _CHECKS: Final[dict[str, Callable[[Mapping[str, Any], str], None]]] = {
     "image-to-image": _image_to_image,

@@ -26,6 +26,7 @@ _PATHS: Final = {
 _ROUTING: Final = frozenset({"task", "id_task", "sd_model_checkpoint", "save_dir", "image_link", "uid", "prompt"})
 """Keys in `alwayson_scripts` that route a task; the server would look for scripts of these names."""
 
+_CHECKPOINT_SUFFIXES: Final = (".safetensors", ".ckpt", ".pt")
 _LOOK_EVERY_S: Final = 0.5
 _SWITCH_S: Final = 300.0
 _WORDS: Final = 2000
@@ -133,7 +134,7 @@ def _answer(body: dict[str, Any], wanted: str | None) -> Answer:
     if not images:
         raise TaskFailedError("runtime_error", "the runtime answered without an image")
     ran = info.get("sd_model_name")
-    if wanted and ran and _stem(wanted) != _stem(str(ran)):
+    if wanted and ran and _model_name(wanted) != _model_name(str(ran)):
         raise TaskFailedError("wrong_model", f"{ran!r} ran in place of {wanted!r}")
     summary = {"seeds": info.get("all_seeds"), "model": ran, "parameters": body.get("parameters")}
     return Answer(
@@ -174,5 +175,9 @@ def _file_name(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/").partition(" [")[0]).name
 
 
-def _stem(path: str) -> str:
-    return PurePosixPath(_file_name(path)).stem if "." in _file_name(path) else _file_name(path)
+def _model_name(path: str) -> str:
+    """Name of a checkpoint as the server reports it: the file's, without a checkpoint's suffix."""
+    name = _file_name(path)
+    for suffix in _CHECKPOINT_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
