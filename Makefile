@@ -7,7 +7,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The CDK and npm start Node by name; the one of the virtual environment comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
 
 APP_READY := .venv/.ready
 EMULATOR_READY := .venv-emulator/.ready
@@ -77,13 +76,13 @@ $(APP_READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, got {sys.version.split()[0]}; name another with make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(EMULATOR_READY): requirements/emulator.txt $(APP_READY)
 	test -x .venv-emulator/bin/python || $(PYTHON) -m venv --without-pip .venv-emulator
-	$(BIN)/uv pip sync --quiet --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
 	touch $@
 
 $(NODE_READY): package.json package-lock.json $(APP_READY)
