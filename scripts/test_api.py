@@ -84,8 +84,10 @@ def find_api(stack_name: str) -> Api:
         stacks = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
         resources = _resources(cloudformation, stack_name)
-        if "FrontApiEndpoint" not in outputs or "AWS::ApiGateway::ApiKey" not in resources:
+        if "FrontApiEndpoint" not in outputs:
             raise VerificationError(f"the stack {stack_name} has no API: it has no output FrontApiEndpoint")
+        if "AWS::ApiGateway::ApiKey" not in resources:
+            raise VerificationError(f"the stack {stack_name} has no API key")
         key_id = resources["AWS::ApiGateway::ApiKey"][0]["PhysicalResourceId"]
         key = boto3.client("apigateway", config=limits).get_api_key(apiKey=key_id, includeValue=True)["value"]
         runtimes = _runtimes(boto3.client("lambda", config=limits), resources)
@@ -98,8 +100,8 @@ def find_api(stack_name: str) -> Api:
         if "does not exist" in message:
             raise VerificationError(f"there is no stack {stack_name} in this account and region") from error
         raise VerificationError(f"AWS refuses to show the stack {stack_name}: {message}") from error
-    except BotoCoreError as error:
-        raise VerificationError(f"AWS cannot be reached: {error}") from error
+    except (BotoCoreError, ValueError) as error:  # ValueError: of an endpoint URL that is none
+        raise VerificationError(f"AWS cannot be asked: {error}") from error
     return Api(url=_endpoint(outputs["FrontApiEndpoint"], resources), key=key, runtimes=runtimes)
 
 
@@ -179,12 +181,15 @@ class Verification:
         status, answer = self._send("POST", "v1alpha2", body)
         if status != HTTPStatus.OK:
             raise VerificationError(f"{tasktype} on {runtime} is answered {status}: {_said(answer)}")
-        task = self._wait(task_id, answer["submission"], shown, f"{tasktype} on {runtime}")
-        pictures = [
-            self._download(task_id, result["url"], name)
-            for result in task.get("results", [])
-            if Path(name := result["s3_url"].rpartition("/")[2]).suffix in _IMAGE_SUFFIXES
-        ]
+        try:
+            task = self._wait(task_id, answer["submission"], shown, f"{tasktype} on {runtime}")
+            pictures = [
+                self._download(task_id, result["url"], name)
+                for result in task.get("results", [])
+                if Path(name := result["s3_url"].rpartition("/")[2]).suffix in _IMAGE_SUFFIXES
+            ]
+        except KeyError as error:
+            raise VerificationError(f"{tasktype} on {runtime}: the API's answer has no {error}") from error
         if not pictures:
             raise VerificationError(f"{tasktype} on {runtime} completed without a picture")
         self._progress.update(
@@ -224,6 +229,8 @@ class Verification:
                 width, height = image.size
         except (UnidentifiedImageError, OSError) as error:
             raise VerificationError(f"the picture {name} cannot be decoded: {error}") from error
+        if (width, height) != (_SIZE, _SIZE):
+            raise VerificationError(f"the picture {name} is {width} x {height}, not {_SIZE} x {_SIZE} as asked for")
         file = self._output / re.sub(r"[^A-Za-z0-9._-]", "_", name)
         file.write_bytes(response.data)
         return Picture(task=task_id, file=str(file), width=width, height=height)
@@ -245,7 +252,9 @@ class Verification:
         except ValueError:
             answer = {}
         # The gateway asks to wait; so does a service behind it that is busy.
-        time.sleep(min(float(response.headers.get("Retry-After", "0")), _REQUEST_S))
+        retry_after = response.headers.get("Retry-After", "")
+        if retry_after.isdecimal():  # the other form, a date, is not worth more than the next poll
+            time.sleep(min(int(retry_after), _REQUEST_S))
         return response.status, answer if isinstance(answer, dict) else {}
 
 
@@ -301,6 +310,13 @@ def _workflow(prompt: str) -> dict[str, Any]:
     }
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VerificationError(f"the folder for the pictures cannot be made: {error}") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify a deployment.
 
@@ -327,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Progress(*columns, console=console) as progress:
             api = find_api(options.stack_name)
-            options.output.mkdir(parents=True, exist_ok=True)
+            _make_folder(options.output)
             verification = Verification(api, output=options.output, timeout_s=options.timeout, progress=progress)
             types = [options.runtime_type] if options.runtime_type else list(dict.fromkeys(api.runtimes.values()))
             pictures = list(verification.run(types))

@@ -3,7 +3,8 @@
     certificate         TLS for loopback
     child_process       a child that never outlives its parent, and is named when it dies
     emulator            AWS on this machine
-    deployment          the slice of the stack, synthesized and deployed
+    synthesis           the slice of the stack, synthesized
+    deployment          and deployed
     credentials_server  hands each agent the credentials of its role, as EKS Pod Identity does
     stack               all of it together
     __main__            the main job: bring it up, send tasks, show the pictures

@@ -87,10 +87,25 @@ class ChildProcess:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 (one system call, and the parent has no threads yet)
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509 (one system call of a library that is loaded already)
                 )
         except FileNotFoundError as error:
             raise LocalStackError(f"{self.name} is missing: {self._command[0]}; run `make setup`") from error
+
+    def run(self, *, timeout_s: float) -> None:
+        """Start it and wait until it has done its work.
+
+        Raises:
+            LocalStackError: it failed, or is not done in time.
+        """
+        self.start()
+        deadline = time.monotonic() + timeout_s
+        while not self.has_ended:
+            if time.monotonic() > deadline:
+                raise LocalStackError(f"{self.name} is not done after {timeout_s:g} s:\n{self.last_words()}")
+            time.sleep(0.05)
+        if self.exit_status != 0:
+            self.check()
 
     def wait_until(self, is_ready: Callable[[], bool], *, timeout_s: float) -> None:
         """Wait until it is ready.

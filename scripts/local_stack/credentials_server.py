@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local_stack.emulator import Emulator
 
 
@@ -37,7 +39,11 @@ class CredentialsServer:
                 if not token or not hmac.compare_digest(shown, token):
                     self.send_error(HTTPStatus.FORBIDDEN)
                     return
-                body = json.dumps(server._assume(role_arn)).encode()
+                try:
+                    body = json.dumps(server._assume(role_arn)).encode()
+                except (BotoCoreError, ClientError):
+                    self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)  # the agent asks again
+                    return
                 self.send_response(HTTPStatus.OK)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

@@ -1,21 +1,16 @@
-"""The serverless slice of the stack, synthesized here and deployed to the emulator, unmodified."""
+"""The serverless slice of the stack, deployed to the emulator, unmodified."""
 
 import json
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
-from sd_on_eks.cdk_context import cdk_context
-from sd_on_eks.config.models import Config, ModelsRuntime
-from sd_on_eks.jsii_node import use_bundled_node
-
-if TYPE_CHECKING:
-    from aws_cdk import Stack
+from local_stack.synthesis import Slice
+from sd_on_eks.config.models import Config
 
 _BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = "30"
@@ -57,40 +52,6 @@ class Deployment:
     output_bucket: str
     failure_bucket: str
     runtimes: Mapping[str, DeployedRuntime]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """A synthesized slice.
-
-    Attributes:
-        folder: the cloud assembly.
-        stack_id: name of the template and asset manifest in it.
-        logical_ids: path below the stack -> logical id, of the resources that the local stack needs to find.
-    """
-
-    folder: Path
-    stack_id: str
-    logical_ids: Mapping[str, str]
-
-
-def synthesize(config: Config, folder: Path) -> Slice:
-    """Synthesize the slice.
-
-    Args:
-        config: the configuration.
-        folder: where the cloud assembly goes.
-    """
-    use_bundled_node()
-    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js)
-
-    from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
-
-    # The built-in validator is for what a user deploys; `make synth` and the tests run it.
-    app = cdk.App(outdir=str(folder), context=cdk_context() | {"@aws-cdk/core:validateAgainstDefaultRules": False})
-    stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
-    app.synth()
-    return Slice(folder=folder, stack_id=CONSTRUCT_ID, logical_ids=_logical_ids(stack, config.models_runtime))
 
 
 def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment:
@@ -135,29 +96,6 @@ def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment
             for runtime in config.models_runtime
         },
     )
-
-
-def _logical_ids(stack: "Stack", runtimes: tuple[ModelsRuntime, ...]) -> dict[str, str]:
-    from aws_cdk import CfnElement  # noqa: PLC0415 (the import starts Node.js)
-
-    paths = [
-        "TaskApi/RestApi/Resource",
-        "TaskTable/Table/Resource",
-        "Storage/OutputBucket/Resource",
-        "Storage/FailureBucket/Resource",
-    ]
-    for runtime in runtimes:
-        scope = f"Runtimes/{runtime.name}"
-        paths += [f"{scope}/RuntimeQueue/{queue}/Resource" for queue in ("Queue", "DeadLetterQueue")]
-        paths.append(f"{scope}/AgentRole/Role/Resource")
-    by_path = {child.node.path: child for child in stack.node.find_all()}
-    found: dict[str, str] = {}
-    for path in paths:
-        element = by_path[f"{stack.node.id}/{path}"]
-        if not isinstance(element, CfnElement):
-            raise TypeError(f"{path} is no CloudFormation resource")
-        found[path] = stack.get_logical_id(element)
-    return found
 
 
 def _bootstrap(emulator: Emulator) -> None:

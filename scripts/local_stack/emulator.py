@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import boto3
+import botocore.session
 import urllib3
 from botocore.config import Config
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "us-east-1"
 _READY_S: Final = 20
-_LIMITS: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3})
+# No proxy of the machine's: it cannot reach this machine's loopback.
+_CLIENTS: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3}, proxies={})
 _CREDENTIAL: Final = "test"  # the emulator's root, known to everybody; it listens on loopback only
 
 
@@ -101,41 +103,44 @@ class Emulator:
 
     def cloudformation(self) -> "CloudFormationClient":
         """A client with root's rights."""
-        return self.session().client(
-            "cloudformation", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS
-        )
+        return self.session().client("cloudformation", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def dynamodb(self) -> "DynamoDBClient":
         """A client with root's rights."""
-        return self.session().client(
-            "dynamodb", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS
-        )
+        return self.session().client("dynamodb", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def s3(self) -> "S3Client":
         """A client with root's rights."""
-        return self.session().client("s3", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
+        return self.session().client("s3", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def sns(self) -> "SNSClient":
         """A client with root's rights."""
-        return self.session().client("sns", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
+        return self.session().client("sns", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def sqs(self) -> "SQSClient":
         """A client with root's rights."""
-        return self.session().client("sqs", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
+        return self.session().client("sqs", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def ssm(self) -> "SSMClient":
         """A client with root's rights."""
-        return self.session().client("ssm", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
+        return self.session().client("ssm", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def sts(self) -> "STSClient":
         """A client with root's rights."""
-        return self.session().client("sts", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle), config=_LIMITS)
+        return self.session().client("sts", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     @staticmethod
     def session() -> boto3.session.Session:
-        """A session with root's credentials, whatever the machine is set up with."""
+        """A session with root's credentials, whatever the machine is set up with: profile, settings and proxy."""
+        base = botocore.session.Session(
+            session_vars={"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+        )
+        base.set_default_client_config(_CLIENTS)
         return boto3.session.Session(
-            aws_access_key_id=_CREDENTIAL, aws_secret_access_key=_CREDENTIAL, region_name=REGION
+            aws_access_key_id=_CREDENTIAL,
+            aws_secret_access_key=_CREDENTIAL,
+            region_name=REGION,
+            botocore_session=base,
         )
 
     def _answers(self) -> bool:

@@ -11,14 +11,18 @@ from types import TracebackType
 from typing import Final, Self
 
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.child_process import ChildProcess, free_port
 from local_stack.credentials_server import CredentialsServer
-from local_stack.deployment import DeployedRuntime, Deployment, deploy, synthesize
+from local_stack.deployment import DeployedRuntime, Deployment, deploy
 from local_stack.emulator import ROOT, Emulator
+from local_stack.errors import LocalStackError
+from local_stack.synthesis import Slice, read_slice
 from sd_on_eks.config.models import Config
 
 _READY_S: Final = 20.0
+_SYNTHESIZED_S: Final = 120.0
 _READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
 _FOLDER_PREFIX: Final = "sd-on-eks-local-"
 _OURS: Final = ("constructs", "runtime_images/queue_agent/src", "scripts", ".")
@@ -77,9 +81,9 @@ class LocalStack:
                 self._ports[runtime.name] = free_port()
                 self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime.name, runtime.type))
             self._report("synthesizing the serverless side of the stack")
-            synthesized = synthesize(self._config, self.folder / "cdk.out")
+            synthesized = self._synthesize()
             self._report("deploying it")
-            self.deployment = deploy(self.emulator, self._config, synthesized)
+            self.deployment = self._deploy(synthesized)
             self._report("starting the queue agents")
             credentials = exits.enter_context(CredentialsServer(self.emulator, self.folder))
             for deployed in self.deployment.runtimes.values():
@@ -121,6 +125,30 @@ class LocalStack:
     def journal(self, name: str) -> Path:
         """File in which a stand-in notes every inference, a JSON object a line; it survives the stand-in."""
         return self.folder / f"{name}.journal"
+
+    def _synthesize(self) -> Slice:
+        config, assembly, scratch = (self.folder / name for name in ("config.json", "cdk.out", "synthesis"))
+        config.write_text(self._config.model_dump_json(by_alias=True), encoding="utf-8")
+        scratch.mkdir()
+        process = ChildProcess(
+            "the synthesis",
+            [sys.executable, "-m", "local_stack.synthesis", str(config), str(assembly)],
+            environment={**_python_environment(), "TMPDIR": str(scratch)},
+            log=self.folder / "synthesis.log",
+            folder=ROOT,
+        )
+        try:
+            process.run(timeout_s=_SYNTHESIZED_S)
+        finally:
+            process.stop()
+        return read_slice(assembly)
+
+    def _deploy(self, synthesized: Slice) -> Deployment:
+        try:
+            return deploy(self.emulator, self._config, synthesized)
+        except (BotoCoreError, ClientError) as error:
+            self.emulator.process.check()  # the likely reason, which the client cannot know
+            raise LocalStackError(f"the AWS emulator did not take the stack: {error}") from error
 
     def _answers(self, name: str) -> bool:
         runtime_type = self.deployment.runtimes[name].type

@@ -66,21 +66,31 @@ def test_the_main_job_shows_pictures_of_both_runtimes_and_leaves_no_process(tmp_
 
 @pytest.mark.parametrize(
     ("number", "once_there_is"),
-    [(signal.SIGINT, "ministack"), (signal.SIGTERM, "stand_in_runtime"), (signal.SIGKILL, "queue_agent")],
+    [(signal.SIGINT, "jsii-runtime.js"), (signal.SIGTERM, "stand_in_runtime"), (signal.SIGKILL, "queue_agent")],
 )
 def test_nothing_is_left_when_the_job_is_stopped_half_way(
     tmp_path: Path, number: signal.Signals, once_there_is: str
 ) -> None:
     job = start("--keep", TMPDIR=str(tmp_path))
-    deadline = time.monotonic() + 60
-    while not any(once_there_is in command for command in children_of(f"{tmp_path}/")):
-        assert job.poll() is None, job.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    job.send_signal(number)
-    output, _ = job.communicate(timeout=30)
+    try:
+        deadline = time.monotonic() + 60
+        while not any(once_there_is in command for command in children_of(f"{tmp_path}/")):
+            assert job.poll() is None, job.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        if number == signal.SIGINT:
+            os.killpg(job.pid, number)  # as a terminal does: to all of its group
+        else:
+            job.send_signal(number)
+        output, _ = job.communicate(timeout=30)
+    finally:
+        job.kill()  # whatever is left of it where something above failed
+        job.communicate()
     assert job.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), output
+    assert "Traceback" not in output
     wait_until_nothing_is_left(f"{tmp_path}/")
+    if number != signal.SIGKILL:  # after which the next run removes what is left
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_fails_when_the_emulator_is_missing(tmp_path: Path) -> None:

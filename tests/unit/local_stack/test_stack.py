@@ -1,12 +1,17 @@
 """The local stack as a whole: what a killed run left does not pile up."""
 
 import os
+import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from local_stack.stack import _remove_folders_of_dead_runs
+from local_stack.errors import LocalStackError
+from local_stack.stack import LocalStack, _remove_folders_of_dead_runs
+from local_stack.synthesis import Slice
+from sd_on_eks.config.loader import parse_config
 
 
 def test_folders_of_dead_runs_are_removed_and_those_of_living_ones_stay(
@@ -22,3 +27,37 @@ def test_folders_of_dead_runs_are_removed_and_those_of_living_ones_stay(
         folder.mkdir()
     _remove_folders_of_dead_runs()
     assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
+
+
+def test_fails_when_the_emulator_dies_while_it_is_deployed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # An emulator that is healthy, and dies of the first thing that it is asked to do.
+    program = tmp_path / "bin" / "ministack"
+    program.parent.mkdir()
+    code = """
+        import os, ssl
+        from http.server import BaseHTTPRequestHandler, HTTPServer
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+
+            def do_POST(self):
+                print("I cannot bear it", flush=True)
+                os._exit(9)
+
+        server = HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.serve_forever()
+    """
+    program.write_text(f"#!{sys.executable}\n{textwrap.dedent(code)}")
+    program.chmod(0o755)
+    nothing = Slice(folder=tmp_path, stack_id="X", logical_ids={})
+    monkeypatch.setattr(LocalStack, "_synthesize", lambda _: nothing)
+    config = parse_config("stackName: X\nmodelsRuntime:\n- {name: comfy, type: comfyui}\n", "the test's own")
+    with pytest.raises(LocalStackError, match="(?s)the AWS emulator has died with exit status 9.*I cannot bear it"):
+        with LocalStack(config, emulator_home=tmp_path):
+            pass

@@ -1,5 +1,6 @@
 """scripts/test_api.py against what does not work: each case is told in one sentence, with a status that is not 0."""
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,6 +26,7 @@ class Cloud:
         self.submit: tuple[int, dict[str, Any]] = (200, {"submission": "S"})
         self.task: dict[str, Any] = {"status": "completed", "results": []}
         self.picture = b"no picture"
+        self.headers: dict[str, str] = {}
         cloud = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +54,8 @@ class Cloud:
             def answer(self, status: int, text: str, kind: str = "application/json") -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
+                for name, value in cloud.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -188,3 +193,61 @@ def test_fails_when_a_picture_is_none(cloud: Cloud, tmp_path: Path) -> None:
     status, said = run(cloud, tmp_path)
     assert status == 1
     assert "the picture a.png cannot be decoded" in said
+
+
+def drawing(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_every_picture_is_kept(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.task = {"status": "completed", "results": [{"s3_url": "s3://b/a.png", "url": f"{cloud.url}/a.png"}]}
+    cloud.picture = drawing(512, 512)
+    status, said = run(cloud, tmp_path)
+    assert status == 0, said
+    assert (tmp_path / "a.png").read_bytes() == cloud.picture
+
+
+def test_fails_when_a_picture_has_another_size(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.task = {"status": "completed", "results": [{"s3_url": "s3://b/a.png", "url": f"{cloud.url}/a.png"}]}
+    cloud.picture = drawing(64, 512)
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "the picture a.png is 64 x 512, not 512 x 512 as asked for" in said
+
+
+@pytest.mark.parametrize(
+    ("submit", "task", "missing"),
+    [
+        ({}, {}, "'submission'"),
+        ({"submission": "S"}, {}, "'status'"),
+        ({"submission": "S"}, {"status": "completed", "results": [{"s3_url": "s3://b/a.png"}]}, "'url'"),
+    ],
+)
+def test_fails_when_an_answer_lacks_something(
+    cloud: Cloud, tmp_path: Path, submit: dict[str, Any], task: dict[str, Any], missing: str
+) -> None:
+    cloud.submit, cloud.task = (200, submit), task
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert f"text-to-image on sd: the API's answer has no {missing}" in said
+
+
+def test_fails_when_the_endpoint_url_is_none(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path, AWS_ENDPOINT_URL="nonsense")
+    assert (status, said) == (1, "test_api: AWS cannot be asked: Invalid endpoint: nonsense")
+
+
+def test_fails_when_the_folder_for_the_pictures_is_a_file(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, said = run(cloud, tmp_path / "file")
+    assert status == 1
+    assert "the folder for the pictures cannot be made" in said
+
+
+def test_retry_after_with_a_date_is_no_error(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.headers = {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}
+    cloud.task = {"status": "completed", "results": [{"s3_url": "s3://b/a.png", "url": f"{cloud.url}/a.png"}]}
+    cloud.picture = drawing(512, 512)
+    assert run(cloud, tmp_path)[0] == 0

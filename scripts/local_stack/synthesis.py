@@ -1,0 +1,95 @@
+"""The serverless slice of the stack, synthesized.
+
+    python -m local_stack.synthesis CONFIG_JSON FOLDER
+
+It runs as a child: the CDK brings a Node.js process, which must not hear the terminal's Ctrl-C before its parent does,
+and leaves files in the temporary folder when it is killed.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sd_on_eks.cdk_context import cdk_context
+from sd_on_eks.config.models import Config, ModelsRuntime
+from sd_on_eks.jsii_node import use_bundled_node
+
+if TYPE_CHECKING:
+    from aws_cdk import Stack
+
+_SLICE_FILE: Final = "slice.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A synthesized slice.
+
+    Attributes:
+        folder: the cloud assembly.
+        stack_id: name of the template and asset manifest in it.
+        logical_ids: path below the stack -> logical id, of the resources that the local stack needs to find.
+    """
+
+    folder: Path
+    stack_id: str
+    logical_ids: Mapping[str, str]
+
+
+def synthesize(config: Config, folder: Path) -> None:
+    """Synthesize the slice; `read_slice` reads it.
+
+    Args:
+        config: the configuration.
+        folder: where the cloud assembly goes.
+    """
+    use_bundled_node()
+    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js)
+
+    from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
+
+    # The built-in validator is for what a user deploys; `make synth` and the tests run it.
+    app = cdk.App(outdir=str(folder), context=cdk_context() | {"@aws-cdk/core:validateAgainstDefaultRules": False})
+    stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
+    app.synth()
+    found = {"stack_id": CONSTRUCT_ID, "logical_ids": _logical_ids(stack, config.models_runtime)}
+    (folder / _SLICE_FILE).write_text(json.dumps(found), encoding="utf-8")
+
+
+def read_slice(folder: Path) -> Slice:
+    """Read what `synthesize` wrote.
+
+    Args:
+        folder: the cloud assembly.
+    """
+    found = json.loads((folder / _SLICE_FILE).read_text(encoding="utf-8"))
+    return Slice(folder=folder, stack_id=found["stack_id"], logical_ids=found["logical_ids"])
+
+
+def _logical_ids(stack: "Stack", runtimes: tuple[ModelsRuntime, ...]) -> dict[str, str]:
+    from aws_cdk import CfnElement  # noqa: PLC0415 (the import starts Node.js)
+
+    paths = [
+        "TaskApi/RestApi/Resource",
+        "TaskTable/Table/Resource",
+        "Storage/OutputBucket/Resource",
+        "Storage/FailureBucket/Resource",
+    ]
+    for runtime in runtimes:
+        scope = f"Runtimes/{runtime.name}"
+        paths += [f"{scope}/RuntimeQueue/{queue}/Resource" for queue in ("Queue", "DeadLetterQueue")]
+        paths.append(f"{scope}/AgentRole/Role/Resource")
+    by_path = {child.node.path: child for child in stack.node.find_all()}
+    found: dict[str, str] = {}
+    for path in paths:
+        element = by_path[f"{stack.node.id}/{path}"]
+        if not isinstance(element, CfnElement):
+            raise TypeError(f"{path} is no CloudFormation resource")
+        found[path] = stack.get_logical_id(element)
+    return found
+
+
+if __name__ == "__main__":
+    synthesize(Config.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2]))

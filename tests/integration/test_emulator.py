@@ -1,0 +1,62 @@
+"""The emulator: loopback, TLS and signatures, whatever the machine around it is set up with."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.xdist_group("local_stack")
+
+
+def listening_addresses(port: int) -> set[str]:
+    """Where a port is listened on, from the kernel's tables; 0A is LISTEN."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            address, state = line.split()[1], line.split()[3]
+            host, _, number = address.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(host)
+    return found
+
+
+def test_emulator_listens_on_loopback_alone(client: Any) -> None:
+    port = urllib3.util.parse_url(client.stack.emulator.endpoint_url).port
+    assert port is not None
+    # The kernel writes the address in the machine's byte order.
+    loopback = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}"
+    assert listening_addresses(port) == {loopback}
+
+
+def test_fails_when_its_certificate_is_not_trusted(client: Any) -> None:
+    with urllib3.PoolManager(retries=False) as pool:
+        with pytest.raises(urllib3.exceptions.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
+            pool.request("GET", client.stack.emulator.endpoint_url)
+
+
+def test_fails_when_a_signature_is_wrong(client: Any) -> None:
+    emulator = client.stack.emulator
+    granted = emulator.sts().assume_role(
+        RoleArn=client.stack.deployment.runtimes["sd"].role_arn, RoleSessionName="test"
+    )["Credentials"]
+    stranger = boto3.client(
+        "sqs",
+        endpoint_url=emulator.endpoint_url,
+        verify=str(emulator.ca_bundle),
+        region_name="us-east-1",
+        aws_access_key_id=granted["AccessKeyId"],
+        aws_secret_access_key="not the secret",
+        aws_session_token=granted["SessionToken"],
+    )
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch|InvalidSignature|signature"):
+        stranger.receive_message(QueueUrl=client.stack.deployment.runtimes["sd"].queue_url)
+
+
+def test_clients_do_without_the_machines_profile_and_proxy(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nonesuch")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert client.stack.emulator.sts().get_caller_identity()["Account"] == "000000000000"
