@@ -56,14 +56,14 @@ async def bench(runtime_type: RuntimeType, seconds_per_task: float = 0.0) -> Asy
     await server.close()
 
 
-def workflow(seed: int = 1, **nodes: Any) -> dict[str, Any]:
+def workflow(seed: int = 1, further: dict[str, Any] | None = None) -> dict[str, Any]:
     known = {
         "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 32, "height": 32}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
         "3": {"class_type": "KSampler", "inputs": {"seed": seed, "steps": 4, "positive": ["6", 0]}},
         "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["3", 0]}},
     }
-    return known | nodes
+    return known | (further or {})
 
 
 SMALL = {"prompt": "x", "width": 32, "height": 32, "steps": 2, "seed": 5}
@@ -213,7 +213,7 @@ async def test_comfyui_answers_a_cached_graph_with_the_files_of_the_first_time()
 async def test_comfyui_runs_the_valid_part_of_a_graph_and_says_what_it_left_out() -> None:
     broken = {"class_type": "SaveImage", "inputs": {"filename_prefix": "y"}}
     async with bench("comfyui") as one:
-        answer = await one.run(workflow(**{"10": broken}), "pipeline")
+        answer = await one.run(workflow(further={"10": broken}), "pipeline")
     assert len(answer.files) == 1
     assert list(answer.summary["node_errors"]) == ["10"]
 
@@ -221,7 +221,7 @@ async def test_comfyui_runs_the_valid_part_of_a_graph_and_says_what_it_left_out(
 async def test_comfyui_hands_out_previews_only_where_there_is_nothing_else() -> None:
     preview = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
     async with bench("comfyui") as one:
-        both = await one.run(workflow(**{"10": preview}), "pipeline")
+        both = await one.run(workflow(further={"10": preview}), "pipeline")
         one.claim_id = str(uuid.uuid4())
         alone = await one.run({**workflow(2), "9": preview}, "pipeline")
     assert (len(both.files), len(alone.files)) == (1, 1)
