@@ -17,4 +17,5 @@ agent's image, so it imports the standard library alone.
     message           the message on the input topic and in the queues
     object_keys       names of the objects that a task leaves in the output bucket
     callback          the message on the output topic
+    tasktypes         kinds of tasks, and the keys that route a v1alpha1 body
 """

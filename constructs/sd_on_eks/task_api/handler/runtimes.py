@@ -3,15 +3,10 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+
+from task_record.tasktypes import TASKTYPES
 
 from .errors import invalid, not_found
-
-TASKTYPES: Final = {
-    "sdwebui": ("text-to-image", "image-to-image", "extra-single-image", "extra-batch-images"),
-    "comfyui": ("pipeline",),
-}
-"""Kinds of tasks by kind of runtime."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from task_record.tasktypes import ROUTING_KEYS
+
 from .body import Body
 from .content_rules import check_content
 from .fields import a_context, a_prefix, a_task_id, a_text, an_expiry, an_object
@@ -14,8 +16,6 @@ _ID: Final = "id_task"
 _CHECKPOINT: Final = "sd_model_checkpoint"
 _SAVE_DIR: Final = "save_dir"
 _IMAGE_LINK: Final = "image_link"
-_ROUTING: Final = frozenset({_TASK, _ID, _CHECKPOINT, _SAVE_DIR, _IMAGE_LINK, "uid", "prompt"})
-"""Keys that route a task; real scripts of the SD Web UI have arguments, these are texts."""
 
 
 def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int) -> TaskRequest:
@@ -33,7 +33,7 @@ def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
 
     content: dict[str, Any] = {
         **body.value,
-        "alwayson_scripts": {name: value for name, value in scripts.items() if name not in _ROUTING},
+        "alwayson_scripts": {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
     }
     if runtime.dynamic_model:
         overrides = body.value.get("override_settings")

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from .body import Body
 from .content_rules import check_content
+from .errors import invalid
 from .fields import a_context, a_prefix, a_task_id, a_text, an_expiry, an_object, no_others
 from .runtimes import Runtimes, check_tasktype
 from .task_request import TaskRequest
@@ -29,6 +30,8 @@ def read_v1alpha2(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
     runtime = runtimes.named(a_text(metadata, "runtime", _METADATA), f"{_METADATA}runtime")
     tasktype = a_text(metadata, "tasktype", _METADATA)
     check_tasktype(tasktype, runtime, f"{_METADATA}tasktype")
+    if metadata.get("inputs"):
+        raise invalid(f"{_METADATA}inputs", "is not taken by this version; the workflow must hold its images")
     content = an_object(task, "content", "task.")
     check_content(tasktype, content, "task.content.")
 
@@ -47,7 +50,7 @@ def read_v1alpha2(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
         tasktype=tasktype,
         prefix=a_prefix(metadata, "prefix", _METADATA),
         context=a_context(metadata, "context", _METADATA),
-        inputs=an_object(metadata, "inputs", _METADATA) if metadata.get("inputs") is not None else {},
+        inputs={},
         expires_at_ms=an_expiry(metadata, "expires_at", _METADATA, now_ms=now_ms, max_age_s=max_age_s),
         content=content,
         content_pointer="/task/content",

@@ -7,7 +7,7 @@ handler raises, and the stream brings the whole batch again: doubles are word fo
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,12 +21,8 @@ class BatchNotDoneError(Exception):
     """Some records could not be handled this time; the stream will bring them again."""
 
 
-class Outcome(Protocol):
-    """Counts what became of a record."""
-
-    def __call__(self, name: str, record_id: str, reason: str) -> None:
-        """Count one."""
-        ...
+Outcome = Callable[[str, str, str], None]
+"""Counts what became of a record: outcome, id of the record, reason (empty where it was sent)."""
 
 
 class FailureBucket:

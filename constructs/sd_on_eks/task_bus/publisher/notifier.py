@@ -1,25 +1,13 @@
 """Notifier: publishes the callback of every task that ended; the one and only publisher to the output topic."""
 
-import os
-from functools import cache
-from typing import Any
-
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from task_record import table
 from task_record.callback import callback_of
 from task_record.status import Status
 
-from .batch import FailureBucket, process
-from .clients import s3_client, sns_client
-from .settings import Settings
+from .clients import sns_client
+from .entry_point import entry_point
 from .stream_record import PoisonRecordError, StreamRecord
 from .topic import Topic
-
-logger = Logger()
-metrics = Metrics()
 
 
 class Notifier:
@@ -70,31 +58,13 @@ class Notifier:
         return record.old is None or record.old.get(table.CLAIM) != record.new.get(table.CLAIM)
 
 
-@cache
-def _notifier() -> tuple[Notifier, FailureBucket]:
-    settings = Settings.from_environment(os.environ)
-    notifier = Notifier(
-        Topic(sns_client(), settings.topic_arn),
-        output_bucket=settings.output_bucket,
-        notify_running=settings.notify_running,
-    )
-    return notifier, FailureBucket(s3_client(), settings.failure_bucket, "notifier")
-
-
-def _count(name: str, record_id: str, reason: str) -> None:
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    if reason:
-        logger.warning("record not told", extra={"outcome": name, "record": record_id, "reason": reason})
-
-
-@metrics.log_metrics
-@logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 (Lambda's signature)
-    """Entry point.
-
-    Raises:
-        BatchNotDoneError: some records could not be told this time.
-    """
-    metrics.add_metric(name="Received", unit=MetricUnit.Count, value=len(event["Records"]))
-    notifier, failures = _notifier()
-    process(event["Records"], send=notifier.send, failures=failures, outcome=_count)
+lambda_handler = entry_point(
+    "notifier",
+    lambda settings: (
+        Notifier(
+            Topic(sns_client(), settings.topic_arn),
+            output_bucket=settings.output_bucket,
+            notify_running=settings.notify_running,
+        ).send
+    ),
+)

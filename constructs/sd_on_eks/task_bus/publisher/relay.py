@@ -1,24 +1,12 @@
 """Relay: publishes the message of every new task to the input topic."""
 
-import os
-from functools import cache
-from typing import Any
-
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from task_record import table
 from task_record.message import RUNTIME_ATTRIBUTE
 
-from .batch import FailureBucket, process
-from .clients import s3_client, sns_client
-from .settings import Settings
+from .clients import sns_client
+from .entry_point import entry_point
 from .stream_record import PoisonRecordError, StreamRecord
 from .topic import Topic
-
-logger = Logger()
-metrics = Metrics()
 
 
 class Relay:
@@ -52,29 +40,4 @@ class Relay:
         return True
 
 
-@cache
-def _relay() -> tuple[Relay, FailureBucket]:
-    settings = Settings.from_environment(os.environ)
-    return (
-        Relay(Topic(sns_client(), settings.topic_arn)),
-        FailureBucket(s3_client(), settings.failure_bucket, "relay"),
-    )
-
-
-def _count(name: str, record_id: str, reason: str) -> None:
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    if reason:
-        logger.warning("record not published", extra={"outcome": name, "record": record_id, "reason": reason})
-
-
-@metrics.log_metrics
-@logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 (Lambda's signature)
-    """Entry point.
-
-    Raises:
-        BatchNotDoneError: some records could not be published this time.
-    """
-    metrics.add_metric(name="Received", unit=MetricUnit.Count, value=len(event["Records"]))
-    relay, failures = _relay()
-    process(event["Records"], send=relay.send, failures=failures, outcome=_count)
+lambda_handler = entry_point("relay", lambda settings: Relay(Topic(sns_client(), settings.topic_arn)).send)

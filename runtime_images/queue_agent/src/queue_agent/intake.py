@@ -21,12 +21,9 @@ from task_record.object_keys import parked_key
 from task_record.status import Status
 from task_record.submission import first_attributes
 from task_record.table import Item, Scalar
+from task_record.tasktypes import TASKTYPES
 from task_record.transitions import TaskRef
 
-TASKTYPES: Final = {
-    "sdwebui": ("text-to-image", "image-to-image", "extra-single-image", "extra-batch-images"),
-    "comfyui": ("pipeline",),
-}
 _JITTER_S: Final = 2.0
 
 

@@ -16,6 +16,7 @@ from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailed
 from queue_agent.runtimes.base import Answer, OutputFile, RuntimeTask
 from queue_agent.runtimes.http import OK, Reply, RuntimeHttp
 from queue_agent.runtimes.media import kind_of_image
+from task_record.tasktypes import ROUTING_KEYS
 
 _PATHS: Final = {
     "text-to-image": "/sdapi/v1/txt2img",
@@ -23,9 +24,6 @@ _PATHS: Final = {
     "extra-single-image": "/sdapi/v1/extra-single-image",
     "extra-batch-images": "/sdapi/v1/extra-batch-images",
 }
-_ROUTING: Final = frozenset({"task", "id_task", "sd_model_checkpoint", "save_dir", "image_link", "uid", "prompt"})
-"""Keys in `alwayson_scripts` that route a task; the server would look for scripts of these names."""
-
 _CHECKPOINT_SUFFIXES: Final = (".safetensors", ".ckpt", ".pt")
 _LOOK_EVERY_S: Final = 0.5
 _SWITCH_S: Final = 300.0
@@ -120,7 +118,7 @@ def _without_routing(content: Mapping[str, Any]) -> dict[str, Any]:
         name: script
         for name, script in scripts.items()
         # A script has arguments; a routing key has a text.
-        if name not in _ROUTING or isinstance(script, dict)
+        if name not in ROUTING_KEYS or isinstance(script, dict)
     }
     return {**content, "alwayson_scripts": kept}
 
