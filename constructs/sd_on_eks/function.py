@@ -1,7 +1,9 @@
 """A Lambda function as all of ours are: its own log group, rights to write there, and nothing else to begin with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -13,9 +15,25 @@ import task_record
 from sd_on_eks.acknowledgment import acknowledge_wildcards
 from sd_on_eks.staging import content_hash, staged
 
-METRICS_NAMESPACE = "SdOnEks"
-_MEMORY_MIB = 1024
+METRICS_NAMESPACE: Final = "SdOnEks"
+_MEMORY_MIB: Final = 1024
 """Processor time follows memory, and a cold start is processor time."""
+
+
+@contextmanager
+def handler_code(folder: Path, *, distributions: Sequence[str] = ("aws-lambda-powertools",)) -> Iterator[lambda_.Code]:
+    """Stage the code of handlers, for all functions that are made meanwhile.
+
+    Args:
+        folder: the handlers' folder, a package; its modules import each other relatively.
+        distributions: installed distributions that they need beyond boto3, which the Lambda runtime has.
+
+    Raises:
+        StagingError: a folder or a distribution is missing or does not fit.
+    """
+    folders = {folder.name: folder, "task_record": Path(task_record.__file__).parent}
+    with staged(folders=folders, distributions=distributions) as asset:
+        yield lambda_.Code.from_asset(str(asset), asset_hash=content_hash(asset), asset_hash_type=AssetHashType.CUSTOM)
 
 
 class HandlerFunction(Construct):
@@ -24,12 +42,11 @@ class HandlerFunction(Construct):
     Args:
         scope: the construct.
         construct_id: PascalCase; becomes the service name in logs and metrics.
-        handler: the handler's folder.
-        module: the module in it whose `lambda_handler` is the entry point.
+        code: what `handler_code` staged.
+        handler: the entry point, such as `publisher.relay.lambda_handler`.
         environment: its settings.
         timeout: how long one invocation may take.
         description: what it is for.
-        distributions: installed distributions that it needs beyond boto3.
 
     Attributes:
         function: the function.
@@ -42,12 +59,11 @@ class HandlerFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        handler: Path,
-        module: str = "app",
+        code: lambda_.Code,
+        handler: str,
         environment: Mapping[str, str],
         timeout: Duration,
         description: str,
-        distributions: Sequence[str] = ("aws-lambda-powertools",),
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group: logs.LogGroup = logs.LogGroup(
@@ -55,11 +71,19 @@ class HandlerFunction(Construct):
         )
         self.role: iam.Role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log_group.grant_write(self.role)
-        self.function: lambda_.Function = self._build_function(
-            handler=handler,
-            module=module,
-            distributions=distributions,
+        self.function: lambda_.Function = lambda_.Function(
+            self,
+            "Function",
             description=description,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            # Cheaper, and the assets are pure Python.
+            architecture=lambda_.Architecture.ARM_64,
+            code=code,
+            handler=handler,
+            # The library would add rights by itself; what a handler may do is written where it is deployed.
+            role=self.role.without_policy_updates(),
+            log_group=self.log_group,
+            memory_size=_MEMORY_MIB,
             timeout=timeout,
             environment={
                 "POWERTOOLS_SERVICE_NAME": construct_id,
@@ -68,37 +92,6 @@ class HandlerFunction(Construct):
                 **environment,
             },
         )
-
-    def _build_function(
-        self,
-        *,
-        handler: Path,
-        module: str,
-        distributions: Sequence[str],
-        description: str,
-        timeout: Duration,
-        environment: Mapping[str, str],
-    ) -> lambda_.Function:
-        folders = {handler.name: handler, "task_record": Path(task_record.__file__).parent}
-        with staged(folders=folders, distributions=distributions) as folder:
-            return lambda_.Function(
-                self,
-                "Function",
-                description=description,
-                runtime=lambda_.Runtime.PYTHON_3_14,
-                # Cheaper, and the assets are pure Python.
-                architecture=lambda_.Architecture.ARM_64,
-                code=lambda_.Code.from_asset(
-                    str(folder), asset_hash=content_hash(folder), asset_hash_type=AssetHashType.CUSTOM
-                ),
-                handler=f"{handler.name}.{module}.lambda_handler",
-                # The library would add rights by itself; what a handler may do is written where it is deployed.
-                role=self.role.without_policy_updates(),
-                log_group=self.log_group,
-                memory_size=_MEMORY_MIB,
-                timeout=timeout,
-                environment=dict(environment),
-            )
 
     def acknowledge_wildcards(self, resources: Sequence[str], *, reason: str) -> None:
         """Acknowledge that the role's policy names these resources with wildcards."""

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from sd_on_eks.acknowledgment import acknowledge
 from sd_on_eks.config.models import ApiGateway, Config
-from sd_on_eks.function import HandlerFunction
+from sd_on_eks.function import HandlerFunction, handler_code
 from sd_on_eks.task_api.gateway_responses import add_gateway_responses
 
 _HANDLER: Final = Path(__file__).parent / "handler"
@@ -87,30 +87,32 @@ class TaskApi(Construct):
         return f"aws apigateway get-api-key --api-key {self.api_key.key_id} --include-value --query value --output text"
 
     def _build_handler(self, config: Config, table: dynamodb.ITable, output_bucket: s3.IBucket) -> HandlerFunction:
-        handler = HandlerFunction(
-            self,
-            "Handler",
-            handler=_HANDLER,
-            environment={
-                "TASK_TABLE_NAME": table.table_name,
-                "OUTPUT_BUCKET_NAME": output_bucket.bucket_name,
-                "RUNTIMES": json.dumps(
-                    [
-                        {
-                            "name": runtime.name,
-                            "type": runtime.type,
-                            "model_filename": runtime.model_filename,
-                            "dynamic_model": runtime.dynamic_model,
-                        }
-                        for runtime in config.models_runtime
-                    ]
-                ),
-                "MAX_TASK_AGE_S": str(round(config.protocol_times.max_task_age_s)),
-                "TENANT_ISOLATION": "true" if config.apigw.tenant_isolation else "false",
-            },
-            timeout=_TIMEOUT,
-            description="Submits tasks and shows them",
-        )
+        with handler_code(_HANDLER) as code:
+            handler = HandlerFunction(
+                self,
+                "Handler",
+                code=code,
+                handler=f"{_HANDLER.name}.app.lambda_handler",
+                environment={
+                    "TASK_TABLE_NAME": table.table_name,
+                    "OUTPUT_BUCKET_NAME": output_bucket.bucket_name,
+                    "RUNTIMES": json.dumps(
+                        [
+                            {
+                                "name": runtime.name,
+                                "type": runtime.type,
+                                "model_filename": runtime.model_filename,
+                                "dynamic_model": runtime.dynamic_model,
+                            }
+                            for runtime in config.models_runtime
+                        ]
+                    ),
+                    "MAX_TASK_AGE_S": str(round(config.protocol_times.max_task_age_s)),
+                    "TENANT_ISOLATION": "true" if config.apigw.tenant_isolation else "false",
+                },
+                timeout=_TIMEOUT,
+                description="Submits tasks and shows them",
+            )
         payloads, results = output_bucket.arn_for_objects("payloads/*"), output_bucket.arn_for_objects("*")
         for statement in (
             iam.PolicyStatement(

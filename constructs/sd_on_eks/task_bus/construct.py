@@ -13,7 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from sd_on_eks.function import HandlerFunction
+from sd_on_eks.function import HandlerFunction, handler_code
 from task_record.status import TERMINAL, Status
 from task_record.table import BODY_SK_PREFIX, META_SK_PREFIX
 
@@ -61,42 +61,52 @@ class TaskBus(Construct):
         told = [Status.RUNNING, *sorted(TERMINAL)] if notify_running else sorted(TERMINAL)
         self.input_topic: sns.ITopic = self._build_topic("InputTopic")
         self.output_topic: sns.ITopic = self._build_topic("OutputTopic")
-        self.relay: HandlerFunction = self._build_function(
-            "Relay",
-            module="relay",
-            topic=self.input_topic,
-            description="Publishes the message of every new task to the input topic",
-            changes={
-                "eventName": ["INSERT"],
-                "dynamodb": {"Keys": {"sk": {"S": [{"prefix": BODY_SK_PREFIX}]}}},
-            },
-        )
-        self.notifier: HandlerFunction = self._build_function(
-            "Notifier",
-            module="notifier",
-            topic=self.output_topic,
-            description="Publishes the callback of every task that ended",
-            changes={
-                "eventName": ["INSERT", "MODIFY"],
-                "dynamodb": {
-                    "Keys": {"sk": {"S": [{"prefix": META_SK_PREFIX}]}},
-                    "NewImage": {"status": {"S": [status.value for status in told]}},
+        with handler_code(_PUBLISHER) as code:
+            self.relay: HandlerFunction = self._build_function(
+                "Relay",
+                code=code,
+                module="relay",
+                topic=self.input_topic,
+                description="Publishes the message of every new task to the input topic",
+                changes={
+                    "eventName": ["INSERT"],
+                    "dynamodb": {"Keys": {"sk": {"S": [{"prefix": BODY_SK_PREFIX}]}}},
                 },
-            },
-        )
+            )
+            self.notifier: HandlerFunction = self._build_function(
+                "Notifier",
+                code=code,
+                module="notifier",
+                topic=self.output_topic,
+                description="Publishes the callback of every task that ended",
+                changes={
+                    "eventName": ["INSERT", "MODIFY"],
+                    "dynamodb": {
+                        "Keys": {"sk": {"S": [{"prefix": META_SK_PREFIX}]}},
+                        "NewImage": {"status": {"S": [status.value for status in told]}},
+                    },
+                },
+            )
 
     def _build_topic(self, construct_id: str) -> sns.Topic:
         # No customer key: the payload is encrypted in transit, and queues hold it encrypted.
         return sns.Topic(self, construct_id, enforce_ssl=True)
 
     def _build_function(
-        self, construct_id: str, *, module: str, topic: sns.ITopic, description: str, changes: Mapping[str, Any]
+        self,
+        construct_id: str,
+        *,
+        code: lambda_.Code,
+        module: str,
+        topic: sns.ITopic,
+        description: str,
+        changes: Mapping[str, Any],
     ) -> HandlerFunction:
         handler = HandlerFunction(
             self,
             construct_id,
-            handler=_PUBLISHER,
-            module=module,
+            code=code,
+            handler=f"{_PUBLISHER.name}.{module}.lambda_handler",
             environment={"TOPIC_ARN": topic.topic_arn, **self._environment},
             timeout=Duration.seconds(60),
             description=description,
