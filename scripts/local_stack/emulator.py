@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "us-east-1"
 _READY_S: Final = 20
+_TRIES: Final = 5
+_IN_USE: Final = "already in use"
 # No proxy of the machine's: it cannot reach this machine's loopback.
 _CLIENTS: Final = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3}, proxies={})
 _CREDENTIAL: Final = "test"  # the emulator's root, known to everybody; it listens on loopback only
@@ -42,18 +44,21 @@ class Emulator:
 
     def __init__(self, folder: Path, *, home: Path | None = None, port: int | None = None) -> None:
         self._folder = folder
-        self._port = port or free_port()
-        certificate = make_certificate(folder)
-        self.ca_bundle: Path = certificate.authority
-        self.endpoint_url: str = f"https://127.0.0.1:{self._port}"
-        program = (home or ROOT / ".venv-emulator") / "bin" / "ministack"
-        if not program.exists():
-            raise LocalStackError(f"the AWS emulator is missing: there is no {program}; run `make setup`")
-        state = folder / "emulator"
+        self._program = (home or ROOT / ".venv-emulator") / "bin" / "ministack"
+        if not self._program.exists():
+            raise LocalStackError(f"the AWS emulator is missing: there is no {self._program}; run `make setup`")
+        self._certificate = make_certificate(folder)
+        self.ca_bundle: Path = self._certificate.authority
+        self._tries = 1 if port is not None else _TRIES
+        self._listen_on(port or free_port())
+
+    def _listen_on(self, port: int) -> None:
+        self.endpoint_url: str = f"https://127.0.0.1:{port}"
+        state = self._folder / "emulator"
         state.mkdir(exist_ok=True)
         self.process = ChildProcess(
             "the AWS emulator",
-            [str(program)],
+            [str(self._program)],
             # Functions run as its children and inherit this, so it holds nothing of the user's own.
             environment={
                 "PATH": os.environ.get("PATH", os.defpath),
@@ -63,15 +68,15 @@ class Emulator:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "BIND_HOST": "127.0.0.1",
                 "MINISTACK_HOST": "127.0.0.1",
-                "GATEWAY_PORT": str(self._port),
+                "GATEWAY_PORT": str(port),
                 "AUTH": "true",
                 "USE_SSL": "1",
-                "MINISTACK_SSL_CERT": str(certificate.certificate),
-                "MINISTACK_SSL_KEY": str(certificate.key),
+                "MINISTACK_SSL_CERT": str(self._certificate.certificate),
+                "MINISTACK_SSL_KEY": str(self._certificate.key),
                 **self.client_environment(),
                 **self.root_environment(),
             },
-            log=folder / "emulator.log",
+            log=self._folder / "emulator.log",
             folder=state,
         )
 
@@ -94,8 +99,19 @@ class Emulator:
         Raises:
             LocalStackError: it is missing, has died, or does not answer; the port may be in use.
         """
-        self.process.start()
-        self.process.wait_until(self._answers, timeout_s=_READY_S)
+        while True:
+            self.process.start()
+            try:
+                self.process.wait_until(self._answers, timeout_s=_READY_S)
+            except LocalStackError:
+                # A free port can be taken before the emulator has it; and two emulators of root that start at the same
+                # moment both try for 443 as well, at which one of them dies.
+                self._tries -= 1
+                if self._tries == 0 or _IN_USE not in self.process.last_words():
+                    raise
+                self._listen_on(free_port())
+            else:
+                return
 
     def stop(self) -> None:
         """Stop it and all that it started."""

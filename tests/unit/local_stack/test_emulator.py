@@ -29,6 +29,17 @@ def test_fails_when_the_port_is_in_use(tmp_path: Path) -> None:
         emulator.stop()
 
 
+def test_a_free_port_that_was_taken_meanwhile_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = [taken.getsockname()[1], free_port()]
+        monkeypatch.setattr("local_stack.emulator.free_port", lambda: ports.pop(0))
+        with Emulator(tmp_path) as emulator:
+            assert not emulator.process.has_ended
+    assert ports == []
+
+
 def test_certificate_is_trusted_by_its_authority_alone(tmp_path: Path) -> None:
     files = make_certificate(tmp_path)
     context = ssl.create_default_context(cafile=str(files.authority))
