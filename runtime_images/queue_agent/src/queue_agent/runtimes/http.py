@@ -64,7 +64,7 @@ class RuntimeHttp:
         """
         return await self._send("GET", path, parameters=parameters, timeout_s=_QUICK_S)
 
-    async def post(self, path: str, body: Any, *, timeout_s: float | None = _QUICK_S) -> Reply:  # noqa: ANN401
+    async def post(self, path: str, body: object, *, timeout_s: float | None = _QUICK_S) -> Reply:
         """Send JSON.
 
         Args:
