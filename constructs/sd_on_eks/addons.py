@@ -13,8 +13,9 @@ from constructs import Construct
 from sd_on_eks.acknowledgment import acknowledge, acknowledge_wildcards
 from sd_on_eks.pod_identity import pod_identity_principal
 
-# For Kubernetes 1.35, as `aws eks describe-addon-versions --kubernetes-version 1.35` told in October 2026: of the first
-# four the default version. They change together with the cluster's version.
+# For Kubernetes 1.35, October 2026; they change together with the cluster's version. The first four are the defaults
+# that `aws eks describe-addon-versions --kubernetes-version 1.35` tells; the other two come from clusters of that
+# version in use, since no default of theirs was on record.
 VPC_CNI_VERSION: Final = "v1.22.4-eksbuild.3"
 KUBE_PROXY_VERSION: Final = "v1.35.3-eksbuild.29"
 POD_IDENTITY_AGENT_VERSION: Final = "v1.3.10-eksbuild.3"

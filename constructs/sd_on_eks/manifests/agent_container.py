@@ -9,6 +9,8 @@ from sd_on_eks.manifests.manifest import Manifest
 from sd_on_eks.manifests.runtime_container import PORT
 
 NAME: Final = "queue-agent"
+LONGEST_TASK_S: Final = 480
+"""Longest inference: with the drain on top it stays below the 600 s after which a node that is taken away is gone."""
 _UID: Final = 10001
 _TMP_VOLUME: Final = "agent-tmp"
 
@@ -45,6 +47,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                 "RUNTIME_TYPE": runtime.type,
                 "RUNTIME_NAME": runtime.name,
                 "API_BASE_URL": f"http://127.0.0.1:{PORT}",
+                "LONGEST_TASK_S": str(LONGEST_TASK_S),
             }
             | ({"SPOT_ALLOWED": "true"} if spot else {})
         ),

@@ -5,12 +5,11 @@ from typing import Final
 
 from sd_on_eks.config.models import ModelsRuntime
 from sd_on_eks.manifests import runtime_container as sidecar
-from sd_on_eks.manifests.agent_container import AgentTargets, agent_container, agent_volumes
+from sd_on_eks.manifests.agent_container import LONGEST_TASK_S, AgentTargets, agent_container, agent_volumes
 from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
 from sd_on_eks.manifests.labels import labels, selector_labels
 from sd_on_eks.manifests.manifest import Manifest
 
-LONGEST_TASK_S: Final = 480
 _GRACE_PERIOD_S: Final = LONGEST_TASK_S + 60
 """Below the 600 s after which the driver's mount pods and the node itself go."""
 

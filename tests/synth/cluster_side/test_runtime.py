@@ -156,6 +156,7 @@ def test_agent_environment_is_the_contract(pod: Callable[[str], dict[str, Any]])
         "RUNTIME_TYPE": "sdwebui",
         "RUNTIME_NAME": "sd",
         "API_BASE_URL": "http://127.0.0.1:8080",
+        "LONGEST_TASK_S": "480",
         "SPOT_ALLOWED": "true",
     }
     assert environment["SQS_QUEUE_URL"].endswith("/queue-sd")
