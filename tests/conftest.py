@@ -5,10 +5,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from sd_on_eks.jsii_node import use_bundled_node
 
 use_bundled_node()
+# No test asserts a time: a busy machine must not turn a property red.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 # Powertools reads these when a handler is imported; the deployed functions have them.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")

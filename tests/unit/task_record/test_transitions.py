@@ -292,7 +292,7 @@ WRITES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=ITEMS, write=WRITES)
 def test_dynamodb_does_what_apply_does(dynamodb: Any, old: Item | None, write: Transition) -> None:
     key = to_attribute_values(TASK.key)
