@@ -15,7 +15,7 @@ from sd_on_eks.task_api.handler import app, clients
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
-    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
     "TASK_TABLE_NAME": "tasks",
     "OUTPUT_BUCKET_NAME": "output",
     "RUNTIMES": json.dumps(
@@ -69,7 +69,7 @@ class Api:
             function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn:f", aws_request_id="a"
         )
         answer = app.lambda_handler(event, context)
-        assert isinstance(answer["statusCode"], int)
+        assert type(answer["statusCode"]) is int
         assert isinstance(answer["body"], str)
         multi = {name: values[0] for name, values in (answer.get("multiValueHeaders") or {}).items()}
         found = {**(answer.get("headers") or {}), **multi}
@@ -109,7 +109,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         )
         s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="output")
+        s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield Api(dynamodb, s3)
         for cache in caches:
             cache.cache_clear()  # type: ignore[attr-defined] # as above

@@ -1,6 +1,7 @@
 """The task API's handler: what a submit stores, what is refused, and what any body at all is answered."""
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -53,6 +54,39 @@ def test_a_large_body_is_parked_as_it_was_received(api: Any) -> None:
     message = decode_message(records(api, "B#")[0][table.MESSAGE])
     assert message.payload is not None
     assert (message.payload.url, message.payload.pointer) == (f"s3://output/{key}", "/task/content")
+
+
+def parked(api: Any) -> tuple[dict[str, Any], str]:
+    """The content that a message refers to, and where in the object it stands."""
+    message = decode_message(records(api, "B#")[0][table.MESSAGE])
+    assert message.payload is not None
+    key = message.payload.url.removeprefix("s3://output/")
+    return json.loads(api.s3.get_object(Bucket="output", Key=key)["Body"].read()), message.payload.pointer
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "override_settings"),
+    [("xl.safetensors", {"sd_model_checkpoint": "xl.safetensors"}), ("v1-5.safetensors", None)],
+    ids=["dynamic", "fixed"],
+)
+def test_a_large_v1alpha1_body_keeps_the_checkpoint_that_it_names(
+    api: Any, checkpoint: str, override_settings: dict[str, str] | None
+) -> None:
+    scripts = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": checkpoint}
+    body = {"prompt": "ä" * 150_000, "alwayson_scripts": scripts}
+    assert api.send("POST", "/v1alpha1", json.dumps(body))[0] == 200
+    content, pointer = parked(api)
+    assert pointer == ""
+    assert content["prompt"] == body["prompt"]
+    assert content.get("override_settings") == override_settings
+
+
+def test_a_parked_object_is_named_by_what_it_holds(api: Any) -> None:
+    scripts = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": "xl.safetensors"}
+    api.send("POST", "/v1alpha1", json.dumps({"prompt": "x" * 300_000, "alwayson_scripts": scripts}))
+    (key,) = api.objects()
+    held = api.s3.get_object(Bucket="output", Key=key)["Body"].read()
+    assert key == f"payloads/key1/{hashlib.sha256(held).hexdigest()}"
 
 
 def test_a_base64_body_is_decoded(api: Any) -> None:
@@ -136,6 +170,8 @@ def test_results_come_as_links_with_the_time_at_which_they_end(api: Any) -> None
     )
     image, out = api.send("GET", "/v1alpha2/tasks/t1")[1]["results"]
     assert image["s3_url"] == "s3://output/t1/a.png"
+    # The region's own endpoint: the global one redirects to it, which a signature does not survive.
+    assert image["url"].startswith("https://output.s3.eu-west-1.amazonaws.com/t1/a.png?")
     assert "X-Amz-Signature" in image["url"]
     assert image["expires_at"].endswith("Z")
     assert out["s3_url"] == "s3://output/t1/a.out"
@@ -177,10 +213,24 @@ CONFLICT = ClientError(
     "TransactWriteItems",
 )
 
+DENIED = ClientError(
+    {
+        "Error": {"Code": "AccessDeniedException", "Message": "a secret detail"},
+        "ResponseMetadata": {
+            "HTTPStatusCode": 400,
+            "RequestId": "",
+            "HostId": "",
+            "HTTPHeaders": {},
+            "RetryAttempts": 0,
+        },
+    },
+    "TransactWriteItems",
+)
+
 
 @pytest.mark.parametrize(
     ("times", "commits", "error"),
-    [(1, True, LOST), (1, False, LOST), (2, False, CONFLICT)],
+    [(1, True, LOST), (1, False, LOST), (3, False, CONFLICT)],
     ids=["lost", "never came", "conflict"],
 )
 def test_a_lost_reply_and_a_conflict_cost_nothing(
@@ -192,12 +242,30 @@ def test_a_lost_reply_and_a_conflict_cost_nothing(
     assert len(records(api, "S#")) == 1
 
 
-def test_fails_when_the_table_does_not_answer_and_may_be_sent_again(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    table_of_trouble = Unsteady(None, times=99, commits=False, error=LOST)
+@pytest.mark.parametrize(
+    ("error", "sends", "cause"),
+    [
+        (LOST, 2, "ReadTimeoutError"),
+        (CONFLICT, 4, "TransactWriteItems: TransactionCanceledException"),
+        (DENIED, 1, "TransactWriteItems: AccessDeniedException"),
+    ],
+    ids=["lost", "conflict", "denied"],
+)
+def test_fails_when_the_table_does_not_store_and_says_why_to_the_operator_alone(
+    api: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    sends: int,
+    cause: str,
+) -> None:
+    table_of_trouble = Unsteady(None, times=99, commits=False, error=error)
     monkeypatch.setattr("sd_on_eks.task_api.handler.app.dynamodb_client", lambda: table_of_trouble)
     status, answer, headers = api.post()
     assert (status, answer["error"]["code"], headers["Retry-After"]) == (503, "unavailable", "1")
-    assert table_of_trouble.calls == 3
+    assert table_of_trouble.calls == sends
+    assert vars(caplog.records[-1])["cause"] == cause
+    assert "secret" not in caplog.text + json.dumps(answer)
 
 
 def test_fails_when_something_unforeseen_happens_without_telling_it(
@@ -236,7 +304,9 @@ METADATA = st.fixed_dictionaries(
     },
 )
 CONTENT = JSON | st.dictionaries(
-    st.text(max_size=3), st.fixed_dictionaries({"class_type": JSON, "inputs": JSON}), max_size=2
+    st.text(max_size=3),
+    st.fixed_dictionaries({"class_type": st.just("X") | JSON}, optional={"inputs": JSON}),
+    max_size=2,
 )
 SCRIPTS = st.fixed_dictionaries(
     {},
@@ -249,10 +319,19 @@ SCRIPTS = st.fixed_dictionaries(
         "uid": JSON,
     },
 )
+RIGHT_METADATA = st.sampled_from(
+    [
+        {"id": "t1", "runtime": runtime, "tasktype": tasktype}
+        for runtime, tasktype in (("sd", "text-to-image"), ("sd", "image-to-image"), ("comfy", "pipeline"))
+    ]
+)
 BODIES = st.one_of(
     st.text(),
     JSON.map(json.dumps),
     st.fixed_dictionaries({"task": st.fixed_dictionaries({"metadata": METADATA, "content": CONTENT})}).map(json.dumps),
+    st.fixed_dictionaries({"task": st.fixed_dictionaries({"metadata": RIGHT_METADATA, "content": CONTENT})}).map(
+        json.dumps
+    ),
     st.fixed_dictionaries({"alwayson_scripts": SCRIPTS}, optional={"override_settings": JSON, "init_images": JSON}).map(
         json.dumps
     ),

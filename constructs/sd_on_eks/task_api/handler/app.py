@@ -18,7 +18,7 @@ from task_record.identifiers import is_task_id
 
 from .body import Body, header, read_body
 from .clients import dynamodb_client, s3_client
-from .errors import ApiError, invalid, not_found
+from .errors import ApiError, cause_of, invalid, not_found
 from .payload_store import PayloadStore
 from .runtimes import Runtimes
 from .settings import Settings
@@ -121,13 +121,17 @@ def _request_id() -> str:
 
 def _answer(status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
     return Response(
-        status_code=status, content_type="application/json", body=json.dumps(body), headers=dict(headers or {})
+        status_code=int(status), content_type="application/json", body=json.dumps(body), headers=dict(headers or {})
     )
 
 
 def _refused(error: ApiError) -> Response[str]:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
-    logger.info("request refused", extra={"status": int(error.status), "code": error.code, "field": error.field})
+    told = {"status": int(error.status), "code": error.code, "field": error.field}
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request failed", extra={**told, "cause": cause_of(error)})
+    else:
+        logger.info("request refused", extra=told)
     metrics.add_metric(name="Refused", unit=MetricUnit.Count, value=1)
     return _answer(error.status, error.body(_request_id()), headers)
 

@@ -8,12 +8,18 @@ import binascii
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from .errors import ApiError
+
+MAX_DEPTH: Final = 100
+"""Deepest nesting of a body. Far above any workflow, and far below where this or the next reader of the message, with
+its own limit, would fail on what was accepted here.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,13 @@ def read_body(event: Mapping[str, Any]) -> Body:
         raise _not_json(f"byte {error.start} is not UTF-8") from error
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
+        if _is_deeper_than(value, MAX_DEPTH):
+            raise RecursionError  # noqa: TRY301 (one answer, whoever finds it)
         # A lone surrogate has no UTF-8 form: it can be read, but never be passed on.
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
-        raise _not_json("it is nested too deeply") from error
+        raise _not_json(f"it is nested more than {MAX_DEPTH} deep") from error
     except UnicodeEncodeError as error:
         raise _not_json("it holds a lone surrogate") from error
     except ValueError as error:
@@ -90,10 +98,19 @@ def _bytes(event: Mapping[str, Any]) -> bytes:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {twice[:100]!r} stands twice in one object")
     return found
+
+
+def _is_deeper_than(value: object, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth + 1):
+        containers = [one for one in level if isinstance(one, dict | list)]
+        if not containers:
+            return False
+        level = [inner for one in containers for inner in (one.values() if isinstance(one, dict) else one)]
+    return True
 
 
 def _finite(text: str) -> float:

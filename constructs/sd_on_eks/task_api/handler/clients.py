@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 # boto3 would wait for 60 s, longer than API Gateway waits for the function.
 _LIMITS = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
-_S3_LIMITS = _LIMITS.merge(Config(signature_version="s3v4"))
+# Without virtual addressing, presigned links name the global endpoint, which redirects to a new bucket's region and so
+# breaks the signature: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+_S3_LIMITS = _LIMITS.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
 @cache

@@ -44,7 +44,10 @@ def _pipeline(content: Mapping[str, Any], path: str) -> None:
         where = f"{path}{node_id[:60]}"
         if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
             raise invalid(where, "must be a node with class_type and inputs")
-        for name, value in (node.get("inputs") or {}).items():
+        inputs = node.get("inputs", {})
+        if not isinstance(inputs, dict):
+            raise invalid(f"{where}.inputs", "must be an object of names and values")
+        for name, value in inputs.items():
             is_link = isinstance(value, list) and len(value) == 2 and isinstance(value[1], int)  # noqa: PLR2004 (id, slot)
             if is_link and isinstance(value[0], str) and value[0] not in content:
                 raise invalid(f"{where}.inputs.{name[:60]}", f"links to node {value[0][:60]!r}, which is not there")

@@ -2,6 +2,8 @@
 
 from http import HTTPStatus
 
+from botocore.exceptions import ClientError
+
 
 class ApiError(Exception):
     """An answer other than success.
@@ -56,3 +58,11 @@ def unavailable() -> ApiError:
         "the request could not be stored this time; send it again",
         retry_after_s=1,
     )
+
+
+def cause_of(error: ApiError) -> str | None:
+    """What an operator should know of what made us fail: never its message, which may quote the request."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return f"{cause.operation_name}: {cause.response['Error']['Code']}"
+    return None if cause is None else type(cause).__name__

@@ -1,5 +1,6 @@
 """The output bucket, as the API uses it: large request bodies go there, and results are handed out."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from task_record.message import PayloadRef
 from task_record.object_keys import payload_key
 
-from .body import Body
 from .errors import unavailable
 
 if TYPE_CHECKING:
@@ -31,19 +31,22 @@ class PayloadStore:
     client: "Callable[[], S3Client]"
     bucket: str
 
-    def park(self, body: Body, owner: str, pointer: str) -> PayloadRef:
-        """Store a body that is too large for a message: the bytes as they came.
+    def park(self, body: bytes, owner: str, pointer: str) -> PayloadRef:
+        """Store a body that is too large for a message.
 
         It is put anew each time, so that it lives as long as the newest message that refers to it.
+
+        Args:
+            body: JSON.
+            owner: whose it is.
+            pointer: RFC 6901, where the content stands in it.
 
         Raises:
             ApiError: it could not be stored; the request may be sent again.
         """
-        key = payload_key(owner, body.sha256)
+        key = payload_key(owner, hashlib.sha256(body).hexdigest())
         try:
-            put = self.client().put_object(
-                Bucket=self.bucket, Key=key, Body=body.received, ContentType="application/json"
-            )
+            put = self.client().put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         except (ClientError, BotoCoreError) as error:
             raise unavailable() from error
         return PayloadRef(url=f"s3://{self.bucket}/{key}", etag=put["ETag"], pointer=pointer)

@@ -55,9 +55,9 @@ class Submitter:
         answer = request.answer(task.submission, location)
         message = self._message(request, task, None)
         text = encode_message(message)
-        # A parked body is the received bytes; its message holds all the metadata and stays small.
+        # The message of a parked body holds all the metadata and stays small.
         if len(text.encode()) > MESSAGE_MAX_BYTES:
-            message = self._message(request, task, self._payloads.park(body, owner, request.content_pointer))
+            message = self._message(request, task, self._park(request, body, owner))
             text = encode_message(message)
             if len(text.encode()) > MESSAGE_MAX_BYTES:
                 raise invalid(
@@ -85,6 +85,11 @@ class Submitter:
         replayed: dict[str, Any] = json.loads(str(earlier[table.ANSWER]))
         return replayed
 
+    def _park(self, request: TaskRequest, body: Body, owner: str) -> PayloadRef:
+        if request.content_pointer is not None:
+            return self._payloads.park(body.received, owner, request.content_pointer)
+        return self._payloads.park(json.dumps(request.content, ensure_ascii=False).encode(), owner, "")
+
     @staticmethod
     def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) -> TaskMessage:
         return TaskMessage(
@@ -105,6 +110,6 @@ class Submitter:
 def _idempotency(key: str | None, body: Body, answer: dict[str, Any]) -> Idempotency | None:
     if key is None:
         return None
-    if not 1 <= len(key) <= _KEY_MAX_LENGTH:
-        raise invalid("Idempotency-Key", f"must have 1 to {_KEY_MAX_LENGTH} characters, got {len(key)}")
+    if not 1 <= len(key) <= _KEY_MAX_LENGTH or not key.isprintable():
+        raise invalid("Idempotency-Key", f"must have 1 to {_KEY_MAX_LENGTH} printable characters, got {len(key)}")
     return Idempotency(header=key, body_hash=body.sha256, answer=json.dumps(answer))

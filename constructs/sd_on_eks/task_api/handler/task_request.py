@@ -20,7 +20,8 @@ class TaskRequest:
         inputs: named inputs.
         expires_at_ms: when nobody waits for it any more.
         content: the request body for the runtime.
-        content_pointer: RFC 6901, where the content stands in the received body.
+        content_pointer: RFC 6901, where the content stands in the received body; `None` where it does not, because
+            the translation put something into it.
         answer: makes the API's answer of a submission and the place of the results.
     """
 
@@ -32,5 +33,5 @@ class TaskRequest:
     inputs: Mapping[str, Any]
     expires_at_ms: int
     content: Mapping[str, Any]
-    content_pointer: str
+    content_pointer: str | None
     answer: Callable[[str, str], dict[str, Any]]

@@ -31,18 +31,20 @@ def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
     runtime = runtimes.serving(checkpoint, f"{_SCRIPTS}{_CHECKPOINT}")
     check_tasktype(tasktype, runtime, f"{_SCRIPTS}{_TASK}")
 
-    content: dict[str, Any] = {
-        **body.value,
-        "alwayson_scripts": {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
-    }
+    translated: dict[str, Any] = {}
     if runtime.dynamic_model:
         overrides = body.value.get("override_settings")
-        content["override_settings"] = {
+        translated["override_settings"] = {
             **(overrides if isinstance(overrides, dict) else {}),
             "sd_model_checkpoint": checkpoint,
         }
-    if scripts.get(_IMAGE_LINK) and "init_images" not in content:
-        content["init_images"] = [a_text(scripts, _IMAGE_LINK, _SCRIPTS)]
+    if scripts.get(_IMAGE_LINK) and "init_images" not in body.value:
+        translated["init_images"] = [a_text(scripts, _IMAGE_LINK, _SCRIPTS)]
+    content = {
+        **body.value,
+        **translated,
+        "alwayson_scripts": {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
+    }
     check_content(tasktype, content, "")
     uid = scripts.get("uid")
 
@@ -58,6 +60,7 @@ def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
         inputs={},
         expires_at_ms=an_expiry({}, "expires_at", _SCRIPTS, now_ms=now_ms, max_age_s=max_age_s),
         content=content,
-        content_pointer="",
+        # The agent leaves the routing keys out by itself.
+        content_pointer=None if translated else "",
         answer=answer,
     )
