@@ -1,6 +1,9 @@
 """The times of the task protocol and the relations that make it safe."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Self
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -52,15 +55,45 @@ class ProtocolTimes:
             ("lease_s - interrupt_s", self.deadline_s, "two beats and a table call", self._shortest_deadline_s),
             # An agent learns of a cancel at its next beat; callers are promised that this takes at most 5 s.
             ("5 s", 5, "beat_s + table_call_timeout_s", self.beat_s + self.table_call_timeout_s),
-            ("queue_retention_s", self.queue_retention_s, "max_task_age_s", self.max_task_age_s),
-            ("dead_letter_retention_s", self.dead_letter_retention_s, "queue_retention_s", self.queue_retention_s),
-            ("record_ttl_s", self.record_ttl_s, "dead_letter_retention_s", self.dead_letter_retention_s),
         )
         for larger_name, larger, smaller_name, smaller in relations:
             if larger < smaller:
                 raise ValueError(f"{larger_name} must be at least {smaller_name}, got {larger:g} and {smaller:g}")
+        # A message must outlive its task, and its copy in the dead-letter queue must outlive the message.
+        ages = (
+            ("max_task_age_s", self.max_task_age_s),
+            ("queue_retention_s", self.queue_retention_s),
+            ("dead_letter_retention_s", self.dead_letter_retention_s),
+            ("record_ttl_s", self.record_ttl_s),
+        )
+        for (shorter_name, shorter), (longer_name, longer) in pairwise(ages):
+            if longer <= shorter:
+                raise ValueError(f"{longer_name} must be more than {shorter_name}, got {longer:g} and {shorter:g}")
 
     @property
     def _shortest_deadline_s(self) -> float:
         # One lost renewal must not cost a task: the next beat's renewal still has to be acknowledged in time.
         return 2 * self.beat_s + self.table_call_timeout_s
+
+    def environment(self) -> dict[str, str]:
+        """The same as environment variables: `LEASE_S=30`."""
+        return {one.name.upper(): f"{getattr(self, one.name):.15g}" for one in fields(self)}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read what `environment` wrote; what is absent or empty has its default.
+
+        Raises:
+            ValueError: a variable is no number, or a relation does not hold; the message names both values.
+        """
+        values: dict[str, float] = {}
+        for one in fields(cls):
+            name = one.name.upper()
+            text = environment.get(name)
+            if not text:
+                continue
+            try:
+                values[one.name] = int(text) if one.type is int else float(text)
+            except ValueError as error:
+                raise ValueError(f"{name} must be a number, got {text!r}") from error
+        return cls(**values)  # type: ignore[arg-type]  # each value has its own field's type

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal, cast
 
 from task_record.protocol_times import ProtocolTimes
@@ -40,11 +41,14 @@ class Settings:
         endpoint_url: in place of AWS's own endpoints; for tests and the local stack.
         times: times of the protocol.
         longest_task_s: an inference over this is interrupted and failed.
+        drain_s: how long an inference may go on after SIGTERM; what would take longer is given back.
         stall_s: an inference without progress for this long is interrupted and failed.
         storage_retry_s: how long results are kept in memory and tried again when storage refuses them.
         poll_s: longest wait for a message.
         spot_allowed: whether SIGTERM may be a spot notice.
         spot_notice_s: an inference that ends within this is finished in spite of a spot notice.
+        ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
+        runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
     """
 
     region: str
@@ -57,11 +61,14 @@ class Settings:
     endpoint_url: str | None = None
     times: ProtocolTimes = field(default_factory=ProtocolTimes)
     longest_task_s: float = 480
+    drain_s: float = 480
     stall_s: float = 120
     storage_retry_s: float = 40
     poll_s: int = 20
     spot_allowed: bool = False
     spot_notice_s: float = _SPOT_NOTICE_S
+    ready_marker: Path | None = None
+    runtime_hung_marker: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -87,27 +94,25 @@ class Settings:
             endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
             times=_times(environment),
             longest_task_s=_seconds(environment, "LONGEST_TASK_S", cls.longest_task_s),
+            drain_s=_seconds(environment, "DRAIN_S", cls.drain_s),
             stall_s=_seconds(environment, "STALL_S", cls.stall_s),
             storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
             spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
+            ready_marker=_path(environment, "READY_MARKER"),
+            runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
         )
 
 
 def _times(environment: Mapping[str, str]) -> ProtocolTimes:
-    defaults = ProtocolTimes()
     try:
-        return ProtocolTimes(
-            clock_error_s=_seconds(environment, "CLOCK_ERROR_S", defaults.clock_error_s),
-            beat_s=_seconds(environment, "BEAT_S", defaults.beat_s),
-            table_call_timeout_s=_seconds(environment, "TABLE_CALL_TIMEOUT_S", defaults.table_call_timeout_s),
-            interrupt_s=_seconds(environment, "INTERRUPT_S", defaults.interrupt_s),
-            lease_s=_seconds(environment, "LEASE_S", defaults.lease_s),
-            visibility_s=_seconds(environment, "VISIBILITY_S", defaults.visibility_s),
-            max_attempts=round(_seconds(environment, "MAX_ATTEMPTS", defaults.max_attempts)),
-            max_task_age_s=_seconds(environment, "MAX_TASK_AGE_S", defaults.max_task_age_s),
-        )
+        return ProtocolTimes.from_environment(environment)
     except ValueError as error:
         raise SettingsError(f"the protocol's times do not fit together: {error}") from error
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text) if text else None
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

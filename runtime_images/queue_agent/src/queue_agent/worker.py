@@ -19,6 +19,7 @@ from queue_agent.errors import (
 from queue_agent.inference import infer
 from queue_agent.intake import Held, Intake
 from queue_agent.logs import log
+from queue_agent.markers import Marker
 from queue_agent.queue import Message, Queue
 from queue_agent.record import Record
 from queue_agent.runtimes.base import Runtime, RuntimeTask
@@ -56,6 +57,8 @@ class Worker:
         self._give_back: asyncio.Future[AgentError] = asyncio.get_running_loop().create_future()
         self._is_inferring = False
         self._expected_end: float | None = None
+        self._ready = Marker(settings.ready_marker)
+        self._runtime_hung = Marker(settings.runtime_hung_marker)
 
     def stop(self) -> None:
         """SIGTERM: no further receive; what is prepared is given back, what is inferred is finished if it may be."""
@@ -79,11 +82,16 @@ class Worker:
 
     async def _become_ready(self) -> bool:
         """Wait for runtime, model, table and clock; then empty the runtime. False where told to stop meanwhile."""
+        self._ready.clear()
         while not self._stop.is_set():
-            if await self._runtime.is_ready() and await self._clock_is_right():
+            if not await self._runtime.is_ready():
+                # It is being restarted: left in place, the marker would have the new one restarted, too.
+                self._runtime_hung.clear()
+            elif await self._clock_is_right():
                 # Whatever runs there was left by a predecessor, whose claim is not ours.
                 if await self._runtime.interrupt_until_idle(self._settings.times.interrupt_s):
                     log("ready", runtime=self._settings.runtime_name)
+                    self._ready.set()
                     return True
                 log("runtime_not_idle", runtime=self._settings.runtime_name)
             await self._pause(_LOOK_EVERY_S)
@@ -196,12 +204,12 @@ class Worker:
             self._expected_end = started + (clock.monotonic_s() - started) / share
 
     def _may_finish(self) -> bool:
-        if not self._settings.spot_allowed:
-            return True
+        settings = self._settings
         # SIGTERM is the only spot notice that a pod gets, so each one is treated as one.
-        return (
-            self._expected_end is not None and self._expected_end - clock.monotonic_s() <= self._settings.spot_notice_s
-        )
+        left_s = min(settings.spot_notice_s, settings.drain_s) if settings.spot_allowed else settings.drain_s
+        if settings.longest_task_s <= left_s:
+            return True
+        return self._expected_end is not None and self._expected_end - clock.monotonic_s() <= left_s
 
     async def _end(self, held: Held, error: AgentError, timings_ms: dict[str, int]) -> bool:
         """End a task that did not come to its results; False where the runtime must be waited for."""
@@ -236,6 +244,7 @@ class Worker:
         idle = await self._runtime.interrupt_until_idle(_STALLED_IDLE_S)
         await self._fail(held, error, timings_ms)
         if not idle:
+            self._runtime_hung.set()
             raise RuntimeUnavailableError("the runtime does not stop a stalled task", accepted=True)
 
     async def _fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings_ms: dict[str, int]) -> None:
