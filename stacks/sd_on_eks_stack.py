@@ -38,9 +38,9 @@ class SdOnEKSStack(Stack):
         serverless_only: bool = False,
         **kwargs: Any,  # noqa: ANN401 (the CDK's own properties)
     ) -> None:
-        super().__init__(scope, construct_id, stack_name=config.stack_name, **kwargs)
+        super().__init__(scope, construct_id, stack_name=config.stack_name, tags=dict(config.tags), **kwargs)
         removal_policy = RemovalPolicy.DESTROY if config.removal_policy == "destroy" else RemovalPolicy.RETAIN
-        times = config.protocol_times
+        times = config.task_protocol.times
         storage = Storage(self, "Storage", model_bucket_arn=config.model_bucket_arn, removal_policy=removal_policy)
         table = TaskTable(self, "TaskTable", removal_policy=removal_policy).table
         bus = TaskBus(

@@ -1,27 +1,32 @@
 """EKS add-ons, in two groups: those that a node needs to become ready, and those that need nodes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_eks as eks_l1
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sd_on_eks.acknowledgment import acknowledge, acknowledge_wildcards
+from sd_on_eks.config.cluster import ClusterConfig, KubernetesVersion
+from sd_on_eks.kubernetes_versions import (
+    ADDONS,
+    CLOUDWATCH_OBSERVABILITY_VERSION,
+    METRICS_SERVER_VERSION,
+    MOUNTPOINT_S3_CSI_VERSION,
+    NODE_MONITORING_AGENT_VERSION,
+    POD_IDENTITY_AGENT_VERSION,
+    VPC_CNI_VERSION,
+)
 from sd_on_eks.pod_identity import pod_identity_principal
 
-# For Kubernetes 1.35, October 2026; they change together with the cluster's version. The first four are the defaults
-# that `aws eks describe-addon-versions --kubernetes-version 1.35` tells; the other two come from clusters of that
-# version in use, since no default of theirs was on record.
-VPC_CNI_VERSION: Final = "v1.22.4-eksbuild.3"
-KUBE_PROXY_VERSION: Final = "v1.35.3-eksbuild.29"
-POD_IDENTITY_AGENT_VERSION: Final = "v1.3.10-eksbuild.3"
-COREDNS_VERSION: Final = "v1.13.2-eksbuild.31"
-METRICS_SERVER_VERSION: Final = "v0.9.0-eksbuild.6"
-MOUNTPOINT_S3_CSI_VERSION: Final = "v2.7.0-eksbuild.1"
+_INSIGHTS_LOGS: Final = ("application", "dataplane", "host", "performance")
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-reference.html"""
 
 
 class NodeAddons(Construct):
@@ -31,9 +36,12 @@ class NodeAddons(Construct):
         scope: the stack.
         construct_id: `NodeAddons`.
         cluster: the cluster.
+        version: its version.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, cluster: eks.ICluster) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, version: KubernetesVersion
+    ) -> None:
         super().__init__(scope, construct_id)
         _addon(
             self,
@@ -46,7 +54,7 @@ class NodeAddons(Construct):
             service_account="aws-node",
             role=self._build_cni_role(),
         )
-        _addon(self, "KubeProxy", cluster=cluster, name="kube-proxy", version=KUBE_PROXY_VERSION)
+        _addon(self, "KubeProxy", cluster=cluster, name="kube-proxy", version=ADDONS[version].kube_proxy)
         _addon(
             self,
             "PodIdentityAgent",
@@ -78,12 +86,23 @@ class ClusterAddons(Construct):
         scope: the stack.
         construct_id: `ClusterAddons`.
         cluster: the cluster.
-        model_bucket: the bucket whose objects the Mountpoint driver may read.
+        cluster_name: its literal name, which is part of log groups' names.
+        config: the cluster's configuration.
+        model_buckets: the buckets whose objects the Mountpoint driver may read.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, model_bucket: s3.IBucket) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cluster: eks.ICluster,
+        cluster_name: str,
+        config: ClusterConfig,
+        model_buckets: Sequence[s3.IBucket],
+    ) -> None:
         super().__init__(scope, construct_id)
-        _addon(self, "CoreDns", cluster=cluster, name="coredns", version=COREDNS_VERSION)
+        _addon(self, "CoreDns", cluster=cluster, name="coredns", version=ADDONS[config.version].core_dns)
         _addon(self, "MetricsServer", cluster=cluster, name="metrics-server", version=METRICS_SERVER_VERSION)
         _addon(
             self,
@@ -94,12 +113,57 @@ class ClusterAddons(Construct):
             # GPU nodes are tainted, and models are needed exactly there.
             configuration={"node": {"tolerateAllTaints": True}},
             service_account="s3-csi-driver-sa",
-            role=self._build_model_reader(model_bucket),
+            role=self._build_model_reader(model_buckets),
         )
+        if config.observability:
+            self._build_observability(cluster, cluster_name)
+        if config.node_monitoring:
+            _addon(
+                self,
+                "NodeMonitoring",
+                cluster=cluster,
+                name="eks-node-monitoring-agent",
+                version=NODE_MONITORING_AGENT_VERSION,
+            )
 
-    def _build_model_reader(self, bucket: s3.IBucket) -> iam.Role:
+    def _build_observability(self, cluster: eks.ICluster, cluster_name: str) -> None:
+        policy = "CloudWatchAgentServerPolicy"
+        role = iam.Role(
+            self,
+            "ObservabilityRole",
+            description="Metrics and logs of nodes and pods, for the CloudWatch agent",
+            assumed_by=pod_identity_principal(),
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
+        )
+        acknowledge(
+            role,
+            [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]"],
+            reason="AWS documents this policy for the add-on and changes it together with the add-on.",
+        )
+        addon = _addon(
+            self,
+            "Observability",
+            cluster=cluster,
+            name="amazon-cloudwatch-observability",
+            version=CLOUDWATCH_OBSERVABILITY_VERSION,
+            service_account="cloudwatch-agent",
+            role=role,
+        )
+        for name in _INSIGHTS_LOGS:
+            # The agent would make them itself, without retention, and leave them behind.
+            log_group = logs.LogGroup(
+                self,
+                f"{name.capitalize()}LogGroup",
+                log_group_name=f"/aws/containerinsights/{cluster_name}/{name}",
+                retention=logs.RetentionDays.ONE_MONTH,
+                removal_policy=RemovalPolicy.DESTROY,
+            )
+            addon.node.add_dependency(log_group)
+
+    def _build_model_reader(self, buckets: Sequence[s3.IBucket]) -> iam.Role:
         """The driver's role, and not the agent's: custom nodes in a runtime are foreign code and get no credentials."""
-        objects = bucket.arn_for_objects("*")
+        objects = [bucket.arn_for_objects("*") for bucket in buckets]
+        names = [bucket.bucket_arn for bucket in buckets]
         role = iam.Role(
             self,
             "ModelReader",
@@ -108,13 +172,13 @@ class ClusterAddons(Construct):
             inline_policies={
                 "ReadModels": iam.PolicyDocument(
                     statements=[
-                        iam.PolicyStatement(sid="List", actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
-                        iam.PolicyStatement(sid="Read", actions=["s3:GetObject"], resources=[objects]),
+                        iam.PolicyStatement(sid="List", actions=["s3:ListBucket"], resources=names),
+                        iam.PolicyStatement(sid="Read", actions=["s3:GetObject"], resources=objects),
                     ]
                 )
             },
         )
-        acknowledge_wildcards(role, [objects], reason="Every object of the model bucket is a model.")
+        acknowledge_wildcards(role, objects, reason="Every object of the model bucket is a model.")
         return role
 
 

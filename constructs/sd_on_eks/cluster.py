@@ -1,24 +1,21 @@
 """The EKS cluster."""
 
 import json
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import Aws, CfnCondition, CfnResource, Fn, RemovalPolicy, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.lambda_layer_kubectl_v35 import KubectlV35Layer
 from constructs import Construct, IConstruct
 
 from sd_on_eks.acknowledgment import acknowledge, acknowledge_wildcards
-
-KUBERNETES_VERSION: Final = eks.KubernetesVersion.V1_35
-"""Standard support until 2027-03; KEDA 2.20 is tested with it. The kubectl layer follows it, and the add-ons' versions.
-
-https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
-"""
+from sd_on_eks.config.cluster import ClusterConfig
+from sd_on_eks.network import Network
 
 
 class Cluster(Construct):
@@ -32,41 +29,51 @@ class Cluster(Construct):
         construct_id: `Cluster`.
         cluster_name: a literal. Condition keys of Karpenter's policies contain it, and a CloudFormation token cannot
             be part of a key.
-        vpc: the network.
+        config: the cluster's configuration.
+        network: where it lives.
 
     Attributes:
         cluster: for charts, manifests, node groups.
         cluster_name: the literal name.
         security_group_id: security group of the control plane and of all nodes.
-        admin_role: administrator of the cluster; principals of the account may assume it if their own policies allow.
+        config_command: shell command that lets kubectl speak to the cluster.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, cluster_name: str, vpc: ec2.IVpc) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, cluster_name: str, config: ClusterConfig, network: Network
+    ) -> None:
         super().__init__(scope, construct_id)
         self.cluster_name: str = cluster_name
-        self.admin_role: iam.IRole = self._build_admin_role()
         log_group = self._build_log_group()
 
         cluster = eks.Cluster(
             self,
             "Eks",
             cluster_name=cluster_name,
-            version=KUBERNETES_VERSION,
-            vpc=vpc,
-            vpc_subnets=[ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)],
-            endpoint_access=eks.EndpointAccess.PUBLIC_AND_PRIVATE,
+            version=eks.KubernetesVersion.of(config.version),
+            vpc=network.vpc,
+            vpc_subnets=[network.subnets],
+            endpoint_access=_endpoint_access(config),
             # The default would be EKS Auto Mode, whose nodes take neither a device plugin nor a snapshotter of ours.
             default_capacity_type=eks.DefaultCapacityType.NODEGROUP,
             default_capacity=0,
             bootstrap_self_managed_addons=False,
             bootstrap_cluster_creator_admin_permissions=False,
             cluster_logging=[eks.ClusterLoggingTypes.API, eks.ClusterLoggingTypes.AUDIT],
-            kubectl_provider_options=eks.KubectlProviderOptions(kubectl_layer=KubectlV35Layer(self, "KubectlLayer")),
+            secrets_encryption_key=self._build_secrets_key() if config.own_secrets_key else None,
+            kubectl_provider_options=eks.KubectlProviderOptions(
+                kubectl_layer=KubectlV35Layer(self, "KubectlLayer"),
+                private_subnets=network.subnets.subnets,
+            ),
             output_config_command=False,
         )
+        resource = cast("CfnResource", cluster.node.default_child)
+        for number, group in enumerate(network.security_groups, start=1):
+            # The first is the one that the library makes for the control plane.
+            resource.add_property_override(f"ResourcesVpcConfig.SecurityGroupIds.{number}", group.security_group_id)
         # EKS would make the log group itself, without retention, and leave it behind.
-        cast("CfnResource", cluster.node.default_child).node.add_dependency(log_group)
-        cluster.grant_cluster_admin("AdminAccess", self.admin_role.role_arn)
+        resource.node.add_dependency(log_group)
+        self.config_command: str = self._admit_administrators(cluster, config.admin_role_arns)
 
         self.security_group_id: str = cluster.cluster_security_group_id
         # The class does not satisfy its own interface for a type checker.
@@ -74,12 +81,24 @@ class Cluster(Construct):
         self._shorten_kubectl_logs(cluster)
         self._acknowledge(cluster)
 
-    @property
-    def config_command(self) -> str:
-        """Shell command that lets kubectl speak to the cluster as its administrator."""
-        return (
-            f"aws eks update-kubeconfig --name {self.cluster_name} --region {Aws.REGION}"
-            f" --role-arn {self.admin_role.role_arn}"
+    def _admit_administrators(self, cluster: eks.Cluster, role_arns: Sequence[str]) -> str:
+        command = f"aws eks update-kubeconfig --name {self.cluster_name} --region {Aws.REGION}"
+        for number, arn in enumerate(role_arns, start=1):
+            cluster.grant_cluster_admin(f"AdminAccess{number}", arn)
+        if role_arns:
+            return command  # whoever runs it is one of them
+        admin_role = self._build_admin_role()
+        cluster.grant_cluster_admin("AdminAccess", admin_role.role_arn)
+        return f"{command} --role-arn {admin_role.role_arn}"
+
+    def _build_secrets_key(self) -> kms.Key:
+        return kms.Key(
+            self,
+            "SecretsKey",
+            description=f"Kubernetes secrets of the EKS cluster {self.cluster_name}",
+            enable_key_rotation=True,
+            # Without the cluster there is nothing that it could decrypt.
+            removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _build_admin_role(self) -> iam.Role:
@@ -129,6 +148,14 @@ class Cluster(Construct):
             ["AwsSolutions-EKS2"],
             reason="The API and audit logs are kept; the other three are for debugging EKS and cost idle money.",
         )
+        acknowledge(
+            cluster,
+            [
+                "Annotation::@aws-cdk/aws-eks:isolatedSubnetsForKubectlPrivateSubnets",
+                "Annotation::@aws-cdk/aws-eks:clusterMustManuallyTagSubnet",
+            ],
+            reason="The endpoints are there, or the VPC's owner says so; nothing here makes load balancers.",
+        )
         provider = cluster.node.find_child("KubectlProvider")
         handler_role = provider.node.find_child("Handler").node.find_child("ServiceRole")
         framework = provider.node.find_child("Provider").node.find_child("framework-onEvent")
@@ -169,3 +196,10 @@ class Cluster(Construct):
         policy = iam.ManagedPolicy.from_aws_managed_policy_name("AmazonElasticContainerRegistryPublicReadOnly")
         expression = Fn.condition_if(condition.logical_id, policy.managed_policy_arn, Aws.NO_VALUE)
         return json.dumps(stack.resolve(expression), separators=(",", ":"))
+
+
+def _endpoint_access(config: ClusterConfig) -> eks.EndpointAccess:
+    if config.endpoint_access == "private":
+        return eks.EndpointAccess.PRIVATE
+    access = eks.EndpointAccess.PUBLIC_AND_PRIVATE
+    return access.only_from(*config.public_access_cidrs) if config.public_access_cidrs else access

@@ -10,12 +10,16 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
 from sd_on_eks.addons import ClusterAddons, NodeAddons
+from sd_on_eks.admission import Admission
 from sd_on_eks.agent_image import RUNTIME_IMAGES
 from sd_on_eks.cluster import Cluster
-from sd_on_eks.config.models import Config, ModelsRuntime
+from sd_on_eks.config.models import Config
+from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.images import Images
 from sd_on_eks.karpenter.construct import Karpenter
 from sd_on_eks.keda import Keda
+from sd_on_eks.manifests.ec2_node_class import NodeIdentity
+from sd_on_eks.model_buckets import ModelBuckets
 from sd_on_eks.namespaces import Namespaces
 from sd_on_eks.network import Network
 from sd_on_eks.node_groups import NodeGroups
@@ -41,46 +45,82 @@ class ClusterSide:
     def __init__(
         self, stack: Stack, *, config: Config, model_bucket: s3.IBucket, image_contexts: Path = RUNTIME_IMAGES
     ) -> None:
-        self._model_bucket = model_bucket
+        self._config = config
         # A literal: a stack's own name property may be a token.
         name = config.stack_name
-        network = Network(stack, "Network", cluster_name=name, availability_zones=config.availability_zones)
-        self.cluster: Cluster = Cluster(stack, "Cluster", cluster_name=name, vpc=network.vpc)
+        network = Network(
+            stack,
+            "Network",
+            config=config.network,
+            cluster_name=name,
+            availability_zones=config.availability_zones,
+        )
+        self.cluster: Cluster = Cluster(stack, "Cluster", cluster_name=name, config=config.cluster, network=network)
         eks_cluster = self.cluster.cluster
+        security_group_ids = (
+            self.cluster.security_group_id,
+            *(group.security_group_id for group in network.security_groups),
+        )
+        self._model_buckets = ModelBuckets(stack, "ModelBuckets", default=model_bucket, runtimes=config.models_runtime)
 
-        node_addons = NodeAddons(stack, "NodeAddons", cluster=eks_cluster)
+        node_addons = NodeAddons(stack, "NodeAddons", cluster=eks_cluster, version=config.cluster.version)
         nodes = NodeGroups(
             stack,
             "NodeGroups",
             cluster=eks_cluster,
             system=config.cluster_components,
             gpu=config.gpu_node_groups,
+            subnets=network.subnets,
+            security_group_ids=security_group_ids,
         )
         nodes.node.add_dependency(node_addons)
-        addons = ClusterAddons(stack, "ClusterAddons", cluster=eks_cluster, model_bucket=model_bucket)
+        addons = ClusterAddons(
+            stack,
+            "ClusterAddons",
+            cluster=eks_cluster,
+            cluster_name=name,
+            config=config.cluster,
+            model_buckets=self._model_buckets.all,
+        )
         addons.node.add_dependency(nodes.system)
 
         ready = (nodes.system, addons)
-        self._karpenter = Karpenter(
+        karpenter = Karpenter(
             stack,
             "Karpenter",
             cluster=eks_cluster,
             cluster_name=name,
-            security_group_id=self.cluster.security_group_id,
+            config=config.cluster,
+            registries=config.registries,
+            is_isolated=not config.network.has_internet_access,
             system_node_count=config.cluster_components.desired_count,
             starts_after=ready,
         )
-        self._keda = Keda(stack, "Keda", cluster=eks_cluster, starts_after=ready)
+        self._node_identity = NodeIdentity(
+            cluster_name=name,
+            instance_profile=karpenter.instance_profile,
+            security_group_ids=security_group_ids,
+            subnet_ids=network.subnet_ids,
+            tags=config.tags,
+        )
+        self._keda = Keda(stack, "Keda", cluster=eks_cluster, registries=config.registries, starts_after=ready)
         self._namespaces = Namespaces(
             stack, "Namespaces", cluster=eks_cluster, names=[runtime.namespace for runtime in config.models_runtime]
+        )
+        admission = Admission(
+            stack,
+            "Admission",
+            cluster=eks_cluster,
+            agents=[(runtime.namespace, runtime.name) for runtime in config.models_runtime],
         )
         self._images = Images(
             stack,
             "Images",
-            runtime_types=tuple(runtime.type for runtime in config.models_runtime),
+            runtimes=config.models_runtime,
+            base_registry=config.registries.images,
             contexts=image_contexts,
         )
-        self._charts: tuple[IDependable, ...] = (self._karpenter.chart, self._keda.chart)
+        self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, admission)
 
     def add_runtime(
         self,
@@ -108,12 +148,13 @@ class ClusterSide:
             "Workload",
             cluster=self.cluster.cluster,
             runtime=runtime,
-            images=self._images.of(runtime.type),
+            images=self._images.of(runtime),
             queue=queue,
             table=table,
             output_bucket=output_bucket,
-            model_bucket=self._model_bucket,
+            model_bucket=self._model_buckets.of(runtime),
+            times=self._config.task_protocol.times,
             agent_role=agent_role,
-            node_identity=self._karpenter.node_identity,
-            starts_after=[*self._charts, *self._namespaces.dependable(runtime.namespace)],
+            node_identity=self._node_identity,
+            starts_after=[*self._runtimes_need, *self._namespaces.dependable(runtime.namespace)],
         )

@@ -1,5 +1,7 @@
 """The container images of the runtimes' pods."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -7,20 +9,29 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 
 from sd_on_eks.agent_image import RUNTIME_IMAGES, agent_context
-from sd_on_eks.config.models import RuntimeType
+from sd_on_eks.cloud_build import cloud_image_uri
+from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.config.workload import Image
 from sd_on_eks.manifests.deployment import PodImages
 
 _PLATFORM: Final = ecr_assets.Platform.LINUX_AMD64
 """GPU nodes are x86; the machine that builds may not be."""
 
+_AGENT: Final = "queue_agent"
+_PUBLIC_REGISTRY: Final = "public.ecr.aws"
+_BASE: Final = re.compile(r"^ARG BASE=(?P<image>\S+)$", re.MULTILINE)
+
 
 class Images(Construct):
-    """Images that `cdk deploy` builds and pushes: the agent's, and one for each type of runtime in use.
+    """The images of all runtimes: built where `cdk deploy` runs, built in the account, or there already.
+
+    An image is built once for each way, however many runtimes take it.
 
     Args:
         scope: the stack.
         construct_id: `Images`.
-        runtime_types: the types in use, repeated or not.
+        runtimes: the runtimes.
+        base_registry: a registry of one's own that holds the base images; by default the public one.
         contexts: folder of the build contexts.
     """
 
@@ -29,28 +40,58 @@ class Images(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        runtime_types: tuple[RuntimeType, ...],
+        runtimes: Sequence[ModelsRuntime],
+        base_registry: str | None,
         contexts: Path = RUNTIME_IMAGES,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._agent: ecr_assets.DockerImageAsset | None = None
-        if runtime_types:
-            with agent_context(contexts) as context:
-                self._agent = self._build("QueueAgent", context)
-        self._runtimes = {
-            runtime_type: self._build(runtime_type, contexts / runtime_type)
-            for runtime_type in sorted(set(runtime_types))
-        }
+        self._base_registry = base_registry
+        self._built: dict[tuple[str, bool], str] = {}
+        with agent_context(contexts) as agent:
+            folders = {_AGENT: agent, "sdwebui": contexts / "sdwebui", "comfyui": contexts / "comfyui"}
+            for name, image in sorted(
+                {
+                    (name, image)
+                    for runtime in runtimes
+                    for name, image in (
+                        (_AGENT, runtime.extra_values.runtime.queue_agent.image),
+                        (runtime.type, runtime.extra_values.runtime.inference_api.image),
+                    )
+                    if image.reference is None
+                },
+                key=str,
+            ):
+                key = (name, image.build == "cloud")
+                if key not in self._built:
+                    self._built[key] = self._build(*key, folders[name])
 
-    def of(self, runtime_type: RuntimeType) -> PodImages:
+    def of(self, runtime: ModelsRuntime) -> PodImages:
         """Images of a pod.
 
         Raises:
-            KeyError: no runtime of this type was announced.
+            KeyError: the runtime was not announced.
         """
-        if self._agent is None:
-            raise KeyError(runtime_type)
-        return PodImages(agent=self._agent.image_uri, runtime=self._runtimes[runtime_type].image_uri)
+        pod = runtime.extra_values.runtime
+        return PodImages(
+            agent=self._uri(_AGENT, pod.queue_agent.image), runtime=self._uri(runtime.type, pod.inference_api.image)
+        )
 
-    def _build(self, construct_id: str, context: Path) -> ecr_assets.DockerImageAsset:
-        return ecr_assets.DockerImageAsset(self, construct_id, directory=str(context), platform=_PLATFORM)
+    def _uri(self, name: str, image: Image) -> str:
+        return image.reference or self._built[name, image.build == "cloud"]
+
+    def _build(self, name: str, in_cloud: bool, context: Path) -> str:  # noqa: FBT001 (one half of a key)
+        arguments = self._build_arguments(context / "Dockerfile")
+        if not in_cloud:
+            return ecr_assets.DockerImageAsset(
+                self, name, directory=str(context), platform=_PLATFORM, build_args=arguments
+            ).image_uri
+        return cloud_image_uri(self, f"{name}-cloud", context=context, platform=_PLATFORM, build_args=arguments)
+
+    def _build_arguments(self, dockerfile: Path) -> dict[str, str] | None:
+        """The base image in one's own registry; the Dockerfile says what it is."""
+        if self._base_registry is None:
+            return None
+        base = _BASE.search(dockerfile.read_text(encoding="utf-8"))
+        if base is None:
+            raise ValueError(f"{dockerfile} must have a line `ARG BASE=<image>`: registries.images replaces its host")
+        return {"BASE": base["image"].replace(_PUBLIC_REGISTRY, self._base_registry, 1)}

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
+from sd_on_eks.charts import chart
+from sd_on_eks.config.network import Registries
 from sd_on_eks.pod_identity import associate, pod_identity_principal
 
 VERSION: Final = "2.20.2"
 _REPOSITORY: Final = "https://kedacore.github.io/charts"
 _NAMESPACE: Final = "keda"
 _OPERATOR: Final = "keda-operator"
-_CHART_TIMEOUT: Final = Duration.minutes(10)  # the function that runs Helm has 15
 
 
 class Keda(Construct):
@@ -25,6 +25,7 @@ class Keda(Construct):
         scope: the stack.
         construct_id: `Keda`.
         cluster: the cluster.
+        registries: registries of one's own.
         starts_after: the nodes and the DNS that the operator needs.
 
     Attributes:
@@ -37,6 +38,7 @@ class Keda(Construct):
         construct_id: str,
         *,
         cluster: eks.ICluster,
+        registries: Registries,
         starts_after: Sequence[IDependable],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -54,23 +56,23 @@ class Keda(Construct):
             service_account=_OPERATOR,
             role=self._role,
         )
-        self.chart: eks.HelmChart = eks.HelmChart(
+        own_images: dict[str, object] = {"global": {"image": {"registry": registries.images}}}
+        self.chart: eks.HelmChart = chart(
             self,
             "Chart",
             cluster=cluster,
             repository=_REPOSITORY,
-            chart="keda",
-            release="keda",
+            own_registry=registries.charts,
+            name="keda",
             namespace=_NAMESPACE,
-            create_namespace=True,
+            creates_namespace=True,
             version=VERSION,
             values={
                 "clusterName": cluster.cluster_name,
                 "priorityClassName": "system-cluster-critical",
                 "serviceAccount": {"operator": {"name": _OPERATOR}},
+                **(own_images if registries.images else {}),
             },
-            wait=True,
-            timeout=_CHART_TIMEOUT,
         )
         self.chart.node.add_dependency(*starts_after, association)
 

@@ -4,15 +4,16 @@ Node groups are never named: instance types, AMI type and capacity type can only
 replacement of a named group fails.
 """
 
-from typing import Final
+from typing import Final, cast
 
+from aws_cdk import Aws
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from sd_on_eks.acknowledgment import acknowledge
-from sd_on_eks.config.models import ClusterComponents, GpuNodeGroup
+from sd_on_eks.config.cluster import ClusterComponents, GpuNodeGroup
 from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
 
 _OS_VOLUME_GIB: Final = 4
@@ -27,7 +28,8 @@ def build_node_role(scope: Construct, construct_id: str) -> iam.Role:
         scope,
         construct_id,
         description="EKS nodes",
-        assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+        # EC2's name differs by partition: https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
+        assumed_by=iam.ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),
         managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy) for policy in policies],
     )
     acknowledge(
@@ -47,6 +49,8 @@ class NodeGroups(Construct):
         cluster: the cluster.
         system: the nodes on which Karpenter, KEDA and the add-ons run.
         gpu: groups of GPU nodes. Nothing scales them: `size` nodes run all the time.
+        subnets: where the nodes are.
+        security_group_ids: the cluster's security group and further ones.
 
     Attributes:
         system: the system node group, for what must not start before it.
@@ -60,9 +64,13 @@ class NodeGroups(Construct):
         cluster: eks.ICluster,
         system: ClusterComponents,
         gpu: tuple[GpuNodeGroup, ...],
+        subnets: ec2.SubnetSelection,
+        security_group_ids: tuple[str, ...],
     ) -> None:
         super().__init__(scope, construct_id)
         self._cluster = cluster
+        self._subnets = subnets
+        self._security_group_ids = security_group_ids
         # EKS makes the access entry of this role, as of every managed node group's.
         self._role = build_node_role(self, "NodeRole")
         self.system: eks.Nodegroup = self._build_system(system)
@@ -77,6 +85,7 @@ class NodeGroups(Construct):
             self,
             "System",
             cluster=self._cluster,
+            subnets=self._subnets,
             node_role=self._role,
             instance_types=[instance_type],
             ami_type=eks.NodegroupAmiType.BOTTLEROCKET_ARM_64 if is_arm else eks.NodegroupAmiType.BOTTLEROCKET_X86_64,
@@ -92,10 +101,12 @@ class NodeGroups(Construct):
             group,
             "Nodes",
             cluster=self._cluster,
+            subnets=self._subnets,
             node_role=self._role,
             instance_types=[ec2.InstanceType(name) for name in config.instance_types],
             # Has the NVIDIA device plugin built in. The library's default for GPU types is a dead Amazon Linux 2 image.
             ami_type=eks.NodegroupAmiType.BOTTLEROCKET_X86_64_NVIDIA,
+            capacity_type=eks.CapacityType.SPOT if config.capacity_type == "spot" else eks.CapacityType.ON_DEMAND,
             min_size=0,
             desired_size=config.size,
             max_size=max(config.size, 1),  # EKS refuses 0
@@ -104,8 +115,7 @@ class NodeGroups(Construct):
             launch_template_spec=self._launch_template(group, "Template", data_volume_gib=config.disk_size_gib),
         )
 
-    @staticmethod
-    def _launch_template(scope: Construct, construct_id: str, *, data_volume_gib: int) -> eks.LaunchTemplateSpec:
+    def _launch_template(self, scope: Construct, construct_id: str, *, data_volume_gib: int) -> eks.LaunchTemplateSpec:
         template = ec2.LaunchTemplate(
             scope,
             construct_id,
@@ -116,6 +126,11 @@ class NodeGroups(Construct):
                 ec2.BlockDevice(device_name="/dev/xvdb", volume=_gp3(data_volume_gib)),
             ],
         )
+        if len(self._security_group_ids) > 1:
+            # Where a template names groups, EKS no longer adds the cluster's own.
+            cast("ec2.CfnLaunchTemplate", template.node.default_child).add_property_override(
+                "LaunchTemplateData.SecurityGroupIds", list(self._security_group_ids)
+            )
         template_id = template.launch_template_id
         if template_id is None:  # pragma: no cover (only an imported template has none)
             raise ValueError(f"{template.node.path} has no id")

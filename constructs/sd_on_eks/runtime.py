@@ -10,8 +10,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
-from sd_on_eks.config.models import ModelsRuntime
+from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.manifests.agent_container import AgentTargets
+from sd_on_eks.manifests.deletion_cost import deletion_cost_role, deletion_cost_role_binding
 from sd_on_eks.manifests.deployment import PodImages, deployment
 from sd_on_eks.manifests.ec2_node_class import NodeIdentity, ec2_node_class
 from sd_on_eks.manifests.manifest import Manifest
@@ -22,11 +23,12 @@ from sd_on_eks.manifests.model_volume import (
     volume_name,
 )
 from sd_on_eks.manifests.network_policy import network_policy
-from sd_on_eks.manifests.node_pool import node_pool
+from sd_on_eks.manifests.node_pool import node_pools
 from sd_on_eks.manifests.scaled_object import scaled_object
 from sd_on_eks.manifests.service_account import service_account
 from sd_on_eks.manifests.trigger_authentication import trigger_authentication
 from sd_on_eks.pod_identity import associate
+from task_record.protocol_times import ProtocolTimes
 
 
 class RuntimeWorkload(Construct):
@@ -42,6 +44,7 @@ class RuntimeWorkload(Construct):
         table: the task table.
         output_bucket: where its agent puts results.
         model_bucket: where its models are.
+        times: times of the task protocol.
         agent_role: the role of its agent.
         node_identity: what its nodes get from the stack.
         starts_after: whatever the objects need to be there first, and to be there still when they are deleted: the
@@ -60,6 +63,7 @@ class RuntimeWorkload(Construct):
         table: dynamodb.ITable,
         output_bucket: s3.IBucket,
         model_bucket: s3.IBucket,
+        times: ProtocolTimes,
         agent_role: iam.IRole,
         node_identity: NodeIdentity,
         starts_after: Sequence[IDependable],
@@ -78,6 +82,7 @@ class RuntimeWorkload(Construct):
             queue_url=queue.queue_url,
             table_name=table.table_name,
             bucket_name=output_bucket.bucket_name,
+            times=times,
         )
         manifest = eks.KubernetesManifest(
             self,
@@ -99,15 +104,29 @@ class RuntimeWorkload(Construct):
     def _pod(
         self, runtime: ModelsRuntime, *, images: PodImages, targets: AgentTargets, model_bucket: s3.IBucket
     ) -> list[Manifest]:
-        source = model_volume_source(bucket_name=model_bucket.bucket_name, region=targets.region)
-        volume = volume_name(runtime_name=runtime.name, resolved_source=Stack.of(self).resolve(source))
+        names = {"runtime_name": runtime.name, "namespace": runtime.namespace}
+        volume, claim_name = self._models(runtime, region=targets.region, model_bucket=model_bucket)
         return [
-            service_account(runtime_name=runtime.name, namespace=runtime.namespace),
-            network_policy(runtime_name=runtime.name, namespace=runtime.namespace),
-            persistent_volume(name=volume, runtime_name=runtime.name, namespace=runtime.namespace, source=source),
-            persistent_volume_claim(name=volume, runtime_name=runtime.name, namespace=runtime.namespace),
-            deployment(runtime=runtime, images=images, targets=targets, claim_name=volume),
+            service_account(**names),
+            deletion_cost_role(**names),
+            deletion_cost_role_binding(**names),
+            network_policy(**names),
+            *volume,
+            deployment(runtime=runtime, images=images, targets=targets, claim_name=claim_name),
         ]
+
+    def _models(self, runtime: ModelsRuntime, *, region: str, model_bucket: s3.IBucket) -> tuple[list[Manifest], str]:
+        """The model volume with its claim, and the claim's name; only the name where the claim exists already."""
+        persistence = runtime.extra_values.runtime.persistence
+        if persistence.existing_claim is not None:
+            return [], persistence.existing_claim
+        source = model_volume_source(bucket_name=model_bucket.bucket_name, region=region, config=persistence)
+        names = {
+            "name": volume_name(runtime_name=runtime.name, resolved_source=Stack.of(self).resolve(source)),
+            "runtime_name": runtime.name,
+            "namespace": runtime.namespace,
+        }
+        return [persistent_volume(**names, source=source), persistent_volume_claim(**names)], names["name"]
 
     @staticmethod
     def _scaling(runtime: ModelsRuntime, *, targets: AgentTargets) -> list[Manifest]:
@@ -126,8 +145,8 @@ class RuntimeWorkload(Construct):
     def _nodes(runtime: ModelsRuntime, identity: NodeIdentity) -> list[Manifest]:
         karpenter = runtime.extra_values.karpenter
         return [
-            ec2_node_class(runtime_name=runtime.name, identity=identity, config=karpenter.node_template),
-            node_pool(
+            ec2_node_class(runtime_name=runtime.name, identity=identity, config=karpenter),
+            *node_pools(
                 runtime_name=runtime.name,
                 config=karpenter.provisioner,
                 max_replicas=runtime.extra_values.runtime.scaling.max_replica_count,

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sd_on_eks.cdk_context import cdk_context
-from sd_on_eks.config.models import Config, ModelsRuntime
+from sd_on_eks.config.models import Config
+from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.jsii_node import use_bundled_node
 
 if TYPE_CHECKING:

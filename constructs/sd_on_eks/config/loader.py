@@ -13,7 +13,9 @@ from pydantic_core import ErrorDetails
 from sd_on_eks.config import document
 from sd_on_eks.config.document import Document, dotted, read_document
 from sd_on_eks.config.errors import ConfigError, Problem
-from sd_on_eks.config.models import PATTERN_WORDS, Config
+from sd_on_eks.config.models import Config
+from sd_on_eks.config.rules.violation import RuleError
+from sd_on_eks.config.values import PATTERN_WORDS
 
 ENVIRONMENT_VARIABLE: Final = "CDK_CONFIG_PATH"
 _DEFAULT: Final = Path(__file__).resolve().parents[3] / "config.yaml"
@@ -77,20 +79,18 @@ def _problems(errors: list[ErrorDetails], read: Document) -> Iterator[Problem]:
     places = [tuple(details["loc"]) for details in errors]
     for details in errors:
         place = tuple(details["loc"])
-        # A list whose only items are wrong is reported as empty as well.
-        follows = details["type"] == "too_short" and any(one[:-1] == place for one in places)
-        if not follows:
-            yield _problem(details, read)
-
-
-def _problem(details: ErrorDetails, read: Document) -> Problem:
-    path: document.Path = tuple(details["loc"])
-    message = _message(details, path)
-    if details["type"] == "value_error" and not path:
-        # A rule over the whole file begins with the key that it is about.
-        key, _, message = message.partition(": ")
-        path = (key,)
-    return Problem(read.line_of(path), dotted(path), message)
+        # A list with a wrong item is reported as too short as well: wrong items do not count.
+        follows = details["type"] == "too_short" and any(
+            len(one) > len(place) and one[: len(place)] == place for one in places
+        )
+        error = details.get("ctx", {}).get("error")
+        if isinstance(error, RuleError):
+            for violation in error.violations:
+                yield Problem(read.line_of(violation.path), dotted(violation.path), violation.message)
+        elif not follows:
+            # pydantic marks a mapping's key, as opposed to its value, by a further element.
+            path: document.Path = place[:-1] if place and place[-1] == "[key]" else place
+            yield Problem(read.line_of(path), dotted(path), _message(details, path))
 
 
 def _message(details: ErrorDetails, path: document.Path) -> str:
@@ -110,8 +110,8 @@ _WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "dict_type": lambda _: "be a mapping of keys",
     "finite_number": lambda _: "be a finite number",
     "float_type": lambda _: "be a number",
+    "greater_than": lambda context: f"be more than {context['gt']:g}",
     "greater_than_equal": lambda context: f"be {context['ge']:g} or more",
-    "int_from_float": lambda _: "be a whole number",
     "int_type": lambda _: "be a whole number",
     "less_than_equal": lambda context: f"be {context['le']:g} or less",
     "literal_error": lambda context: "be " + str(context["expected"]).replace("'", ""),
@@ -120,7 +120,10 @@ _WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "string_too_long": lambda context: f"have at most {context['max_length']} characters",
     "string_too_short": lambda _: "not be empty",
     "string_type": lambda _: "be a text (put it in quotes)",
-    "too_short": lambda _: "not be empty",
+    "too_long": lambda context: f"have at most {context['max_length']} entries",
+    "too_short": lambda context: (
+        "not be empty" if context["min_length"] == 1 else f"have at least {context['min_length']} entries"
+    ),
     "tuple_type": lambda _: "be a list",
 }
 """What was wanted, by the kind of error that pydantic reports: https://docs.pydantic.dev/latest/errors/validation_errors/"""

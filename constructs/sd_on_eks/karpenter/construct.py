@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-from aws_cdk import Aws, Duration, Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_eks as eks_l1
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IDependable
 
 from sd_on_eks.acknowledgment import acknowledge_wildcards
+from sd_on_eks.charts import chart
+from sd_on_eks.config.cluster import ClusterConfig
+from sd_on_eks.config.network import Registries
 from sd_on_eks.karpenter import policies
 from sd_on_eks.karpenter.interruption_queue import InterruptionQueue
-from sd_on_eks.manifests.ec2_node_class import NodeIdentity
 from sd_on_eks.node_groups import build_node_role
 from sd_on_eks.pod_identity import associate, pod_identity_principal
 
@@ -20,7 +22,6 @@ VERSION: Final = "1.14.1"
 _REGISTRY: Final = "oci://public.ecr.aws/karpenter"
 _NAMESPACE: Final = "kube-system"
 _SERVICE_ACCOUNT: Final = "karpenter"
-_CHART_TIMEOUT: Final = Duration.minutes(10)  # the function that runs Helm has 15
 
 
 class Karpenter(Construct):
@@ -31,13 +32,15 @@ class Karpenter(Construct):
         construct_id: `Karpenter`.
         cluster: the cluster.
         cluster_name: its literal name, which is part of condition keys.
-        security_group_id: the security group of all nodes.
+        config: the cluster's configuration.
+        registries: registries of one's own.
+        is_isolated: whether nodes have no way to the internet.
         system_node_count: how many nodes the controller can run on; its replicas never share one.
         starts_after: the nodes and the DNS that the controller needs.
 
     Attributes:
         chart: the controller. NodePools and EC2NodeClasses are made after it and deleted before it.
-        node_identity: what an EC2NodeClass needs to know of the stack.
+        instance_profile: name of the instance profile of the nodes that it buys.
     """
 
     def __init__(
@@ -47,13 +50,16 @@ class Karpenter(Construct):
         *,
         cluster: eks.ICluster,
         cluster_name: str,
-        security_group_id: str,
+        config: ClusterConfig,
+        registries: Registries,
+        is_isolated: bool,
         system_node_count: int,
         starts_after: Sequence[IDependable],
     ) -> None:
         super().__init__(scope, construct_id)
         self._cluster = cluster
         self._cluster_name = cluster_name
+        self._registries = registries
         node_role, profile, access = self._build_node_role()
         interruption = InterruptionQueue(self, "Interruption")
         role = self._build_controller_role(node_role=node_role, queue_arn=interruption.queue.queue_arn)
@@ -78,8 +84,12 @@ class Karpenter(Construct):
                     "clusterName": cluster_name,
                     "interruptionQueue": interruption.queue.queue_name,
                     "eksControlPlane": True,
+                    # Without the internet there is no price list to be had.
+                    "isolatedVPC": is_isolated,
+                    "featureGates": {"nodeRepair": config.node_repair},
                 },
                 "controller": {
+                    **self._image(),
                     # The pod cannot ask the instance's metadata (hop limit 1).
                     "env": [{"name": "AWS_REGION", "value": Aws.REGION}],
                     "resources": {
@@ -91,11 +101,12 @@ class Karpenter(Construct):
         )
         # Created before the controller and, what matters more, deleted after it: it ends its instances with these.
         self.chart.node.add_dependency(crds, role, association, profile, access, interruption)
-        self.node_identity: NodeIdentity = NodeIdentity(
-            cluster_name=cluster_name,
-            instance_profile=profile.ref,
-            security_group_id=security_group_id,
-        )
+        self.instance_profile: str = profile.ref
+
+    def _image(self) -> dict[str, object]:
+        if self._registries.images is None:
+            return {}
+        return {"image": {"repository": f"{self._registries.images}/karpenter/controller"}}
 
     def _build_node_role(self) -> tuple[iam.Role, iam.CfnInstanceProfile, eks_l1.CfnAccessEntry]:
         # Not the role of the managed node groups: EKS makes the access entry of that one itself, and a second entry
@@ -145,17 +156,15 @@ class Karpenter(Construct):
         )
 
     def _chart(self, construct_id: str, name: str, *, values: dict[str, object]) -> eks.HelmChart:
-        return eks.HelmChart(
+        return chart(
             self,
             construct_id,
             cluster=self._cluster,
             repository=f"{_REGISTRY}/{name}",
-            chart=name,
-            release=name,
+            own_registry=self._registries.charts,
+            name=name,
             namespace=_NAMESPACE,
-            create_namespace=False,
+            creates_namespace=False,
             version=VERSION,
             values=values,
-            wait=True,
-            timeout=_CHART_TIMEOUT,
         )

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sd_on_eks.config.models import ModelsRuntime
-from sd_on_eks.manifests.container import environment, security_context
+from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.manifests import pod_markers
+from sd_on_eks.manifests.container import environment, resources, security_context
 from sd_on_eks.manifests.manifest import Manifest
 from sd_on_eks.manifests.runtime_container import PORT
+from task_record.protocol_times import ProtocolTimes
 
 NAME: Final = "queue-agent"
-LONGEST_TASK_S: Final = 480
-"""Longest inference: with the drain on top it stays below the 600 s after which a node that is taken away is gone."""
 _UID: Final = 10001
 _TMP_VOLUME: Final = "agent-tmp"
+_TOKEN_VOLUME: Final = "api-token"  # noqa: S105 (a volume's name)
+_TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path, where clients look)
+_TOKEN_LIFETIME_S: Final = 3607
+"""An hour, as the token has that Kubernetes would mount by itself; the kubelet renews it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,39 +28,78 @@ class AgentTargets:
         queue_url: the runtime's queue.
         table_name: the task table.
         bucket_name: the output bucket.
+        times: times of the task protocol.
     """
 
     region: str
     queue_url: str
     table_name: str
     bucket_name: str
+    times: ProtocolTimes
 
 
 def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets) -> Manifest:
-    """The main container: on deletion Kubernetes stops it first, so it drains while the runtime still works."""
+    """The main container: on deletion Kubernetes stops it first, so it drains while the runtime still works.
+
+    It alone has the API's token, which is for the deletion cost of its own pod.
+    """
+    config = runtime.extra_values.runtime.queue_agent
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
     return {
         "name": NAME,
         "image": image,
-        "env": environment(
-            {
-                "AWS_REGION": targets.region,
-                "SQS_QUEUE_URL": targets.queue_url,
-                "TASK_TABLE_NAME": targets.table_name,
-                "S3_BUCKET": targets.bucket_name,
-                "RUNTIME_TYPE": runtime.type,
-                "RUNTIME_NAME": runtime.name,
-                "API_BASE_URL": f"http://127.0.0.1:{PORT}",
-                "LONGEST_TASK_S": str(LONGEST_TASK_S),
-            }
-            | ({"SPOT_ALLOWED": "true"} if spot else {})
+        "env": [
+            *environment(
+                {
+                    "AWS_REGION": targets.region,
+                    "SQS_QUEUE_URL": targets.queue_url,
+                    "TASK_TABLE_NAME": targets.table_name,
+                    "S3_BUCKET": targets.bucket_name,
+                    "RUNTIME_TYPE": runtime.type,
+                    "RUNTIME_NAME": runtime.name,
+                    "API_BASE_URL": f"http://127.0.0.1:{PORT}",
+                    "LONGEST_TASK_S": f"{runtime.longest_task:g}",
+                    "DRAIN_S": str(runtime.drain_s),
+                    "SPOT_ALLOWED": "true" if spot else "false",
+                    "READY_MARKER": pod_markers.READY,
+                    "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
+                }
+                | targets.times.environment()
+                | config.env
+            ),
+            *(_of_the_pod(name, field) for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))),
+        ],
+        "resources": resources(
+            config.resources, requests={"cpu": "250m", "memory": "256Mi"}, limits={"memory": "512Mi"}, always={}
         ),
-        "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+        # Counts a replica as available when its model is loaded: a rollout goes on to the next one only then.
+        "readinessProbe": {"exec": {"command": pod_markers.exists(pod_markers.READY)}, "periodSeconds": 5},
         "securityContext": security_context(_UID),
-        "volumeMounts": [{"name": _TMP_VOLUME, "mountPath": "/tmp"}],  # noqa: S108 (a mount point, no file of ours)
+        "volumeMounts": [
+            {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (a mount point, no file of ours)
+            {"name": _TOKEN_VOLUME, "mountPath": _TOKEN_MOUNT_PATH, "readOnly": True},
+            pod_markers.mount(read_only=False),
+        ],
     }
 
 
 def agent_volumes() -> list[Manifest]:
     """Volumes of the pod that the container mounts."""
-    return [{"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": "256Mi"}}]
+    return [
+        {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": "256Mi"}},
+        {
+            # What Kubernetes would mount into every container: here it is mounted into one.
+            "name": _TOKEN_VOLUME,
+            "projected": {
+                "sources": [
+                    {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_LIFETIME_S}},
+                    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                ]
+            },
+        },
+        pod_markers.volume(),
+    ]
+
+
+def _of_the_pod(variable: str, field: str) -> Manifest:
+    return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}"}}}

@@ -1,17 +1,15 @@
 """Deployment of a runtime: its pod, whole."""
 
+import hashlib
 from dataclasses import dataclass
-from typing import Final
 
-from sd_on_eks.config.models import ModelsRuntime
+from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.config.workload import Toleration
 from sd_on_eks.manifests import runtime_container as sidecar
-from sd_on_eks.manifests.agent_container import LONGEST_TASK_S, AgentTargets, agent_container, agent_volumes
+from sd_on_eks.manifests.agent_container import AgentTargets, agent_container, agent_volumes
 from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
 from sd_on_eks.manifests.labels import labels, selector_labels
 from sd_on_eks.manifests.manifest import Manifest
-
-_GRACE_PERIOD_S: Final = LONGEST_TASK_S + 60
-"""Below the 600 s after which the driver's mount pods and the node itself go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +41,47 @@ def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTarge
             "template": {
                 "metadata": {
                     "labels": object_labels,
-                    # Pod Identity would otherwise hand the agent's role to the runtime as well.
-                    "annotations": workload.annotations | {"eks.amazonaws.com/skip-containers": sidecar.NAME},
+                    "annotations": workload.annotations
+                    | {
+                        # Pod Identity would otherwise hand the agent's role to the runtime as well.
+                        "eks.amazonaws.com/skip-containers": sidecar.NAME,
+                        "sd-on-eks/config-checksum": _config_checksum(runtime),
+                    },
                 },
                 "spec": {
                     "serviceAccountName": runtime.name,
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": _GRACE_PERIOD_S,
+                    "terminationGracePeriodSeconds": runtime.grace_period_s,
                     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                    "tolerations": [{"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"}],
+                    "tolerations": [
+                        {"key": GPU_TAINT_KEY, "operator": "Exists", "effect": "NoSchedule"},
+                        *(_toleration(toleration) for toleration in workload.tolerations),
+                    ],
                     "affinity": {"nodeAffinity": _node_affinity(runtime.name)},
                     "initContainers": [sidecar.runtime_container(runtime=runtime, image=images.runtime)],
                     "containers": [agent_container(runtime=runtime, image=images.agent, targets=targets)],
-                    "volumes": [*sidecar.runtime_volumes(claim_name=claim_name), *agent_volumes()],
+                    "volumes": [
+                        *sidecar.runtime_volumes(claim_name=claim_name, config=workload.inference_api),
+                        *agent_volumes(),
+                    ],
                 },
             },
         },
     }
+
+
+def _config_checksum(runtime: ModelsRuntime) -> str:
+    """Changes with every setting of the pod, so that each rolls the pods, whichever way it reaches them.
+
+    How many pods there are and which nodes are bought is not theirs to be rolled for.
+    """
+    settings = runtime.model_dump_json(exclude={"extra_values": {"karpenter": True, "runtime": {"scaling"}}})
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def _toleration(config: Toleration) -> Manifest:
+    return config.model_dump(mode="json", exclude_none=True)
 
 
 def _node_affinity(runtime_name: str) -> Manifest:

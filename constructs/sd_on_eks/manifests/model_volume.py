@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Final
 
+from sd_on_eks.config.workload import Persistence
 from sd_on_eks.manifests.labels import labels
 from sd_on_eks.manifests.manifest import Manifest
 
@@ -11,18 +12,21 @@ _CAPACITY: Final = "1200Gi"
 """Kubernetes wants a number; the driver ignores it."""
 
 
-def model_volume_source(*, bucket_name: str, region: str) -> Manifest:
+def model_volume_source(*, bucket_name: str, region: str, config: Persistence) -> Manifest:
     """What the volume is of and how it is mounted: everything that Kubernetes refuses to change later."""
+    prefix = [f"prefix {config.prefix}"] if config.prefix else []
+    cache = {"cache": "emptyDir", "cacheEmptyDirSizeLimit": f"{config.cache_size_gib}Gi"}
     return {
         "mountOptions": [
             "read-only",
             "allow-other",  # the runtime is not the user that mounts
-            # The driver cannot ask the instance's metadata (hop limit 1) for either of these. The second is what the
-            # common GPU types burst to.
+            # The driver cannot ask the instance's metadata (hop limit 1) for either of these.
             f"region {region}",
-            "maximum-throughput-gbps 10",
+            f"maximum-throughput-gbps {config.throughput_gbps}",
+            *prefix,
         ],
-        "volumeAttributes": {"bucketName": bucket_name, "authenticationSource": "driver"},
+        "volumeAttributes": {"bucketName": bucket_name, "authenticationSource": "driver"}
+        | (cache if config.cache_size_gib else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """Namespace."""
 
+from sd_on_eks.manifests.labels import PRODUCT_LABELS
 from sd_on_eks.manifests.manifest import Manifest
 
 
@@ -10,11 +11,7 @@ def namespace(name: str) -> Manifest:
         "kind": "Namespace",
         "metadata": {
             "name": name,
-            "labels": {
-                "app.kubernetes.io/part-of": "sd-on-eks",
-                "app.kubernetes.io/managed-by": "sd-on-eks",
-                # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-                "pod-security.kubernetes.io/enforce": "restricted",
-            },
+            # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+            "labels": PRODUCT_LABELS | {"pod-security.kubernetes.io/enforce": "restricted"},
         },
     }

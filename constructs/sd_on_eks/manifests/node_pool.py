@@ -1,49 +1,89 @@
-"""NodePool (Karpenter)."""
+"""NodePools (Karpenter)."""
 
-from sd_on_eks.config.models import Provisioner
+from typing import Final
+
+from sd_on_eks.config.karpenter import Provisioner
+from sd_on_eks.config.rules.names import FALLBACK_SUFFIX
 from sd_on_eks.manifests.gpu_pool import GPU_RESOURCE, GPU_TAINT_KEY, POOL_LABEL
 from sd_on_eks.manifests.labels import labels
 from sd_on_eks.manifests.manifest import Manifest
 
+_PREFERRED_WEIGHT: Final = 100
+_FALLBACK_WEIGHT: Final = 10
 
-def node_pool(*, runtime_name: str, config: Provisioner, max_replicas: int) -> Manifest:
+
+def node_pools(*, runtime_name: str, config: Provisioner, max_replicas: int) -> list[Manifest]:
     """Which nodes may be bought for a runtime, how many, and when they go.
+
+    Karpenter knows no order within a pool, so there are two: one of the preferred instance type, and one of the others
+    for when that is sold out. The second is there even where there are no others, with room for no GPU: a pool that
+    was left out of a later deployment would stay in the cluster and go on buying.
 
     A node goes when it is empty; a busy one is never moved to save money. Disruption budgets do not hold back expiry
     or a spot interruption, so safety is the agent's drain and not a budget.
     """
+    preferred, *others = config.choices
+    limit = config.gpu_limit or max_replicas
+    return [
+        _node_pool(runtime_name, "", (preferred,), config, weight=_PREFERRED_WEIGHT, gpus=limit),
+        _node_pool(
+            runtime_name,
+            FALLBACK_SUFFIX,
+            tuple(others) or (preferred,),
+            config,
+            weight=_FALLBACK_WEIGHT,
+            gpus=limit if others else 0,
+        ),
+    ]
+
+
+def _node_pool(
+    runtime_name: str, suffix: str, choices: tuple[str, ...], config: Provisioner, *, weight: int, gpus: int
+) -> Manifest:
+    reserved = ("reserved",) if config.capacity_reservation_ids else ()
     return {
         "apiVersion": "karpenter.sh/v1",
         "kind": "NodePool",
-        "metadata": {"name": runtime_name, "labels": labels(runtime_name)},
+        "metadata": {"name": runtime_name + suffix, "labels": labels(runtime_name)},
         "spec": {
+            "weight": weight,
             "template": {
                 "metadata": {"labels": {POOL_LABEL: runtime_name}},
                 "spec": {
                     "nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": runtime_name},
                     "requirements": [
-                        _any_of("node.kubernetes.io/instance-type", config.instance_types),
-                        _any_of("karpenter.sh/capacity-type", config.capacity_types),
+                        *_instances(config, choices),
+                        _any_of("karpenter.sh/capacity-type", (*reserved, *config.capacity_types)),
                         _any_of("kubernetes.io/arch", ("amd64",)),
                         _any_of("kubernetes.io/os", ("linux",)),
                     ],
                     "taints": [{"key": GPU_TAINT_KEY, "value": "true", "effect": "NoSchedule"}],
                     # The Mountpoint driver takes it away when it can serve mounts.
                     "startupTaints": [{"key": "s3.csi.aws.com/agent-not-ready", "effect": "NoExecute"}],
-                    "expireAfter": "720h",
+                    "expireAfter": config.expire_after,
                     # Longer than a pod's grace period, and short enough for a destroy: the function that deletes the
                     # NodePool waits at most 15 minutes, and instances that it gave up on would go on costing money.
                     "terminationGracePeriod": "600s",
                 },
             },
-            "limits": {GPU_RESOURCE: config.gpu_limit or max_replicas},
+            "limits": {GPU_RESOURCE: gpus},
             "disruption": {
                 "consolidationPolicy": "WhenEmpty",
-                "consolidateAfter": "60s",
-                "budgets": [{"nodes": "100%", "reasons": ["Empty"]}, {"nodes": "1", "reasons": ["Drifted"]}],
+                "consolidateAfter": config.consolidate_after,
+                "budgets": [budget.model_dump(mode="json", exclude_defaults=True) for budget in config.budgets],
             },
         },
     }
+
+
+def _instances(config: Provisioner, choices: tuple[str, ...]) -> list[Manifest]:
+    if not config.instance_families:
+        return [_any_of("node.kubernetes.io/instance-type", choices)]
+    return [
+        _any_of("karpenter.k8s.aws/instance-family", choices),
+        # A pod that is left on a node of many GPUs would keep all of them.
+        _any_of("karpenter.k8s.aws/instance-gpu-count", ("1",)),
+    ]
 
 
 def _any_of(key: str, values: tuple[str, ...]) -> Manifest:

@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from sd_on_eks.config.models import ModelsRuntime
-from sd_on_eks.manifests.container import environment, security_context
+from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.config.workload import InferenceApi
+from sd_on_eks.manifests import pod_markers
+from sd_on_eks.manifests.container import environment, resources, security_context
 from sd_on_eks.manifests.gpu_pool import GPU_RESOURCE
 from sd_on_eks.manifests.manifest import Manifest
 
@@ -41,8 +43,10 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
     """The sidecar.
 
     The startup probe means "HTTP answers" and no more, since it holds back the agent's start; the agent waits for the
-    model. The container gets no credentials and no token: custom nodes are foreign code.
+    model. A server that hangs is restarted when the agent says so: it may answer HTTP all the while. The container gets
+    no credentials and no token: custom nodes are foreign code.
     """
+    config = runtime.extra_values.runtime.inference_api
     model = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
     return {
         "name": NAME,
@@ -52,16 +56,22 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             {"PORT": str(PORT), "MODELS_DIR": _MODELS_DIR, "SCRATCH_DIR": _SCRATCH_DIR}
             | model
             | {variable: f"{_SCRATCH_DIR}/{folder}" for variable, folder in _CACHE_DIRS.items()}
+            | config.env
         ),
-        "resources": {
-            "requests": {"cpu": "2", "memory": "10Gi", GPU_RESOURCE: "1"},
-            "limits": {GPU_RESOURCE: "1"},
-        },
+        "args": list(config.args),
+        "resources": resources(
+            config.resources, requests={"cpu": "2", "memory": "10Gi"}, limits={}, always={GPU_RESOURCE: "1"}
+        ),
         "startupProbe": {
             "exec": {"command": ["python3", "-c", _HTTP_ANSWERS]},
             "periodSeconds": 5,
             "timeoutSeconds": 10,
             "failureThreshold": 180,  # 15 minutes: importing torch from a cold disk takes its time
+        },
+        "livenessProbe": {
+            "exec": {"command": pod_markers.is_absent(pod_markers.RUNTIME_HUNG)},
+            "periodSeconds": 10,
+            "failureThreshold": 1,  # the agent has waited already
         },
         "securityContext": security_context(_UID),
         "volumeMounts": [
@@ -69,15 +79,19 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_DIR},
             {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108 (a mount point, no file of ours)
             {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (as above)
+            pod_markers.mount(read_only=True),
         ],
     }
 
 
-def runtime_volumes(*, claim_name: str) -> list[Manifest]:
+def runtime_volumes(*, claim_name: str, config: InferenceApi) -> list[Manifest]:
     """Volumes of the pod that the container mounts."""
     return [
         {"name": MODELS_VOLUME, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": True}},
-        {"name": SCRATCH_VOLUME, "emptyDir": {"sizeLimit": "20Gi"}},
-        {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}},
+        {"name": SCRATCH_VOLUME, "emptyDir": {"sizeLimit": f"{config.scratch_size_gib}Gi"}},
+        {
+            "name": SHARED_MEMORY_VOLUME,
+            "emptyDir": {"medium": "Memory", "sizeLimit": f"{config.shared_memory_gib}Gi"},
+        },
         {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": "1Gi"}},
     ]

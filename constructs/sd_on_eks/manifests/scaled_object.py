@@ -1,6 +1,6 @@
 """ScaledObject (KEDA)."""
 
-from sd_on_eks.config.models import Scaling
+from sd_on_eks.config.scaling import Behavior, Scaling, Schedule
 from sd_on_eks.manifests.labels import labels
 from sd_on_eks.manifests.manifest import Manifest
 
@@ -22,18 +22,7 @@ def scaled_object(*, runtime_name: str, namespace: str, scaling: Scaling, queue_
             "pollingInterval": scaling.polling_interval,
             "cooldownPeriod": scaling.cooldown_period,
             "advanced": {
-                "horizontalPodAutoscalerConfig": {
-                    "behavior": {
-                        "scaleUp": {
-                            "stabilizationWindowSeconds": 0,
-                            "policies": [{"type": "Pods", "value": scaling.max_replica_count, "periodSeconds": 15}],
-                        },
-                        "scaleDown": {
-                            "stabilizationWindowSeconds": 120,
-                            "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
-                        },
-                    }
-                }
+                "horizontalPodAutoscalerConfig": {"behavior": _behavior(scaling.behavior, scaling.max_replica_count)}
             },
             "triggers": [
                 {
@@ -41,11 +30,40 @@ def scaled_object(*, runtime_name: str, namespace: str, scaling: Scaling, queue_
                     "authenticationRef": {"name": runtime_name},
                     "metadata": {
                         "queueURL": queue_url,
-                        "queueLength": str(scaling.queue_length),
+                        "queueLength": str(scaling.tasks_per_replica),
                         "scaleOnInFlight": "true",
                         "awsRegion": region,
                     },
-                }
+                },
+                *(_cron(schedule) for schedule in scaling.schedules),
             ],
+        },
+    }
+
+
+def _behavior(config: Behavior, max_replica_count: int) -> Manifest:
+    up, down = config.scale_up, config.scale_down
+
+    def rule(window_s: int, pods: int, period_s: int) -> Manifest:
+        return {
+            "stabilizationWindowSeconds": window_s,
+            "policies": [{"type": "Pods", "value": pods, "periodSeconds": period_s}],
+        }
+
+    return {
+        "scaleUp": rule(up.stabilization_window_seconds, up.pods or max_replica_count, up.period_seconds),
+        "scaleDown": rule(down.stabilization_window_seconds, down.pods, down.period_seconds),
+    }
+
+
+def _cron(schedule: Schedule) -> Manifest:
+    """https://keda.sh/docs/latest/scalers/cron/; the largest of all triggers' wishes counts."""
+    return {
+        "type": "cron",
+        "metadata": {
+            "timezone": schedule.timezone,
+            "start": schedule.start,
+            "end": schedule.end,
+            "desiredReplicas": str(schedule.replicas),
         },
     }

@@ -13,7 +13,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sd_on_eks.acknowledgment import acknowledge
-from sd_on_eks.config.models import ApiGateway, Config
+from sd_on_eks.config.gateway import ApiGateway
+from sd_on_eks.config.models import Config
 from sd_on_eks.function import HandlerFunction, handler_code
 from sd_on_eks.task_api.gateway_responses import add_gateway_responses
 
@@ -107,7 +108,7 @@ class TaskApi(Construct):
                             for runtime in config.models_runtime
                         ]
                     ),
-                    "MAX_TASK_AGE_S": str(round(config.protocol_times.max_task_age_s)),
+                    "MAX_TASK_AGE_S": str(round(config.task_protocol.times.max_task_age_s)),
                     "TENANT_ISOLATION": "true" if config.apigw.tenant_isolation else "false",
                 },
                 timeout=_TIMEOUT,

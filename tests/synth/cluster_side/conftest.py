@@ -29,7 +29,7 @@ CONFIG = {
             "modelFilename": "v1-5.safetensors",
             "extraValues": {
                 "runtime": {
-                    "labels": {"team": "art", "app.kubernetes.io/instance": "not-this"},
+                    "labels": {"team": "art"},
                     "annotations": {"note": "hello"},
                     "scaling": {"minReplicaCount": 0, "maxReplicaCount": 3, "queueLength": 7},
                 },
@@ -51,7 +51,9 @@ def image_contexts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runtime_images")
     for name in ("queue_agent", "sdwebui", "comfyui"):
         (root / name / "src").mkdir(parents=True)
-        (root / name / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
+        (root / name / "Dockerfile").write_text(
+            "ARG BASE=public.ecr.aws/docker/library/python:3.13\nFROM ${BASE}\n", encoding="utf-8"
+        )
     return root
 
 
@@ -114,11 +116,32 @@ def fill() -> Callable[[object], str]:
 @pytest.fixture(scope="session")
 def manifests(resources: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The Kubernetes objects in each manifest resource, in the order in which they are applied."""
+    return _manifests(resources)
+
+
+def _manifests(resources: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return {
         logical_id: json.loads(_fill(resource["Properties"]["Manifest"]))
         for logical_id, resource in resources.items()
         if resource["Type"] == "Custom::AWSCDK-EKS-KubernetesResource"
     }
+
+
+@pytest.fixture(scope="session")
+def objects_of(
+    cluster_stack: Callable[[dict[str, Any]], cdk.Stack],
+) -> Callable[[dict[str, Any]], dict[tuple[str, str], dict[str, Any]]]:
+    """Synthesize a configuration and find its Kubernetes objects by kind and name."""
+
+    def make(config_data: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+        resources = assertions.Template.from_stack(cluster_stack(config_data)).to_json()["Resources"]
+        return {
+            (one["kind"], one["metadata"]["name"]): one
+            for manifest in _manifests(resources).values()
+            for one in manifest
+        }
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -129,13 +152,15 @@ def objects(manifests: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def kubernetes_object(objects: list[dict[str, Any]]) -> Callable[[str, str], dict[str, Any]]:
-    """Find an object by its kind and the runtime's name."""
+    """Find an object by its kind and the runtime's name; of two node pools the preferred one."""
 
     def find(kind: str, runtime: str) -> dict[str, Any]:
         (found,) = [
             one
             for one in objects
-            if one["kind"] == kind and one["metadata"]["labels"].get("app.kubernetes.io/instance") == runtime
+            if one["kind"] == kind
+            and one["metadata"]["labels"].get("app.kubernetes.io/instance") == runtime
+            and not one["metadata"]["name"].endswith("-fallback")
         ]
         return found
 

@@ -1,9 +1,11 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import assertions
 from aws_cdk import aws_ecr_assets as ecr_assets
 
 from sd_on_eks.agent_image import agent_context
@@ -17,11 +19,47 @@ def _assets(stack: cdk.Stack) -> list[str]:
 def test_images_are_shared_by_runtimes_of_a_type(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> None:
     names = ["one", "two", "three"]
     stack = cluster_stack({"modelsRuntime": [{"name": name, "type": "comfyui"} for name in names]})
-    assert _assets(stack) == ["QueueAgent", "comfyui"]
+    assert _assets(stack) == ["comfyui", "queue_agent"]
 
 
 def test_images_are_not_built_without_a_runtime(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> None:
     assert _assets(cluster_stack({})) == []
+
+
+def _image(**image: str) -> dict[str, Any]:
+    return {"extraValues": {"runtime": {"inferenceApi": {"image": image}}}}
+
+
+def test_images_built_in_the_account_need_no_docker(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> None:
+    runtimes = [{"name": name, "type": "comfyui"} | _image(build="cloud") for name in ("one", "two")]
+    stack = cluster_stack({"modelsRuntime": runtimes})
+    assert _assets(stack) == ["queue_agent"]
+    template = assertions.Template.from_stack(stack)
+    template.resource_count_is("AWS::CodeBuild::Project", 1)
+    template.resource_count_is("Custom::CDKContainerImageBuild", 1)
+
+
+def test_images_that_exist_are_not_built(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> None:
+    reference = "registry.example.com/comfyui@sha256:" + "0" * 64
+    stack = cluster_stack({"modelsRuntime": [{"name": "one", "type": "comfyui"} | _image(reference=reference)]})
+    assert _assets(stack) == ["queue_agent"]
+
+
+def test_images_take_their_base_from_a_registry_of_one_s_own(
+    cluster_stack: Callable[[dict[str, Any]], cdk.Stack],
+) -> None:
+    registries = {"charts": "oci://registry.example.com/charts", "images": "registry.example.com/mirror"}
+    runtimes = [{"name": "one", "type": "comfyui"}]
+    stack = cluster_stack({"modelsRuntime": runtimes, "registries": registries})
+    manifest = json.loads((Path(_synthesized(stack)) / "SdOnEKSStack.assets.json").read_text())
+    arguments = [image["source"].get("dockerBuildArgs") for image in manifest["dockerImages"].values()]
+    assert arguments == [{"BASE": "registry.example.com/mirror/docker/library/python:3.13"}] * 2
+
+
+def _synthesized(stack: cdk.Stack) -> str:
+    app = stack.node.root
+    assert isinstance(app, cdk.App)
+    return app.synth().directory
 
 
 def test_agent_context_holds_the_agent_and_the_task_states(image_contexts: Path) -> None:

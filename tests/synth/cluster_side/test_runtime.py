@@ -1,9 +1,13 @@
 """The objects of a runtime: who may do what, and in which order."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from queue_agent.settings import Settings
+from task_record.protocol_times import ProtocolTimes
 
 Find = Callable[[str, str], dict[str, Any]]
 RUNTIMES = ["sd", "comfy"]
@@ -19,16 +23,18 @@ def pod(kubernetes_object: Find) -> Callable[[str], dict[str, Any]]:
 
 
 def _environment(container: dict[str, Any]) -> dict[str, str]:
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+    return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
 
 def test_objects_are_applied_so_that_a_first_deployment_buys_no_gpu(
     manifests: dict[str, list[dict[str, Any]]],
 ) -> None:
-    orders = [[one["kind"] for one in objects] for objects in manifests.values() if len(objects) > 1]
+    orders = [[one["kind"] for one in objects] for objects in manifests.values() if len(objects) > 2]
     assert orders == [
         [
             "ServiceAccount",
+            "Role",
+            "RoleBinding",
             "NetworkPolicy",
             "PersistentVolume",
             "PersistentVolumeClaim",
@@ -36,6 +42,7 @@ def test_objects_are_applied_so_that_a_first_deployment_buys_no_gpu(
             "TriggerAuthentication",
             "ScaledObject",
             "EC2NodeClass",
+            "NodePool",
             "NodePool",
         ]
     ] * len(RUNTIMES)
@@ -128,7 +135,9 @@ def test_every_mount_has_its_volume_and_every_volume_its_mount(
         for container in (*spec["initContainers"], *spec["containers"])
         for mount in container["volumeMounts"]
     ]
-    assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
+    assert set(mounts) == {volume["name"] for volume in spec["volumes"]}
+    shared = [name for name in set(mounts) if mounts.count(name) > 1]
+    assert shared == ["markers"]  # the agent writes what the runtime's probe reads
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -146,24 +155,61 @@ def test_startup_probe_asks_on_loopback_from_inside(pod: Callable[[str], dict[st
     assert "127.0.0.1" in probe["exec"]["command"][2]
 
 
-def test_agent_environment_is_the_contract(pod: Callable[[str], dict[str, Any]]) -> None:
+def test_agent_reads_the_environment_that_its_container_gets(pod: Callable[[str], dict[str, Any]]) -> None:
     environment = _environment(pod("sd")["spec"]["containers"][0])
-    assert environment == {
-        "AWS_REGION": "us-east-1",
-        "SQS_QUEUE_URL": environment["SQS_QUEUE_URL"],
-        "TASK_TABLE_NAME": "tasks",
-        "S3_BUCKET": "output",
-        "RUNTIME_TYPE": "sdwebui",
-        "RUNTIME_NAME": "sd",
-        "API_BASE_URL": "http://127.0.0.1:8080",
-        "LONGEST_TASK_S": "480",
-        "SPOT_ALLOWED": "true",
-    }
+    settings = Settings.from_environment(environment)
+    assert settings == Settings(
+        region="us-east-1",
+        queue_url=environment["SQS_QUEUE_URL"],
+        table_name="tasks",
+        bucket="output",
+        runtime_type="sdwebui",
+        runtime_name="sd",
+        api_base_url="http://127.0.0.1:8080",
+        times=ProtocolTimes(),
+        longest_task_s=480,
+        drain_s=480,
+        spot_allowed=True,
+        ready_marker=Path("/run/queue-agent/ready"),
+        runtime_hung_marker=Path("/run/queue-agent/runtime-hung"),
+    )
     assert environment["SQS_QUEUE_URL"].endswith("/queue-sd")
 
 
 def test_agent_learns_of_spot_only_where_spot_is_allowed(pod: Callable[[str], dict[str, Any]]) -> None:
-    assert "SPOT_ALLOWED" not in _environment(pod("comfy")["spec"]["containers"][0])
+    assert _environment(pod("sd")["spec"]["containers"][0])["SPOT_ALLOWED"] == "true"
+    assert _environment(pod("comfy")["spec"]["containers"][0])["SPOT_ALLOWED"] == "false"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_agent_alone_has_the_api_token_and_knows_its_pod(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    spec = pod(runtime)["spec"]
+    (token,) = [volume for volume in spec["volumes"] if "projected" in volume]
+    assert [next(iter(source)) for source in token["projected"]["sources"]] == ["serviceAccountToken", "configMap"]
+    mounts = {
+        container["name"]: [mount["name"] for mount in container["volumeMounts"]]
+        for container in (*spec["initContainers"], *spec["containers"])
+    }
+    assert [name for name, names in mounts.items() if token["name"] in names] == ["queue-agent"]
+    fields = {
+        variable["name"]: variable["valueFrom"]["fieldRef"]["fieldPath"]
+        for variable in spec["containers"][0]["env"]
+        if "valueFrom" in variable
+    }
+    assert fields == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_probes_look_at_what_the_agent_tells(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+    spec = pod(runtime)["spec"]
+    sidecar, agent = spec["initContainers"][0], spec["containers"][0]
+    environment = _environment(agent)
+    assert agent["readinessProbe"]["exec"]["command"] == ["test", "-e", environment["READY_MARKER"]]
+    assert sidecar["livenessProbe"]["exec"]["command"] == ["test", "!", "-e", environment["RUNTIME_HUNG_MARKER"]]
+    (read,) = [mount for mount in sidecar["volumeMounts"] if mount["name"] == "markers"]
+    (written,) = [mount for mount in agent["volumeMounts"] if mount["name"] == "markers"]
+    assert (read["readOnly"], written["readOnly"]) == (True, False)
+    assert environment["READY_MARKER"].startswith(f"{written['mountPath']}/")
 
 
 def test_runtime_environment_names_port_folders_and_model(pod: Callable[[str], dict[str, Any]]) -> None:
@@ -197,7 +243,7 @@ def test_pod_may_finish_before_its_node_and_its_volume_go(
     assert pod(runtime)["spec"]["terminationGracePeriodSeconds"] < 600
 
 
-def test_labels_and_annotations_of_the_config_are_added_and_never_win(
+def test_labels_and_annotations_of_the_config_are_added(
     pod: Callable[[str], dict[str, Any]], kubernetes_object: Find
 ) -> None:
     metadata = pod("sd")["metadata"]

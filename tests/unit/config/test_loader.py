@@ -1,150 +1,98 @@
 """The configuration: what is wrong is told all at once, with its line and in words."""
 
+import ast
+import inspect
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import ErrorDetails
 
-from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config import document, loader
+from sd_on_eks.config.errors import ConfigError, Problem
 from sd_on_eks.config.loader import load_config, parse_config
+from sd_on_eks.config.models import Config
+from sd_on_eks.config.rules import names, network, nodes, runtimes, task_times
+from sd_on_eks.config.rules.violation import Violation
+from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.schema import SCHEMA_FILE, schema_text
+from sd_on_eks.config.values import PATTERN_WORDS
 
 ROOT = Path(__file__).parents[3]
-
-RUNTIME = "modelsRuntime:\n- name: a\n  type: sdwebui\n"
-
-BROKEN = [
-    # what stands in the file, line, key, message
-    ("", 0, "", "is empty; it must be a mapping of keys"),
-    ("# only a comment\n", 0, "", "is empty; it must be a mapping of keys"),
-    ("- a\n- b\n", 1, "", "must be a mapping of keys, got a list"),
-    ("hello\n", 1, "", "must be a mapping of keys, got a str"),
-    ("stackName: [\n", 2, "", "is no YAML: "),
-    ("stackName: a\n  b: c\n", 2, "", "is no YAML: mapping values are not allowed here"),
-    ("stackName: !!python/object:os.system x\n", 1, "", "is no YAML: could not determine a constructor"),
-    ("stackName: a\nstackName: b\n", 2, "stackName", "stands twice, first in line 1; keep one"),
-    ("APIGW:\n  stageName: a\n  stageName: b\n", 3, "APIGW.stageName", "stands twice, first in line 2; keep one"),
-    ("? [a]\n: 1\n", 1, "", "a key must be a text"),
-    ("stackNane: x\n", 1, "stackNane", "is unknown; did you mean stackName?"),
-    ("zzz: x\n", 1, "zzz", "is unknown; allowed: APIGW, availabilityZones"),
-    ("apigw: {}\n", 1, "apigw", "is unknown; did you mean APIGW?"),
-    ("stackName: 5\n", 1, "stackName", "must be a text (put it in quotes), got 5"),
-    ("stackName:\n", 1, "stackName", "must be a text (put it in quotes), got nothing"),
-    ("stackName: 2026-01-01x y\n", 1, "stackName", "must be letters, digits and dashes, begin with a letter"),
-    (f"stackName: {'a' * 101}\n", 1, "stackName", "must be letters, digits and dashes, begin with a letter"),
-    ("modelBucketArn: my-bucket\n", 1, "modelBucketArn", "must be the ARN of an S3 bucket"),
-    ("removalPolicy: delete\n", 1, "removalPolicy", 'must be retain or destroy, got "delete"'),
-    ("notifyRunning: yes please\n", 1, "notifyRunning", 'must be true or false, got "yes please"'),
-    ("notifyRunning: 1\n", 1, "notifyRunning", "must be true or false, got 1"),
-    ("availabilityZones: us-east-1a\n", 1, "availabilityZones", 'must be a list, got "us-east-1a"'),
-    ("availabilityZones: [us-east-1a]\n", 1, "availabilityZones", "must be at least two zones"),
-    ("availabilityZones: [us-east-1a, a]\n", 1, "availabilityZones[1]", "must be an availability zone"),
-    ("availabilityZones: [us-east-1a, us-east-1a]\n", 1, "availabilityZones", "each name must stand once"),
-    ("APIGW: 3\n", 1, "APIGW", "must be a mapping of keys, got 3"),
-    ("APIGW:\n  throttle:\n    rateLimit: -3\n", 3, "APIGW.throttle.rateLimit", "must be 1 or more, got -3"),
-    ("APIGW:\n  throttle:\n    rateLimit: .inf\n", 3, "APIGW.throttle.rateLimit", "must be a finite number, got inf"),
-    ("APIGW:\n  throttle:\n    rateLimit: .nan\n", 3, "APIGW.throttle.rateLimit", "must be a finite number, got nan"),
-    ('APIGW:\n  throttle:\n    rateLimit: "30"\n', 3, "APIGW.throttle.rateLimit", 'must be a number, got "30"'),
-    ("APIGW:\n  throttle:\n    rateLimit: 20000\n", 3, "APIGW.throttle.rateLimit", "must be 10000 or less, got 20000"),
-    ("APIGW:\n  throttle:\n    burstLimit: 1.5\n", 3, "APIGW.throttle.burstLimit", "must be a whole number, got 1.5"),
-    ("APIGW:\n  throttle:\n    burstLimit: true\n", 3, "APIGW.throttle.burstLimit", "must be a whole number, got true"),
-    ("APIGW:\n  throttle: []\n", 2, "APIGW.throttle", "must be a mapping of keys, got an empty list"),
-    ("APIGW:\n  throttle:\n    burst: 5\n", 3, "APIGW.throttle.burst", "is unknown; did you mean burstLimit?"),
-    ("APIGW:\n  stageName: a-b\n", 2, "APIGW.stageName", 'must be letters, digits and underscores, got "a-b"'),
-    ('APIGW:\n  stageName: ""\n', 2, "APIGW.stageName", "must be letters, digits and underscores"),
-    ("APIGW:\n  tenantIsolation: maybe\n", 2, "APIGW.tenantIsolation", "must be true or false"),
-    ("clusterComponents:\n  desiredCount: 0\n", 2, "clusterComponents.desiredCount", "must be 1 or more, got 0"),
-    ("clusterComponents:\n  desiredCount: 11\n", 2, "clusterComponents.desiredCount", "must be 10 or less, got 11"),
-    ("clusterComponents:\n  instanceType: big\n", 2, "clusterComponents.instanceType", "must be an EC2 instance type"),
-    ("gpuNodeGroups: {}\n", 1, "gpuNodeGroups", "must be a list, got a mapping"),
-    ("gpuNodeGroups:\n- size: 1\n", 2, "gpuNodeGroups[0].name", "is missing"),
-    ("gpuNodeGroups:\n- {name: a, size: -1}\n", 2, "gpuNodeGroups[0].size", "must be 0 or more, got -1"),
-    ("gpuNodeGroups:\n- {name: a, instanceTypes: []}\n", 2, "gpuNodeGroups[0].instanceTypes", "must not be empty"),
-    ("gpuNodeGroups:\n- {name: a, diskSizeGib: 10}\n", 2, "gpuNodeGroups[0].diskSizeGib", "must be 50 or more"),
-    ("gpuNodeGroups:\n- name: a\n- name: a\n", 1, "gpuNodeGroups", "each name must stand once, got a again"),
-    ("modelsRuntime:\n- name: a\n", 2, "modelsRuntime[0].type", "is missing"),
-    ("modelsRuntime:\n- type: comfyui\n", 2, "modelsRuntime[0].name", "is missing"),
-    ("modelsRuntime:\n- 3\n", 2, "modelsRuntime[0]", "must be a mapping of keys, got 3"),
-    ("modelsRuntime:\n- {name: A, type: comfyui}\n", 2, "modelsRuntime[0].name", "must be lower-case letters"),
-    ("modelsRuntime:\n- {name: a_b, type: comfyui}\n", 2, "modelsRuntime[0].name", "must be lower-case letters"),
-    (f"modelsRuntime:\n- {{name: {'a' * 41}, type: comfyui}}\n", 2, "modelsRuntime[0].name", "at most 40 characters"),
-    ("modelsRuntime:\n- {name: shared, type: comfyui}\n", 2, "modelsRuntime[0].name", 'must not be "shared"'),
-    ("modelsRuntime:\n- {name: a, type: sdnext}\n", 2, "modelsRuntime[0].type", "must be sdwebui or comfyui"),
-    ("modelsRuntime:\n- {name: a, type: 3}\n", 2, "modelsRuntime[0].type", "must be sdwebui or comfyui, got 3"),
-    (
-        "modelsRuntime:\n- {name: a, type: comfyui, namespace: B}\n",
-        2,
-        "modelsRuntime[0].namespace",
-        "must be lower-case",
-    ),
-    (
-        "modelsRuntime:\n- {name: a, type: sdwebui}\n- {name: a, type: comfyui}\n",
-        1,
-        "modelsRuntime",
-        "each name must stand once, got a again",
-    ),
-    (
-        "modelsRuntime:\n- {name: a, type: sdwebui, modelFilename: m}\n- {name: b, type: sdwebui, modelFilename: m}\n",
-        1,
-        "modelsRuntime",
-        "v1alpha1 routes by checkpoint, so one runtime must serve each, got m again",
-    ),
-    (
-        RUNTIME + "  chartRepository: x\n",
-        4,
-        "modelsRuntime[0].chartRepository",
-        "means nothing here",
-    ),
-    (
-        RUNTIME + "  chartVersion: 1\n",
-        4,
-        "modelsRuntime[0].chartVersion",
-        "means nothing here",
-    ),
-    ("dynamicModelRuntime: {}\n", 1, "dynamicModelRuntime", "write dynamicModel: true"),
-    (
-        RUNTIME + "  extraValues:\n    runtime:\n      replicas: 2\n",
-        6,
-        "modelsRuntime[0].extraValues.runtime.replicas",
-        "write scaling.minReplicaCount and scaling.maxReplicaCount",
-    ),
-    (
-        RUNTIME + "  extraValues:\n    runtime:\n      scaling: {minReplicaCount: 9}\n",
-        6,
-        "modelsRuntime[0].extraValues.runtime.scaling",
-        "maxReplicaCount must be at least minReplicaCount, got 5 and 9",
-    ),
-    (
-        RUNTIME + "  extraValues:\n    runtime:\n      labels: {team: 7}\n",
-        6,
-        "modelsRuntime[0].extraValues.runtime.labels.team",
-        "must be a text (put it in quotes), got 7",
-    ),
-    (
-        RUNTIME + "  extraValues:\n    karpenter:\n      provisioner: {capacityTypes: [cheap]}\n",
-        6,
-        "modelsRuntime[0].extraValues.karpenter.provisioner.capacityTypes[0]",
-        "must be spot or on-demand",
-    ),
-    (
-        RUNTIME + "  extraValues:\n    karpenter:\n      nodeTemplate: {diskSizeGib: 1}\n",
-        6,
-        "modelsRuntime[0].extraValues.karpenter.nodeTemplate.diskSizeGib",
-        "must be 50 or more, got 1",
-    ),
-]
+RULES: tuple[ModuleType, ...] = (names, network, nodes, runtimes, task_times)
 
 
-@pytest.mark.parametrize(("text", "line", "key", "says"), BROKEN)
-def test_fails_when_the_configuration_is_broken(text: str, line: int, key: str, says: str) -> None:
+class Row(NamedTuple):
+    """A configuration that is refused for one reason."""
+
+    yaml: str
+    line: int
+    key: str
+    says: str
+
+
+ROWS = [Row(**row) for row in yaml.safe_load(Path(__file__).with_name("broken_configs.yaml").read_text("utf-8"))]
+
+
+def problems_of(text: str) -> list[Problem]:
     with pytest.raises(ConfigError) as error:
         parse_config(text, "config.yaml")
-    (problem,) = error.value.problems
-    assert (problem.line, problem.key) == (line, key)
-    assert says in problem.message
+    return error.value.problems
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.key or "file" for row in ROWS])
+def test_fails_when_the_configuration_is_broken(row: Row) -> None:
+    (problem,) = problems_of(row.yaml)
+    assert (problem.line, problem.key) == (row.line, row.key)
+    assert row.says in problem.message
+
+
+def test_every_rule_is_broken_by_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: set[tuple[str, int]] = set()
+
+    def recorded(path: document.Path, message: str) -> Violation:
+        caller = sys._getframe(1)
+        broken.add((caller.f_globals["__name__"], caller.f_lineno))
+        return Violation(path, message)
+
+    for module in RULES:
+        monkeypatch.setattr(module, "Violation", recorded)
+    for row in ROWS:
+        problems_of(row.yaml)
+    rules = {(module.__name__, line) for module in RULES for line in lines_that_call("Violation", module)}
+    assert rules
+    assert rules - broken == set()
+
+
+def lines_that_call(name: str, module: ModuleType) -> set[int]:
+    calls = (node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call))
+    return {call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == name}
+
+
+def test_every_pattern_is_missed_by_a_row() -> None:
+    messages = [problem.message for row in ROWS for problem in problems_of(row.yaml)]
+    assert [words for words in PATTERN_WORDS.values() if not any(words in message for message in messages)] == []
+
+
+def test_every_kind_of_wrong_value_stands_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: set[str] = set()
+    message_of = loader._message
+
+    def recorded(details: ErrorDetails, path: document.Path) -> str:
+        kinds.add(details["type"])
+        return message_of(details, path)
+
+    monkeypatch.setattr(loader, "_message", recorded)
+    for row in ROWS:
+        problems_of(row.yaml)
+    assert kinds == {*loader._WANTED, "extra_forbidden", "missing", "value_error"}
 
 
 def test_every_problem_is_told_in_the_order_of_the_lines() -> None:
@@ -168,6 +116,186 @@ def test_default_configuration_has_both_kinds_of_runtime_and_no_gpu_while_idle()
     assert [runtime.type for runtime in config.models_runtime] == ["sdwebui", "comfyui"]
     assert all(runtime.extra_values.runtime.scaling.min_replica_count == 0 for runtime in config.models_runtime)
     assert all(group.size == 0 for group in config.gpu_node_groups)
+
+
+EXISTING_VPC = """
+network:
+  existingVpc:
+    vpcId: vpc-01234567
+    cidr: 172.16.0.0/12
+    privateSubnets:
+    - {subnetId: subnet-01234567, availabilityZone: us-east-1a, routeTableId: rtb-01234567}
+    - {subnetId: subnet-12345678, availabilityZone: us-east-1b, routeTableId: rtb-01234567}
+    securityGroupIds: [sg-01234567]
+    gatewayEndpoints: true
+    interfaceEndpoints: true
+"""
+
+VALID: dict[str, tuple[str, Callable[[Config], object], object]] = {
+    "tags": ('tags: {team: "", cost center: "42"}', lambda config: config.tags, {"team": "", "cost center": "42"}),
+    "network without internet": (
+        """
+        network: {cidr: 10.1.0.0/18, natGateways: none, flowLogs: false}
+        registries:
+          charts: oci://registry.example.com:5000/charts
+          images: registry.example.com/mirror
+        """,
+        lambda config: (config.network.has_internet_access, config.registries.images),
+        (False, "registry.example.com/mirror"),
+    ),
+    "network.existingVpc": (
+        EXISTING_VPC,
+        lambda config: (config.network.has_internet_access, config.network.existing_vpc is not None),
+        (True, True),
+    ),
+    "network.existingVpc without internet": (
+        EXISTING_VPC
+        + """    hasInternetAccess: false
+registries: {charts: "oci://registry.example.com", images: registry.example.com}
+""",
+        lambda config: config.network.has_internet_access,
+        False,
+    ),
+    "cluster": (
+        """
+        cluster:
+          version: "1.34"
+          endpointAccess: publicAndPrivate
+          publicAccessCidrs: [203.0.113.0/24, 198.51.100.7/32]
+          adminRoleArns: ["arn:aws:iam::123456789012:role/teams/admin"]
+          ownSecretsKey: true
+          observability: true
+          nodeMonitoring: true
+          nodeRepair: true
+        """,
+        lambda config: (config.cluster.version, config.cluster.node_repair),
+        ("1.34", True),
+    ),
+    "clusterComponents": (
+        "clusterComponents: {instanceType: m7i.large, desiredCount: 3}",
+        lambda config: config.cluster_components.desired_count,
+        3,
+    ),
+    "gpuNodeGroups": (
+        """
+        gpuNodeGroups:
+        - name: warm
+          instanceTypes: [g6.xlarge, g5.xlarge]
+          capacityType: spot
+          size: 2
+          mayBeIdle: true
+          diskSizeGib: 100
+        """,
+        lambda config: (config.gpu_node_groups[0].size, config.gpu_node_groups[0].instance_types),
+        (2, ("g6.xlarge", "g5.xlarge")),
+    ),
+    "taskProtocol": (
+        "taskProtocol: {clockError: 1, beat: 2, lease: 20, visibility: 21, maxTaskAgeHours: 24, queueRetentionDays: 2}",
+        lambda config: (config.task_protocol.times.lease_s, config.task_protocol.times.queue_retention_s),
+        (20, 172_800),
+    ),
+    "a task for hours": (
+        "modelsRuntime: [{name: a, type: comfyui, longestTask: 7200, interruptible: true}]",
+        lambda config: (config.models_runtime[0].drain_s, config.models_runtime[0].grace_period_s),
+        (480, 540),
+    ),
+    "one checkpoint for a fixed and a dynamic runtime": (
+        """
+        modelsRuntime:
+        - {name: a, type: sdwebui, modelFilename: sdxl/base.safetensors}
+        - {name: b, type: sdwebui, modelFilename: sdxl/base.safetensors, dynamicModel: true}
+        """,
+        lambda config: len(config.models_runtime),
+        2,
+    ),
+}
+
+
+def of_runtime(section: str, body: str) -> str:
+    """A configuration with one section of `extraValues`, in YAML's flow style."""
+    inner = body
+    for key in reversed(section.split(".")):
+        inner = f"{{{key}: {inner}}}"
+    return f"modelsRuntime: [{{name: a, type: sdwebui, extraValues: {inner}}}]"
+
+
+VALID_OF_RUNTIME: dict[str, tuple[str, Callable[[ModelsRuntime], object], object]] = {
+    "karpenter.provisioner": (
+        """
+        {instanceFamilies: [g6e, p6-b200], capacityTypes: [on-demand], capacityReservationIds: [cr-01234567],
+        gpuLimit: 3, expireAfter: 168h, consolidateAfter: 1m30s, budgets: [{nodes: 10%},
+        {nodes: '0', reasons: [Underutilized], schedule: '@daily', duration: 8h}]}
+        """,
+        lambda runtime: (
+            runtime.extra_values.karpenter.provisioner.choices,
+            len(runtime.extra_values.karpenter.provisioner.budgets),
+        ),
+        (("g6e", "p6-b200"), 2),
+    ),
+    "karpenter.nodeTemplate": (
+        """
+        {diskSizeGib: 55, diskThroughputMibS: 1000, diskIops: 4000, snapshotId: snap-01234567,
+        volumeInitializationRateMibS: 100}
+        """,
+        lambda runtime: runtime.extra_values.karpenter.node_template.uses_nvme_and_soci,
+        False,
+    ),
+    "runtime": (
+        """
+        {labels: {example.com/team: red}, annotations: {example.com/note: 'any text at all'},
+        tolerations: [{key: team, value: red, effect: NoSchedule}, {key: gpu, operator: Exists}]}
+        """,
+        lambda runtime: [one.operator for one in runtime.extra_values.runtime.tolerations],
+        ["Equal", "Exists"],
+    ),
+    "runtime.scaling": (
+        """
+        {minReplicaCount: 1, maxReplicaCount: 8, typicalTask: 30, pollingInterval: 5, cooldownPeriod: 0,
+        behavior: {scaleUp: {pods: 2}, scaleDown: {pods: 2, periodSeconds: 30}},
+        schedules: [{timezone: Europe/Berlin, start: 0 8 * * 1-5, end: 0 18 * * 1-5, replicas: 8}]}
+        """,
+        lambda runtime: (
+            runtime.extra_values.runtime.scaling.tasks_per_replica,
+            runtime.extra_values.runtime.scaling.behavior.scale_up.pods,
+        ),
+        (3, 2),
+    ),
+    "runtime.inferenceApi": (
+        """
+        {image: {build: cloud}, imageSizeGib: 20, args: [--medvram], env: {SCALE: '2'}, scratchSizeGib: 30,
+        resources: {requests: {cpu: '4', memory: 16Gi}, limits: {cpu: 4000m, memory: 16384Mi}}, sharedMemoryGib: 4}
+        """,
+        lambda runtime: runtime.extra_values.runtime.inference_api.image.build,
+        "cloud",
+    ),
+    "runtime.queueAgent": (
+        f"{{image: {{reference: 'registry.example.com:5000/agent@sha256:{'0' * 64}'}}, env: {{LOG_LEVEL: DEBUG}}}}",
+        lambda runtime: runtime.extra_values.runtime.queue_agent.env,
+        {"LOG_LEVEL": "DEBUG"},
+    ),
+    "runtime.persistence": (
+        "{modelBucketArn: 'arn:aws:s3:::my-models', prefix: checkpoints/sd15/, cacheSizeGib: 50, throughputGbps: 25}",
+        lambda runtime: runtime.extra_values.runtime.persistence.cache_size_gib,
+        50,
+    ),
+    "runtime.persistence.existingClaim": (
+        "models",
+        lambda runtime: runtime.extra_values.runtime.persistence.existing_claim,
+        "models",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "value", "expected"), VALID.values(), ids=VALID)
+def test_a_valid_configuration_is_loaded(text: str, value: Callable[[Config], object], expected: object) -> None:
+    assert value(parse_config(text, "config.yaml")) == expected
+
+
+@pytest.mark.parametrize("section", VALID_OF_RUNTIME)
+def test_a_valid_section_of_a_runtime_is_loaded(section: str) -> None:
+    body, value, expected = VALID_OF_RUNTIME[section]
+    (runtime,) = parse_config(of_runtime(section, body), "config.yaml").models_runtime
+    assert value(runtime) == expected
 
 
 def test_a_whole_number_is_taken_for_a_rate() -> None:
@@ -219,7 +347,10 @@ VALUES = st.recursive(
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["stackName", "APIGW", "clusterComponents", "gpuNodeGroups", "modelsRuntime", "availabilityZones"]
+            [
+                *("stackName", "APIGW", "clusterComponents", "gpuNodeGroups", "modelsRuntime", "availabilityZones"),
+                *("network", "registries", "cluster", "taskProtocol", "tags"),
+            ]
         )
         | st.text(),
         VALUES,

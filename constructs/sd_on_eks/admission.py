@@ -1,0 +1,32 @@
+"""What the cluster's API refuses to the agents, beyond what roles can say."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_eks_v2 as eks
+from constructs import Construct
+
+from sd_on_eks.manifests.deletion_cost import deletion_cost_policy, deletion_cost_policy_binding
+
+
+class Admission(Construct):
+    """One policy for all agents: a role alone would let each change any pod of its namespace, images included.
+
+    Args:
+        scope: the stack.
+        construct_id: `Admission`.
+        cluster: the cluster.
+        agents: namespace and name of each agent's service account. Where there is none the policy stays and judges
+            nobody: an object that was left out of a later deployment would stay as it was.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, agents: Sequence[tuple[str, str]]
+    ) -> None:
+        super().__init__(scope, construct_id)
+        eks.KubernetesManifest(
+            self,
+            "Policy",
+            cluster=cluster,
+            manifest=[deletion_cost_policy(agents), deletion_cost_policy_binding()],
+            overwrite=True,
+        )

@@ -1,0 +1,113 @@
+"""Names: unique where they have to be, and free of those that the stack gives itself."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from sd_on_eks.config.rules.violation import Path, Violation
+from task_record.protocol_times import ProtocolTimes
+
+if TYPE_CHECKING:
+    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.workload import Workload
+
+SHARED_POOL: Final = "shared"
+"""Pool label of the nodes of the managed GPU node groups; elsewhere it is the runtime's name."""
+
+FALLBACK_SUFFIX: Final = "-fallback"
+"""End of the name of a runtime's second NodePool."""
+
+_SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
+_OWN_LABELS: Final = ("app.kubernetes.io/",)
+_OWN_ANNOTATIONS: Final = ("eks.amazonaws.com/", "sd-on-eks/", "karpenter.sh/", "controller.kubernetes.io/")
+_RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME"})
+_AGENT_VARIABLES: Final = frozenset(
+    {
+        *("SQS_QUEUE_URL", "TASK_TABLE_NAME", "S3_BUCKET", "RUNTIME_TYPE", "RUNTIME_NAME", "API_BASE_URL"),
+        *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
+        *ProtocolTimes().environment(),
+    }
+)
+_AGENT_PREFIXES: Final = ("AWS_", "POD_")
+
+
+def violations(config: "Config") -> Iterator[Violation]:
+    """What is wrong with names."""
+    yield from _unique("modelsRuntime", [runtime.name for runtime in config.models_runtime], "name")
+    yield from _unique("gpuNodeGroups", [group.name for group in config.gpu_node_groups], "name")
+    yield from _unique("availabilityZones", list(config.availability_zones))
+    existing = config.network.existing_vpc
+    if existing is not None:
+        path = "network.existingVpc.privateSubnets"
+        yield from _unique(path, [subnet.subnet_id for subnet in existing.private_subnets], "subnetId")
+    yield from _reserved(config)
+    yield from _checkpoints(config)
+
+
+def _unique(key: str, names: Sequence[str], field: str | None = None) -> Iterator[Violation]:
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] == 2:  # noqa: PLR2004 (the second time is when it is told)
+            path: Path = (*key.split("."), index, *((field,) if field else ()))
+            yield Violation(path, f"must stand once, got {name} again")
+
+
+def _reserved(config: "Config") -> Iterator[Violation]:
+    for tag in config.tags:
+        if tag.lower().startswith("aws:"):
+            yield Violation(("tags", tag), "must not begin with aws:, which is AWS's own")
+    for index, runtime in enumerate(config.models_runtime):
+        path = ("modelsRuntime", index)
+        # Nodes are labelled pool=<runtime>, and pool=shared where every runtime may run.
+        if runtime.name == SHARED_POOL:
+            yield Violation((*path, "name"), 'must not be "shared", which is the pool of the GPU node groups')
+        if runtime.name.endswith(FALLBACK_SUFFIX):
+            message = f"must not end with {FALLBACK_SUFFIX}, as a runtime's second NodePool does"
+            yield Violation((*path, "name"), message)
+        if runtime.namespace in _SYSTEM_NAMESPACES:
+            yield Violation((*path, "namespace"), f"must not be {runtime.namespace}, which is the cluster's own")
+        yield from _reserved_in_pod((*path, "extraValues", "runtime"), runtime.extra_values.runtime)
+
+
+def _reserved_in_pod(path: Path, pod: "Workload") -> Iterator[Violation]:
+    for section, keys, prefixes in (
+        ("labels", pod.labels, _OWN_LABELS),
+        ("annotations", pod.annotations, _OWN_ANNOTATIONS),
+    ):
+        for key in keys:
+            if key.startswith(prefixes):
+                message = f"must not begin with {' or '.join(prefixes)}, which the stack and the cluster set"
+                yield Violation((*path, section, key), message)
+    for section, variables, is_own in (
+        ("inferenceApi", pod.inference_api.env, _RUNTIME_VARIABLES.__contains__),
+        ("queueAgent", pod.queue_agent.env, _is_agents_own),
+    ):
+        for variable in variables:
+            if is_own(variable):
+                yield Violation((*path, section, "env", variable), "must not be set: the stack sets it")
+
+
+def _is_agents_own(variable: str) -> bool:
+    return variable in _AGENT_VARIABLES or variable.startswith(_AGENT_PREFIXES)
+
+
+def _checkpoints(config: "Config") -> Iterator[Violation]:
+    owners: dict[str, str] = {}
+    for index, runtime in enumerate(config.models_runtime):
+        path = ("modelsRuntime", index)
+        if runtime.type == "comfyui":
+            if runtime.model_filename is not None:
+                message = "must not be set for comfyui, whose workflows name their models"
+                yield Violation((*path, "modelFilename"), message)
+            if runtime.dynamic_model:
+                message = "must not be set for comfyui, whose workflows name their models"
+                yield Violation((*path, "dynamicModel"), message)
+        elif runtime.model_filename is not None and not runtime.dynamic_model:
+            owner = owners.setdefault(runtime.model_filename, runtime.name)
+            if owner != runtime.name:
+                yield Violation(
+                    (*path, "modelFilename"),
+                    "must be served by one runtime, since v1alpha1 routes by checkpoint; "
+                    f"{runtime.model_filename} is served by {owner} already",
+                )

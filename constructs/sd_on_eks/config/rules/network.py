@@ -1,0 +1,85 @@
+"""The network: what can be reached, and from where images and charts come."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sd_on_eks.config.rules.violation import Violation
+
+if TYPE_CHECKING:
+    from sd_on_eks.config.models import Config
+
+
+def violations(config: "Config") -> Iterator[Violation]:
+    """What is wrong with the network."""
+    yield from _zones(config)
+    yield from _endpoints(config)
+    yield from _registries(config)
+
+
+def _zones(config: "Config") -> Iterator[Violation]:
+    zones = config.availability_zones
+    existing = config.network.existing_vpc
+    if len(zones) == 1:
+        yield Violation(("availabilityZones",), "must be at least two zones, which EKS asks for, got 1")
+    if len(zones) > 3:  # noqa: PLR2004 (said in the message)
+        message = f"must be at most three zones: each further one costs and adds nothing, got {len(zones)}"
+        yield Violation(("availabilityZones",), message)
+    if existing is None:
+        return
+    if zones:
+        message = "must not be set with network.existingVpc, whose subnets name their zones"
+        yield Violation(("availabilityZones",), message)
+    if len({subnet.availability_zone for subnet in existing.private_subnets}) == 1:
+        path = ("network", "existingVpc", "privateSubnets")
+        yield Violation(path, "must be in at least two zones, which EKS asks for, got 1")
+    for key, value, default in (
+        ("cidr", config.network.cidr, "10.0.0.0/16"),
+        ("natGateways", config.network.nat_gateways, "one"),
+    ):
+        if value != default:
+            yield Violation(("network", key), "must not be set with existingVpc, which is left as it is")
+
+
+def _endpoints(config: "Config") -> Iterator[Violation]:
+    cluster = config.cluster
+    if cluster.endpoint_access == "private" and cluster.public_access_cidrs:
+        path = ("cluster", "publicAccessCidrs")
+        yield Violation(path, "must not be set with endpointAccess private, which has no public endpoint")
+    existing = config.network.existing_vpc
+    if existing is not None and existing.gateway_endpoints:
+        for index, subnet in enumerate(existing.private_subnets):
+            if subnet.route_table_id is None:
+                path_of_subnet = ("network", "existingVpc", "privateSubnets", index)
+                yield Violation(path_of_subnet, "needs its routeTableId for gatewayEndpoints")
+
+
+def _registries(config: "Config") -> Iterator[Violation]:
+    registries = config.registries
+    reason = None
+    if not config.network.has_internet_access:
+        reason = "without a way to the internet"
+    elif _in_china(config):
+        reason = "in China, where public.ecr.aws, ghcr.io and kedacore.github.io cannot be relied on"
+        yield from _cloud_builds(config)
+    if reason is not None:
+        for key, value in (("charts", registries.charts), ("images", registries.images)):
+            if value is None:
+                yield Violation(("registries",), f"needs {key}: {reason} they come from a registry of your own")
+
+
+def _in_china(config: "Config") -> bool:
+    existing = config.network.existing_vpc
+    zones = [*config.availability_zones]
+    if existing is not None:
+        zones += [subnet.availability_zone for subnet in existing.private_subnets]
+    arns = [config.model_bucket_arn or "", *config.cluster.admin_role_arns]
+    return any(zone.startswith("cn-") for zone in zones) or any(arn.startswith("arn:aws-cn:") for arn in arns)
+
+
+def _cloud_builds(config: "Config") -> Iterator[Violation]:
+    for index, runtime in enumerate(config.models_runtime):
+        pod = runtime.extra_values.runtime
+        for key, image in (("inferenceApi", pod.inference_api.image), ("queueAgent", pod.queue_agent.image)):
+            if image.build == "cloud":
+                path = ("modelsRuntime", index, "extraValues", "runtime", key, "image", "build")
+                yield Violation(path, "must not be cloud in China, whose partition lacks a policy that the build needs")

@@ -1,0 +1,101 @@
+"""A runtime's pod: its numbers, its images, its volumes, its time."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sd_on_eks.config.rules.violation import Path, Violation
+from sd_on_eks.config.runtime import LONGEST_DRAIN_S
+
+if TYPE_CHECKING:
+    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.runtime import ModelsRuntime
+    from sd_on_eks.config.workload import Image, Workload
+
+
+def violations(config: "Config") -> Iterator[Violation]:
+    """What is wrong with runtimes."""
+    for index, runtime in enumerate(config.models_runtime):
+        path = ("modelsRuntime", index)
+        here = (*path, "extraValues", "runtime")
+        pod = runtime.extra_values.runtime
+        yield from _time(path, runtime)
+        yield from _scaling((*here, "scaling"), runtime)
+        yield from _image((*here, "inferenceApi", "image"), pod.inference_api.image)
+        yield from _image((*here, "queueAgent", "image"), pod.queue_agent.image)
+        yield from _resources(here, pod)
+        yield from _models((*here, "persistence"), pod)
+        for number, toleration in enumerate(pod.tolerations):
+            if toleration.operator == "Exists" and toleration.value is not None:
+                yield Violation((*here, "tolerations", number, "value"), "must not be set with operator Exists")
+
+
+def _time(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
+    if runtime.longest_task > LONGEST_DRAIN_S and not runtime.interruptible:
+        yield Violation(
+            (*path, "longestTask"),
+            f"must be {LONGEST_DRAIN_S} or less, got {runtime.longest_task:g}: a node that is taken away is gone after "
+            "600 s; interruptible: true lets a longer task begin anew elsewhere",
+        )
+    typical = runtime.extra_values.runtime.scaling.typical_task
+    if typical > runtime.longest_task:
+        message = f"must be at most longestTask, got {typical:g} and {runtime.longest_task:g}"
+        yield Violation((*path, "extraValues", "runtime", "scaling", "typicalTask"), message)
+
+
+def _scaling(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
+    scaling = runtime.extra_values.runtime.scaling
+    if scaling.max_replica_count < scaling.min_replica_count:
+        yield Violation(
+            (*path, "maxReplicaCount"),
+            f"must be at least minReplicaCount, got {scaling.max_replica_count} and {scaling.min_replica_count}",
+        )
+    for index, schedule in enumerate(scaling.schedules):
+        if schedule.replicas > scaling.max_replica_count:
+            message = f"must be at most maxReplicaCount, got {schedule.replicas} and {scaling.max_replica_count}"
+            yield Violation((*path, "schedules", index, "replicas"), message)
+        if schedule.start == schedule.end:
+            message = f"must not be the same as start, got {schedule.end}"
+            yield Violation((*path, "schedules", index, "end"), message)
+    limit = runtime.extra_values.karpenter.provisioner.gpu_limit
+    if limit is not None and limit < scaling.min_replica_count:
+        yield Violation(
+            (*path[:-2], "karpenter", "provisioner", "gpuLimit"),
+            f"must be at least minReplicaCount, got {limit} and {scaling.min_replica_count}",
+        )
+
+
+def _image(path: Path, image: "Image") -> Iterator[Violation]:
+    if image.build is not None and image.reference is not None:
+        yield Violation((*path, "reference"), "must not be set with build: an image is built or exists already")
+
+
+def _resources(path: Path, pod: "Workload") -> Iterator[Violation]:
+    for key, resources in (("inferenceApi", pod.inference_api.resources), ("queueAgent", pod.queue_agent.resources)):
+        requests, limits = resources.requests, resources.limits
+        for name, request, limit, amount in (
+            ("cpu", requests.cpu, limits.cpu, _millicores),
+            ("memory", requests.memory, limits.memory, _mebibytes),
+        ):
+            if request is not None and limit is not None and amount(limit) < amount(request):
+                here = (*path, key, "resources", "limits", name)
+                yield Violation(here, f"must be at least what is requested, got {limit} and {request}")
+
+
+def _models(path: Path, pod: "Workload") -> Iterator[Violation]:
+    persistence = pod.persistence
+    if persistence.existing_claim is not None:
+        for key, value in (
+            ("modelBucketArn", persistence.model_bucket_arn),
+            ("prefix", persistence.prefix),
+            ("cacheSizeGib", persistence.cache_size_gib or None),
+        ):
+            if value is not None:
+                yield Violation((*path, key), "must not be set with existingClaim, which brings the models")
+
+
+def _millicores(amount: str) -> int:
+    return int(amount[:-1]) if amount.endswith("m") else 1000 * int(amount)
+
+
+def _mebibytes(amount: str) -> int:
+    return int(amount[:-2]) * (1024 if amount.endswith("Gi") else 1)

@@ -1,0 +1,55 @@
+"""How large the stack becomes: CloudFormation takes 500 resources."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from sd_on_eks.config.rules.violation import Violation
+
+if TYPE_CHECKING:
+    from sd_on_eks.config.models import Config
+
+MOST_RUNTIMES: Final = 30
+"""More would leave no room for namespaces and node groups, and a template of more than 900 KB."""
+
+MOST_RESOURCES: Final = 500
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+_BASE: Final = 190
+_PER_RUNTIME: Final = 9
+_PER_NODE_GROUP: Final = 2
+_CLOUD_BUILDS: Final = 12
+
+
+def violations(config: "Config") -> Iterator[Violation]:
+    """Whether it is too large."""
+    runtimes = len(config.models_runtime)
+    if runtimes > MOST_RUNTIMES:
+        message = f"must be at most {MOST_RUNTIMES}, got {runtimes}; further ones need a stack of their own"
+        yield Violation(("modelsRuntime",), message)
+    elif (resources := most_resources(config)) > MOST_RESOURCES:
+        yield Violation(
+            (),
+            f"makes up to {resources} resources, and CloudFormation takes {MOST_RESOURCES}: use fewer namespaces, GPU "
+            "node groups or runtimes",
+        )
+
+
+def most_resources(config: "Config") -> int:
+    """Upper bound of the stack's resources."""
+    namespaces = {runtime.namespace for runtime in config.models_runtime} - {"default"}
+    images = [
+        image
+        for runtime in config.models_runtime
+        for image in (
+            runtime.extra_values.runtime.inference_api.image,
+            runtime.extra_values.runtime.queue_agent.image,
+        )
+    ]
+    return (
+        _BASE
+        + _PER_RUNTIME * len(config.models_runtime)
+        + len(namespaces)
+        + _PER_NODE_GROUP * len(config.gpu_node_groups)
+        + len(config.cluster.admin_role_arns)
+        + (_CLOUD_BUILDS if any(image.build == "cloud" for image in images) else 0)
+    )

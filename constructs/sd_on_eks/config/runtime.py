@@ -1,0 +1,75 @@
+"""`modelsRuntime[]`: one runtime."""
+
+import math
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+
+from sd_on_eks.config.karpenter import Karpenter
+from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.values import DnsLabel, FileName, RuntimeName
+from sd_on_eks.config.workload import Workload
+
+RuntimeType = Literal["sdwebui", "comfyui"]
+
+LONGEST_DRAIN_S: Final = 480
+"""Longest inference that a pod is allowed to finish when it is told to stop. A minute for delivery on top keeps it
+below the 600 s after which a node that is taken away is gone, and the model volume with it."""
+
+
+class ExtraValues(ConfigModel):
+    """`modelsRuntime[].extraValues`: what pods and nodes of the runtime are like."""
+
+    karpenter: Karpenter = Karpenter()
+    """The runtime's nodes."""
+
+    runtime: Workload = Workload()
+    """The runtime's pods."""
+
+
+class ModelsRuntime(ConfigModel):
+    """One runtime: a queue, the pods that serve it, and the nodes they run on."""
+
+    name: RuntimeName
+    """What callers put into `task.metadata.runtime`; also part of ids, so a change makes another runtime."""
+
+    namespace: DnsLabel = "default"
+    """Kubernetes namespace of its pods."""
+
+    type: RuntimeType
+    """Which inference server: sdwebui (AUTOMATIC1111 Stable Diffusion Web UI) or comfyui (ComfyUI)."""
+
+    model_filename: FileName | None = None
+    """The checkpoint that an sdwebui runtime loads at start, a file of the model bucket. By default the first that the
+    server finds."""
+
+    dynamic_model: bool = False
+    """Let an sdwebui runtime switch to whatever checkpoint a task names. Off by default: a switch takes as long as a
+    load, and every other task waits."""
+
+    longest_task: float = Field(default=480, ge=10, le=43_200, allow_inf_nan=False)
+    """Seconds of inference after which a task is interrupted and fails. 480 by default, the longest that a pod may
+    finish when it is told to stop; more needs `interruptible`."""
+
+    interruptible: bool = False
+    """Let tasks be longer than that: one that runs when its pod is told to stop is given back and begins anew. Off by
+    default: the work until then is lost."""
+
+    extra_values: ExtraValues = ExtraValues()
+    """Its pods and its nodes. By default what fits SD 1.5 and SDXL on one A10G or L4."""
+
+    @property
+    def drain_s(self) -> int:
+        """How long an inference may go on when its pod is told to stop."""
+        return math.ceil(min(self.longest_task, LONGEST_DRAIN_S))
+
+    @property
+    def grace_period_s(self) -> int:
+        """How long a pod may go on when it is told to stop: its inference, and a minute to deliver it."""
+        return self.drain_s + 60
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        # Existing files write SDWebUI and ComfyUI.
+        return value.lower() if isinstance(value, str) else value

@@ -1,0 +1,115 @@
+"""Texts of one form: what AWS and Kubernetes take as a name, an id, an amount."""
+
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
+
+_DNS_LABEL: Final = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+_RUNTIME_NAME: Final = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
+_STAGE_NAME: Final = r"^[A-Za-z0-9_]{1,128}$"
+_STACK_NAME: Final = r"^[A-Za-z][A-Za-z0-9-]{0,99}$"
+_BUCKET_ARN: Final = r"^arn:aws(-cn|-us-gov)?:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+_PRINCIPAL_ARN: Final = r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/-]+$"
+_ZONE: Final = r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$"
+_INSTANCE_TYPE: Final = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
+_VPC_ID: Final = r"^vpc-[0-9a-f]{8,17}$"
+_SUBNET_ID: Final = r"^subnet-[0-9a-f]{8,17}$"
+_ROUTE_TABLE_ID: Final = r"^rtb-[0-9a-f]{8,17}$"
+_SECURITY_GROUP_ID: Final = r"^sg-[0-9a-f]{8,17}$"
+_SNAPSHOT_ID: Final = r"^snap-[0-9a-f]{8,17}$"
+_CAPACITY_RESERVATION_ID: Final = r"^cr-[0-9a-f]{8,17}$"
+_IMAGE_REFERENCE: Final = r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$"
+_IMAGE_REGISTRY: Final = r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)*$"
+_CHART_REGISTRY: Final = r"^oci://[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)*$"
+_KEY_PREFIX: Final = r"^([A-Za-z0-9!_.*'()-]+/)+$"
+_CPU: Final = r"^([1-9][0-9]{0,2}|[1-9][0-9]{1,5}m)$"
+_MEMORY: Final = r"^[1-9][0-9]{0,5}(Mi|Gi)$"
+_DURATION: Final = r"^([1-9][0-9]{0,5}(s|m|h))+$"
+_LABEL_KEY: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+_LABEL_VALUE: Final = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
+_ENVIRONMENT_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+_TAG_KEY: Final = r"^[A-Za-z0-9 _.:/=+@-]{1,128}$"
+_TAG_VALUE: Final = r"^[A-Za-z0-9 _.:/=+@-]{0,256}$"
+_CRON: Final = r"^[0-9*,/-]+( [A-Za-z0-9*,/-]+){4}$"
+_CRON_OR_MACRO: Final = r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9*,/-]+( [A-Za-z0-9*,/-]+){4})$"
+_NODE_COUNT: Final = r"^([0-9]{1,4}|[0-9]{1,2}%|100%)$"
+_FILE_NAME: Final = r"^[^/\\\x00-\x1f]([^\\\x00-\x1f]{0,253}[^/\\\x00-\x1f])?$"
+
+PATTERN_WORDS: Final = {
+    _DNS_LABEL: "be lower-case letters, digits and dashes, begin with a letter and have at most 63 characters",
+    _RUNTIME_NAME: "be lower-case letters, digits and dashes, begin with a letter and have at most 40 characters",
+    _STAGE_NAME: "be letters, digits and underscores",
+    _STACK_NAME: "be letters, digits and dashes, begin with a letter and have at most 100 characters",
+    _BUCKET_ARN: "be the ARN of an S3 bucket, such as arn:aws:s3:::my-models",
+    _PRINCIPAL_ARN: "be the ARN of an IAM role or user",
+    _ZONE: "be an availability zone, such as us-east-1a",
+    _INSTANCE_TYPE: "be an EC2 instance type, such as g5.2xlarge",
+    _VPC_ID: "be the id of a VPC, such as vpc-0123456789abcdef0",
+    _SUBNET_ID: "be the id of a subnet, such as subnet-0123456789abcdef0",
+    _ROUTE_TABLE_ID: "be the id of a route table, such as rtb-0123456789abcdef0",
+    _SECURITY_GROUP_ID: "be the id of a security group, such as sg-0123456789abcdef0",
+    _SNAPSHOT_ID: "be the id of an EBS snapshot, such as snap-0123456789abcdef0",
+    _CAPACITY_RESERVATION_ID: "be the id of a capacity reservation, such as cr-0123456789abcdef0",
+    _IMAGE_REFERENCE: "be an image with its digest, such as registry.example.com/sdwebui@sha256:<64 hex digits>",
+    _IMAGE_REGISTRY: "be the host of a registry, with a path or none, such as registry.example.com/mirror",
+    _CHART_REGISTRY: "be an OCI registry, such as oci://registry.example.com/charts",
+    _KEY_PREFIX: "be a prefix of object keys that ends with a slash, such as checkpoints/sd15/",
+    _CPU: "be an amount of processors, such as 2 or 500m",
+    _MEMORY: "be an amount of memory, such as 512Mi or 10Gi",
+    _DURATION: "be a duration, such as 720h or 1h30m",
+    _LABEL_KEY: "be a label's key, such as team or example.com/team",
+    _LABEL_VALUE: "be a label's value: at most 63 letters, digits, dashes, dots and underscores",
+    _ENVIRONMENT_NAME: "be the name of an environment variable",
+    _TAG_KEY: "be a tag's key: at most 128 letters, digits, spaces and _.:/=+@-",
+    _TAG_VALUE: "be a tag's value: at most 256 letters, digits, spaces and _.:/=+@-",
+    _CRON: "be a cron expression of five fields, such as 0 8 * * 1-5",
+    _CRON_OR_MACRO: "be a cron expression of five fields, such as 0 8 * * 1-5, or @daily",
+    _NODE_COUNT: "be a number of nodes or a percentage of them, such as 1 or 10%",
+    _FILE_NAME: "be a file's name, without a slash at its begin or end, of at most 255 characters",
+}
+"""What a pattern asks for, in words that follow `must`."""
+
+
+def _text(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=pattern)
+
+
+DnsLabel = Annotated[str, _text(_DNS_LABEL)]
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
+
+RuntimeName = Annotated[str, _text(_RUNTIME_NAME)]
+"""A DNS label that leaves room for what is added to it: a pod's name has 17 characters more, and 63 at most."""
+
+StageName = Annotated[str, _text(_STAGE_NAME)]
+StackName = Annotated[str, _text(_STACK_NAME)]
+BucketArn = Annotated[str, _text(_BUCKET_ARN)]
+PrincipalArn = Annotated[str, _text(_PRINCIPAL_ARN)]
+AvailabilityZone = Annotated[str, _text(_ZONE)]
+InstanceType = Annotated[str, _text(_INSTANCE_TYPE)]
+VpcId = Annotated[str, _text(_VPC_ID)]
+SubnetId = Annotated[str, _text(_SUBNET_ID)]
+RouteTableId = Annotated[str, _text(_ROUTE_TABLE_ID)]
+SecurityGroupId = Annotated[str, _text(_SECURITY_GROUP_ID)]
+SnapshotId = Annotated[str, _text(_SNAPSHOT_ID)]
+CapacityReservationId = Annotated[str, _text(_CAPACITY_RESERVATION_ID)]
+ImageReference = Annotated[str, _text(_IMAGE_REFERENCE)]
+ImageRegistry = Annotated[str, _text(_IMAGE_REGISTRY)]
+ChartRegistry = Annotated[str, _text(_CHART_REGISTRY)]
+KeyPrefix = Annotated[str, _text(_KEY_PREFIX)]
+Cpu = Annotated[str, _text(_CPU)]
+Memory = Annotated[str, _text(_MEMORY)]
+Duration = Annotated[str, _text(_DURATION)]
+"""As Karpenter writes it: https://karpenter.sh/docs/concepts/nodepools/#spectemplatespecexpireafter"""
+
+LabelKey = Annotated[str, _text(_LABEL_KEY)]
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+
+LabelValue = Annotated[str, _text(_LABEL_VALUE)]
+EnvironmentName = Annotated[str, _text(_ENVIRONMENT_NAME)]
+TagKey = Annotated[str, _text(_TAG_KEY)]
+TagValue = Annotated[str, _text(_TAG_VALUE)]
+Cron = Annotated[str, _text(_CRON)]
+CronOrMacro = Annotated[str, _text(_CRON_OR_MACRO)]
+NodeCount = Annotated[str, _text(_NODE_COUNT)]
+FileName = Annotated[str, _text(_FILE_NAME)]
+"""May lie in folders: `sdxl/base.safetensors`."""

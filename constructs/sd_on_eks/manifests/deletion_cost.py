@@ -1,0 +1,121 @@
+"""What lets an agent say how costly the deletion of its own pod is, and nothing else.
+
+A role cannot limit a pod to itself, and whoever may patch a pod may change its image. So each agent's role allows to
+patch pods, and one admission policy for all agents refuses every such patch but one of the annotation
+`controller.kubernetes.io/pod-deletion-cost` on the pod that sends it:
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sd_on_eks.manifests.labels import PRODUCT_LABELS, labels
+from sd_on_eks.manifests.manifest import Manifest
+
+_POLICY: Final = "queue-agent-deletion-cost"
+_ROLE_SUFFIX: Final = "-deletion-cost"
+_API_GROUP: Final = "rbac.authorization.k8s.io"
+
+_ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
+_POD_NAME: Final = "authentication.kubernetes.io/pod-name"
+"""In a token that is bound to a pod, which the API server checks: a list of one name."""
+
+_OWN_POD: Final = (
+    f"has(request.userInfo.extra) && '{_POD_NAME}' in request.userInfo.extra && "
+    f"request.userInfo.extra['{_POD_NAME}'] == [object.metadata.name]"
+)
+_OTHER_ANNOTATIONS_STAY: Final = (
+    f"variables.now.all(key, key == '{_ANNOTATION}' || "
+    "(key in variables.before && variables.before[key] == variables.now[key])) && "
+    f"variables.before.all(key, key == '{_ANNOTATION}' || key in variables.now)"
+)
+# Never negative: Karpenter takes a node whose pods cost little enough for an empty one.
+_COST_IS_SMALL: Final = (
+    f"!('{_ANNOTATION}' in variables.now) || variables.now['{_ANNOTATION}'].matches('^[0-9]{{1,4}}$')"
+)
+
+
+def deletion_cost_role(*, runtime_name: str, namespace: str) -> Manifest:
+    """Patch pods: the one verb, on the one resource without its subresources."""
+    return {
+        "apiVersion": f"{_API_GROUP}/v1",
+        "kind": "Role",
+        "metadata": _metadata(runtime_name, namespace),
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}],
+    }
+
+
+def deletion_cost_role_binding(*, runtime_name: str, namespace: str) -> Manifest:
+    """The role, for the agents of one runtime."""
+    return {
+        "apiVersion": f"{_API_GROUP}/v1",
+        "kind": "RoleBinding",
+        "metadata": _metadata(runtime_name, namespace),
+        "roleRef": {"apiGroup": _API_GROUP, "kind": "Role", "name": runtime_name + _ROLE_SUFFIX},
+        "subjects": [{"kind": "ServiceAccount", "name": runtime_name, "namespace": namespace}],
+    }
+
+
+def deletion_cost_policy(service_accounts: Sequence[tuple[str, str]]) -> Manifest:
+    """What agents may change about a pod.
+
+    Args:
+        service_accounts: namespace and name of each agent's service account. Updates by anybody else are not judged:
+            every controller's would fail otherwise.
+    """
+    users = ", ".join(f"'system:serviceaccount:{namespace}:{name}'" for namespace, name in service_accounts)
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": _POLICY, "labels": PRODUCT_LABELS},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
+                ]
+            },
+            "matchConditions": [
+                {
+                    "name": "is-queue-agent",
+                    "expression": f"request.userInfo.username in [{users}]" if users else "false",
+                }
+            ],
+            "variables": [
+                {"name": name, "expression": f"has({pod}.metadata.annotations) ? {pod}.metadata.annotations : {{}}"}
+                for name, pod in (("before", "oldObject"), ("now", "object"))
+            ],
+            "validations": [
+                {"expression": _OWN_POD, "message": "a queue agent may change its own pod only"},
+                {"expression": "object.spec == oldObject.spec", "message": "a queue agent must not change the spec"},
+                *(
+                    {"expression": _unchanged(field), "message": f"a queue agent must not change {field}"}
+                    for field in ("labels", "finalizers", "ownerReferences")
+                ),
+                {
+                    "expression": _OTHER_ANNOTATIONS_STAY,
+                    "message": f"a queue agent may change the annotation {_ANNOTATION} only",
+                },
+                {"expression": _COST_IS_SMALL, "message": f"{_ANNOTATION} must be a number from 0 to 9999"},
+            ],
+        },
+    }
+
+
+def deletion_cost_policy_binding() -> Manifest:
+    """The policy, in force in every namespace."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": _POLICY, "labels": PRODUCT_LABELS},
+        "spec": {"policyName": _POLICY, "validationActions": ["Deny"]},
+    }
+
+
+def _metadata(runtime_name: str, namespace: str) -> Manifest:
+    return {"name": runtime_name + _ROLE_SUFFIX, "namespace": namespace, "labels": labels(runtime_name)}
+
+
+def _unchanged(field: str) -> str:
+    before, now = f"oldObject.metadata.{field}", f"object.metadata.{field}"
+    return f"has({now}) == has({before}) && (!has({now}) || {now} == {before})"
