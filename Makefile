@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 APP_READY := .venv/.ready
 EMULATOR_READY := .venv-emulator/.ready
 NODE_READY := node_modules/.ready
-SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh)
+SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh)
 DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
 
 .PHONY: help
@@ -41,7 +41,7 @@ synth: setup ## Write cdk.out/SdOnEKSStack.template.json from config.yaml (CDK_C
 lint: setup ## Formatting, style, types, layers, templates' and images' linters
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/yamllint --strict config.yaml
+	$(BIN)/yamllint --strict config.yaml docs/examples
 	$(BIN)/shellcheck $(SHELL_FILES)
 	$(BIN)/hadolint $(DOCKERFILES)
 	$(BIN)/lint-imports --no-cache

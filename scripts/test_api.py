@@ -2,13 +2,19 @@
 """Prove that a deployment works: send tasks, wait for them, download and decode every picture.
 
     .venv/bin/python scripts/test_api.py [STACK_NAME] [RUNTIME_TYPE]
+    .venv/bin/python scripts/test_api.py [STACK_NAME] --conformance
 
 STACK_NAME is the CloudFormation stack (default SdOnEKSStack), RUNTIME_TYPE is sdwebui or comfyui (default: each type
 that the stack has a runtime of). The endpoint and the API key are found from the stack, with the AWS credentials and
 region of the environment. A text-to-image and an image-to-image task go to an sdwebui runtime, a pipeline to a comfyui
 runtime; whether a request without a key is refused is checked as well.
 
-With AWS_ENDPOINT_URL set, as for the local stack, the emulator's form of the URL is used; all else is the same.
+With --conformance it checks instead what only a real deployment can show: docs/first-deploy-checklist.md. A task is
+sent to each runtime and cancelled, an API key is made and deleted, and the throttle of the deployment's own key is used
+up for some seconds. It may take the 15 minutes that SNS needs to know a new runtime.
+
+With AWS_ENDPOINT_URL set, as for the local stack, the emulator's form of the URL is used; all else is the same, but for
+what the emulator cannot show, which --conformance says.
 """
 
 import argparse
@@ -20,46 +26,29 @@ import re
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import urllib3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from conformance.checklist import findings
+from deployed_api import Api, VerificationError, find_api
 
 _POLL_S: Final = 1.0
 _REQUEST_S: Final = 30.0
 _SIZE: Final = 512
 _IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif"})
 _RUNTIME_TYPES: Final = ("sdwebui", "comfyui")
+_MARKS: Final = {"holds": "✓", "broken": "✗", "skipped": "-"}
 _FAILURE: Final = 1
 _INTERRUPTED: Final = 130
-
-
-class VerificationError(Exception):
-    """The deployment does not work: what was found, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
-    """A deployed API.
-
-    Attributes:
-        url: where tasks are submitted, with the slash at its end.
-        key: the API key.
-        runtimes: name -> type.
-    """
-
-    url: str
-    key: str
-    runtimes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,65 +59,6 @@ class Picture:
     file: str
     width: int
     height: int
-
-
-def find_api(stack_name: str) -> Api:
-    """Find the endpoint, the key and the runtimes of a stack.
-
-    Raises:
-        VerificationError: there is no such stack, no credentials, no endpoint.
-    """
-    limits = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 3})
-    try:
-        cloudformation = boto3.client("cloudformation", config=limits)
-        stacks = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-        resources = _resources(cloudformation, stack_name)
-        if "FrontApiEndpoint" not in outputs:
-            raise VerificationError(f"the stack {stack_name} has no API: it has no output FrontApiEndpoint")
-        if "AWS::ApiGateway::ApiKey" not in resources:
-            raise VerificationError(f"the stack {stack_name} has no API key")
-        key_id = resources["AWS::ApiGateway::ApiKey"][0]["PhysicalResourceId"]
-        key = boto3.client("apigateway", config=limits).get_api_key(apiKey=key_id, includeValue=True)["value"]
-        runtimes = _runtimes(boto3.client("lambda", config=limits), resources)
-    except NoCredentialsError as error:
-        raise VerificationError("there are no AWS credentials; set AWS_PROFILE or log in") from error
-    except NoRegionError as error:
-        raise VerificationError("there is no AWS region; set AWS_REGION") from error
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if "does not exist" in message:
-            raise VerificationError(f"there is no stack {stack_name} in this account and region") from error
-        raise VerificationError(f"AWS refuses to show the stack {stack_name}: {message}") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: of an endpoint URL that is none
-        raise VerificationError(f"AWS cannot be asked: {error}") from error
-    return Api(url=_endpoint(outputs["FrontApiEndpoint"], resources), key=key, runtimes=runtimes)
-
-
-def _resources(cloudformation: Any, stack_name: str) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401 (a boto3 client)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name):
-        for resource in page["StackResourceSummaries"]:
-            found.setdefault(resource["ResourceType"], []).append(resource)
-    return found
-
-
-def _runtimes(lambdas: Any, resources: dict[str, list[dict[str, Any]]]) -> dict[str, str]:  # noqa: ANN401 (a boto3 client)
-    for function in resources.get("AWS::Lambda::Function", []):
-        settings = lambdas.get_function_configuration(FunctionName=function["PhysicalResourceId"])
-        known = settings.get("Environment", {}).get("Variables", {}).get("RUNTIMES")
-        if known:
-            return {runtime["name"]: runtime["type"] for runtime in json.loads(known)}
-    raise VerificationError("the stack has no task API that knows its runtimes")
-
-
-def _endpoint(url: str, resources: dict[str, list[dict[str, Any]]]) -> str:
-    emulator = os.environ.get("AWS_ENDPOINT_URL")
-    if not emulator:
-        return url
-    api_id = resources["AWS::ApiGateway::RestApi"][0]["PhysicalResourceId"]
-    stage = url.rstrip("/").rpartition("/")[2]
-    return f"{emulator.rstrip('/')}/restapis/{api_id}/{stage}/_user_request_/"
 
 
 class Verification:
@@ -321,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Verify a deployment.
 
     Returns:
-        Exit status: 0 only if every picture is there; 130 after Ctrl-C.
+        Exit status: 0 only if every picture is there, or nothing is broken; 130 after Ctrl-C.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stack_name", metavar="STACK_NAME", nargs="?", default="SdOnEKSStack")
@@ -334,19 +264,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=float,
         default=900,
         metavar="SECONDS",
-        help="longest wait for one task (default 900: a first GPU node takes minutes)",
+        help="longest wait for one task (default 900: a first GPU node, or SNS with a new runtime, takes minutes)",
     )
-    parser.add_argument("--json", action="store_true", help="print the pictures as JSON on standard output")
+    parser.add_argument("--conformance", action="store_true", help="check what only a real deployment can show")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON on standard output")
     options = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False)
-    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=console) as progress:
-            api = find_api(options.stack_name)
-            _make_folder(options.output)
-            verification = Verification(api, output=options.output, timeout_s=options.timeout, progress=progress)
-            types = [options.runtime_type] if options.runtime_type else list(dict.fromkeys(api.runtimes.values()))
-            pictures = list(verification.run(types))
+        if options.conformance:
+            return _check_conformance(options.stack_name, options.timeout, console, as_json=options.json)
+        pictures = _verify(options, console)
     except VerificationError as error:
         console.print(f"test_api: {error}", markup=False, soft_wrap=True)
         return _FAILURE
@@ -354,11 +281,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("interrupted")
         return _INTERRUPTED
     if options.json:
-        print(json.dumps([{"task": p.task, "file": p.file, "width": p.width, "height": p.height} for p in pictures]))
+        print(json.dumps([asdict(picture) for picture in pictures]))
     else:
         for picture in pictures:
             console.print(f"{picture.file}  {picture.width} x {picture.height}", markup=False)
     return 0
+
+
+def _verify(options: argparse.Namespace, console: Console) -> list[Picture]:
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        api = find_api(options.stack_name)
+        _make_folder(options.output)
+        verification = Verification(api, output=options.output, timeout_s=options.timeout, progress=progress)
+        types = [options.runtime_type] if options.runtime_type else list(dict.fromkeys(api.runtimes.values()))
+        return list(verification.run(types))
+
+
+def _check_conformance(stack_name: str, timeout_s: float, console: Console, *, as_json: bool) -> int:
+    found = []
+    for finding in findings(find_api(stack_name), timeout_s=timeout_s):
+        found.append(finding)
+        console.print(f"{_MARKS[finding.outcome]} {finding.check}: {finding.detail}", markup=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found]))
+    count = Counter(finding.outcome for finding in found)
+    console.print(f"{count['holds']} hold, {count['broken']} broken, {count['skipped']} skipped")
+    return _FAILURE if count["broken"] else 0
 
 
 if __name__ == "__main__":

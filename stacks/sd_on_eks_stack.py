@@ -8,10 +8,12 @@ from constructs import Construct
 from sd_on_eks.agent_role import AgentRole
 from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.models import Config
+from sd_on_eks.observability import Alarms
 from sd_on_eks.storage import Storage
 from sd_on_eks.task_api.construct import TaskApi
 from sd_on_eks.task_bus.construct import TaskBus
 from sd_on_eks.task_bus.runtime_queue import RuntimeQueue
+from sd_on_eks.task_recovery.construct import TaskRecovery
 from sd_on_eks.task_table import TaskTable
 
 CONSTRUCT_ID: Final = "SdOnEKSStack"
@@ -55,15 +57,17 @@ class SdOnEKSStack(Stack):
         cluster_side = None if serverless_only else ClusterSide(self, config=config, model_bucket=storage.model_bucket)
 
         runtimes = Construct(self, "Runtimes")
+        queues: dict[str, RuntimeQueue] = {}
         for runtime in config.models_runtime:
             runtime_scope = Construct(runtimes, runtime.name)
-            queue = RuntimeQueue(
+            queues[runtime.name] = RuntimeQueue(
                 runtime_scope,
                 "RuntimeQueue",
                 runtime_name=runtime.name,
                 input_topic=bus.input_topic,
                 times=times,
-            ).queue
+            )
+            queue = queues[runtime.name].queue
             agent = AgentRole(
                 runtime_scope,
                 "AgentRole",
@@ -81,6 +85,31 @@ class SdOnEKSStack(Stack):
                     output_bucket=storage.output_bucket,
                     agent_role=agent.role,
                 )
+
+        recovery = TaskRecovery(
+            self,
+            "TaskRecovery",
+            table=table,
+            output_bucket=storage.output_bucket,
+            input_topic=bus.input_topic,
+            queues=queues,
+            times=times,
+        )
+        # A runtime that is added must be known to the reconciler before the API takes tasks for it.
+        api.handler.function.node.add_dependency(recovery.reconciler.function)
+
+        alarms = Alarms(
+            self,
+            "Alarms",
+            rest_api=api.rest_api,
+            task_api=api.handler,
+            relay=bus.relay,
+            notifier=bus.notifier,
+            dead_letter_handler=recovery.dead_letter,
+            reconciler=recovery.reconciler,
+        )
+        if cluster_side is not None:
+            alarms.watch_queues({name: one.queue for name, one in queues.items()})
 
         CfnOutput(self, "FrontApiEndpoint", value=api.endpoint_url, description="Where tasks are submitted")
         CfnOutput(self, "GetAPIKeyCommand", value=api.get_api_key_command, description="Shows the API key")

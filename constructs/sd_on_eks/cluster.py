@@ -73,6 +73,8 @@ class Cluster(Construct):
             resource.add_property_override(f"ResourcesVpcConfig.SecurityGroupIds.{number}", group.security_group_id)
         # EKS would make the log group itself, without retention, and leave it behind.
         resource.node.add_dependency(log_group)
+        # Endpoints that are not part of the VPC: in a destroy the function that runs kubectl needs them to the end.
+        resource.node.add_dependency(network)
         self.config_command: str = self._admit_administrators(cluster, config.admin_role_arns)
 
         self.security_group_id: str = cluster.cluster_security_group_id
@@ -126,11 +128,15 @@ class Cluster(Construct):
         )
 
     def _shorten_kubectl_logs(self, cluster: eks.Cluster) -> None:
-        # The library makes these groups with two years of retention and keeps them after a destroy.
+        # The library makes these groups with two years of retention and keeps them after a destroy. Whatever kubectl
+        # makes waits for the barrier: a function that writes before its group is made, or after it was deleted, makes
+        # one.
+        barrier = cluster.node.find_child("KubectlReadyBarrier")
         for child in cluster.node.find_all():
             if isinstance(child, logs.CfnLogGroup):
                 child.retention_in_days = 30
                 child.apply_removal_policy(RemovalPolicy.DESTROY)
+                barrier.node.add_dependency(child)
 
     def _acknowledge(self, cluster: eks.Cluster) -> None:
         acknowledge(

@@ -120,7 +120,8 @@ class ClusterSide:
             base_registry=config.registries.images,
             contexts=image_contexts,
         )
-        self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, admission)
+        # The always-warm nodes, too: a replica that does not find them yet would have Karpenter buy one.
+        self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, admission, nodes)
 
     def add_runtime(
         self,
@@ -142,8 +143,8 @@ class ClusterSide:
             output_bucket: where its agent puts results.
             agent_role: the role of its agent.
         """
-        self._keda.grant_queue_length(queue)
-        return RuntimeWorkload(
+        queue_length = self._keda.grant_queue_length(queue)
+        workload = RuntimeWorkload(
             scope,
             "Workload",
             cluster=self.cluster.cluster,
@@ -158,3 +159,6 @@ class ClusterSide:
             node_identity=self._node_identity,
             starts_after=[*self._runtimes_need, *self._namespaces.dependable(runtime.namespace)],
         )
+        # A Deployment begins with one replica, and KEDA takes it away no sooner than it can read the queue.
+        queue_length.apply_before(workload)
+        return workload

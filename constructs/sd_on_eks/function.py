@@ -1,39 +1,22 @@
 """A Lambda function as all of ours are: its own log group, rights to write there, and nothing else to begin with."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import AssetHashType, Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-import task_record
 from sd_on_eks.acknowledgment import acknowledge_wildcards
-from sd_on_eks.staging import content_hash, staged
 
-METRICS_NAMESPACE: Final = "SdOnEks"
+METRICS_NAMESPACE: Final = f"SdOnEks/{Aws.STACK_NAME}"
+"""Of all handlers' metrics; two stacks of an account do not mix."""
+
 _MEMORY_MIB: Final = 1024
 """Processor time follows memory, and a cold start is processor time."""
-
-
-@contextmanager
-def handler_code(folder: Path, *, distributions: Sequence[str] = ("aws-lambda-powertools",)) -> Iterator[lambda_.Code]:
-    """Stage the code of handlers, for all functions that are made meanwhile.
-
-    Args:
-        folder: the handlers' folder, a package; its modules import each other relatively.
-        distributions: installed distributions that they need beyond boto3, which the Lambda runtime has.
-
-    Raises:
-        StagingError: a folder or a distribution is missing or does not fit.
-    """
-    folders = {folder.name: folder, "task_record": Path(task_record.__file__).parent}
-    with staged(folders=folders, distributions=distributions) as asset:
-        yield lambda_.Code.from_asset(str(asset), asset_hash=content_hash(asset), asset_hash_type=AssetHashType.CUSTOM)
 
 
 class HandlerFunction(Construct):
@@ -42,8 +25,8 @@ class HandlerFunction(Construct):
     Args:
         scope: the construct.
         construct_id: PascalCase; becomes the service name in logs and metrics.
-        code: what `handler_code` staged.
-        handler: the entry point, such as `publisher.relay.lambda_handler`.
+        code: what `handler_asset` staged.
+        handler: the entry point, such as `publisher.entry_point.relay`.
         environment: its settings.
         timeout: how long one invocation may take.
         description: what it is for.
@@ -91,6 +74,22 @@ class HandlerFunction(Construct):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **environment,
             },
+        )
+
+    def metric(self, name: str, *, period: Duration) -> cloudwatch.Metric:
+        """A metric that the handler counts by itself, summed up.
+
+        Args:
+            name: what it is called in the handler.
+            period: how long each sum is over.
+        """
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            # Powertools' one dimension, unless a handler adds others.
+            dimensions_map={"service": self.node.id},
+            statistic="Sum",
+            period=period,
         )
 
     def acknowledge_wildcards(self, resources: Sequence[str], *, reason: str) -> None:

@@ -6,17 +6,18 @@ owner pays for anyway.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Final
-
-from rich.table import Table
+from typing import TYPE_CHECKING, Final
 
 from sd_on_eks.config.cluster import GpuNodeGroup
 from sd_on_eks.config.models import Config
 from sd_on_eks.config.runtime import ModelsRuntime
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 PRICES_AS_OF: Final = date(2026, 2, 9)
 """When the prices below were AWS's list prices, without taxes and discounts."""
@@ -48,10 +49,17 @@ _GP3_INCLUDED_MIB_S: Final = 125
 # https://aws.amazon.com/kms/pricing/
 _KMS_KEY_USD_PER_MONTH: Final = 1.0
 
+# https://aws.amazon.com/cloudwatch/pricing/
+_ALARM_METRIC_USD_PER_MONTH: Final = 0.10
+"""Of each metric that an alarm looks at. An account's first ten are free, which other stacks may use up."""
+
+# https://aws.amazon.com/waf/pricing/
+_WEB_ACL_USD_PER_MONTH: Final = 5.0 + 1.0
+"""With its one rule."""
+
 # https://aws.amazon.com/cloudwatch/pricing/ times volumes that are guessed: what an idle cluster writes is not much.
 _CONTROL_PLANE_LOGS_USD_PER_MONTH: Final = 2.0
 _FLOW_LOGS_USD_PER_MONTH: Final = 1.0
-_ALARMS_USD_PER_MONTH: Final = 3.0
 _CONTAINER_INSIGHTS_USD_PER_NODE_MONTH: Final = 10.0
 
 # https://aws.amazon.com/ec2/spot/pricing/
@@ -99,6 +107,9 @@ _USD_PER_HOUR: Final[Mapping[str, float]] = MappingProxyType(
 
 _GPUS: Final[Mapping[str, int]] = MappingProxyType({"g5.12xlarge": 4})
 """GPUs of those types that have more than one."""
+
+_ALARMS: Final = 11
+"""Of `sd_on_eks.observability`; tests/synth/test_observability.py counts them."""
 
 _OS_VOLUME_GIB: Final = 4
 _SYSTEM_DATA_VOLUME_GIB: Final = 30
@@ -170,17 +181,23 @@ def total_usd_per_month(lines: Iterable[CostLine]) -> float:
     return sum(line.total_usd_per_month or 0 for line in lines)
 
 
-def report(config: Config) -> tuple[Table, str]:
-    """The lines as a table, and their total in one line."""
-    lines = idle_cost(config)
+def as_table(lines: Iterable[CostLine]) -> "Table":
+    """The lines for a terminal."""
+    from rich.table import Table  # noqa: PLC0415 (40 ms of each synthesis, and only a terminal needs it)
+
     table = Table("What", title="Idle cost, US dollars a month")
     for heading in ("Count", "Each", "Together"):
         table.add_column(heading, justify="right")
     for line in lines:
         table.add_row(line.what, str(line.count), _shown(line.unit_usd_per_month), _shown(line.total_usd_per_month))
+    return table
+
+
+def as_sentence(lines: Sequence[CostLine]) -> str:
+    """Their total, in one line of text."""
     is_complete = all(line.unit_usd_per_month is not None for line in lines)
     total = f"{'about' if is_complete else 'at least'} {total_usd_per_month(lines):,.0f} US dollars a month while idle"
-    return table, f"{total} (us-east-1, list prices of {PRICES_AS_OF})"
+    return f"{total} (us-east-1, list prices of {PRICES_AS_OF})"
 
 
 def _shown(usd: float | None) -> str:
@@ -289,6 +306,12 @@ def _watching(config: Config, *, nodes: int) -> Iterator[CostLine]:
     insights = nodes if config.cluster.observability else 0
     yield CostLine("Logs of the control plane (estimate)", 1, _CONTROL_PLANE_LOGS_USD_PER_MONTH)
     yield CostLine("Flow logs (estimate)", int(has_flow_logs), _FLOW_LOGS_USD_PER_MONTH)
-    yield CostLine("Alarms (estimate)", 1, _ALARMS_USD_PER_MONTH)
+    yield CostLine("Alarms, each metric", alarm_metrics(config), _ALARM_METRIC_USD_PER_MONTH)
     yield CostLine("Container Insights, each node (estimate)", insights, _CONTAINER_INSIGHTS_USD_PER_NODE_MONTH)
     yield CostLine("KMS key for secrets", int(config.cluster.own_secrets_key), _KMS_KEY_USD_PER_MONTH)
+    yield CostLine("Web ACL with its rule", int(config.apigw.web_acl is not None), _WEB_ACL_USD_PER_MONTH)
+
+
+def alarm_metrics(config: Config) -> int:
+    """Metrics that alarms look at: each of the stack's own alarms at one, and those of the queues at all of them."""
+    return _ALARMS + len(config.models_runtime) + int(config.apigw.canary is not None)

@@ -8,6 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from sd_on_eks.acknowledgment import acknowledge
 from sd_on_eks.config.network import ExistingVpc
 from sd_on_eks.config.network import Network as NetworkConfig
 from sd_on_eks.manifests.ec2_node_class import DISCOVERY_TAG
@@ -73,6 +74,9 @@ class Network(Construct):
             cidr = config.cidr
             if config.flow_logs:
                 self._build_flow_log()
+            else:
+                reason = "The configuration says so: it is for trying out, where nobody investigates connections."
+                acknowledge(self.vpc, ["AwsSolutions-VPC7"], reason=reason)
         else:
             existing = config.existing_vpc
             self.vpc = self._import_vpc(existing)
@@ -120,7 +124,7 @@ class Network(Construct):
     def _import_vpc(self, existing: ExistingVpc) -> ec2.IVpc:
         subnets = existing.private_subnets
         route_tables = [subnet.route_table_id for subnet in subnets if subnet.route_table_id is not None]
-        return ec2.Vpc.from_vpc_attributes(
+        vpc = ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
             vpc_id=existing.vpc_id,
@@ -129,6 +133,12 @@ class Network(Construct):
             private_subnet_ids=[subnet.subnet_id for subnet in subnets],
             private_subnet_route_table_ids=route_tables if len(route_tables) == len(subnets) else None,
         )
+        acknowledge(
+            vpc,
+            ["Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId"],
+            reason="Route tables are for gateway endpoints alone, which ask for them themselves.",
+        )
+        return vpc
 
     def _build_gateway_endpoints(self, existing: ExistingVpc) -> None:
         stack = Stack.of(self)

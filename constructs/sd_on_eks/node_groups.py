@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from aws_cdk import Aws
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks as eks_l1
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -97,13 +98,12 @@ class NodeGroups(Construct):
 
     def _build_gpu(self, scope: Construct, config: GpuNodeGroup) -> None:
         group = Construct(scope, config.name)
-        eks.Nodegroup(
+        nodes = eks.Nodegroup(
             group,
             "Nodes",
             cluster=self._cluster,
             subnets=self._subnets,
             node_role=self._role,
-            instance_types=[ec2.InstanceType(name) for name in config.instance_types],
             # Has the NVIDIA device plugin built in. The library's default for GPU types is a dead Amazon Linux 2 image.
             ami_type=eks.NodegroupAmiType.BOTTLEROCKET_X86_64_NVIDIA,
             capacity_type=eks.CapacityType.SPOT if config.capacity_type == "spot" else eks.CapacityType.ON_DEMAND,
@@ -114,6 +114,8 @@ class NodeGroups(Construct):
             taints=[eks.TaintSpec(effect=eks.TaintEffect.NO_SCHEDULE, key=GPU_TAINT_KEY, value="true")],
             launch_template_spec=self._launch_template(group, "Template", data_volume_gib=config.disk_size_gib),
         )
+        # The library knows GPU types by a list that lacks the newer ones, and refuses those for the AMI type.
+        cast("eks_l1.CfnNodegroup", nodes.node.default_child).instance_types = list(config.instance_types)
 
     def _launch_template(self, scope: Construct, construct_id: str, *, data_volume_gib: int) -> eks.LaunchTemplateSpec:
         template = ec2.LaunchTemplate(

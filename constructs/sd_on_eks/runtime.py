@@ -122,7 +122,11 @@ class RuntimeWorkload(Construct):
             return [], persistence.existing_claim
         source = model_volume_source(bucket_name=model_bucket.bucket_name, region=region, config=persistence)
         names = {
-            "name": volume_name(runtime_name=runtime.name, resolved_source=Stack.of(self).resolve(source)),
+            "name": volume_name(
+                runtime_name=runtime.name,
+                # A volume is bound to a claim of one namespace.
+                resolved_source=[runtime.namespace, Stack.of(self).resolve(source)],
+            ),
             "runtime_name": runtime.name,
             "namespace": runtime.namespace,
         }

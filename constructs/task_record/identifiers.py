@@ -75,6 +75,15 @@ def new_submission(now_ms: int) -> str:
     return _ulid(now_ms, os.urandom(_RANDOM_BYTES))
 
 
+def first_submission(now_ms: int) -> str:
+    """The least submission of a moment: as text, every earlier one is less and every later one is not.
+
+    Args:
+        now_ms: the moment, epoch milliseconds.
+    """
+    return _ulid(now_ms, bytes(_RANDOM_BYTES))
+
+
 def submission_of_message(message_id: str, sent_at_ms: int) -> str:
     """Submission of a message that came without one: the same for every delivery of it.
 

@@ -1,4 +1,7 @@
-"""W1: the submit, as one transaction of the record, its message and the answer to its Idempotency-Key."""
+"""W1: the submit, as one transaction of the record, its message and the answer to its Idempotency-Key.
+
+And what stands for it where a message came without a submission.
+"""
 
 import json
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from typing import Any, Final
 
 from task_record import table
 from task_record.attribute_values import to_attribute_values
+from task_record.identifiers import safe_task_id, submission_of_message
 from task_record.message import SCHEMA_VERSION, TaskMessage
 from task_record.protocol_times import DAY_S
 from task_record.status import Status
@@ -133,6 +137,18 @@ class Submission:
         }
 
 
+def task_of_message(message: TaskMessage, *, message_id: str, sent_at_ms: int) -> TaskRef:
+    """Which task a message is of; the same for every delivery of it.
+
+    Args:
+        message: the message.
+        message_id: MessageId of the SQS message; the SNS envelope's counts more.
+        sent_at_ms: when it was sent, epoch milliseconds.
+    """
+    submission = message.submission or submission_of_message(message.sns_message_id or message_id, sent_at_ms)
+    return TaskRef(owner=message.owner, id=safe_task_id(message.id), submission=submission)
+
+
 def first_attributes(task: TaskRef, message: TaskMessage, *, runtime: str, sent_at_ms: int, max_age_ms: int) -> Item:
     """What the claim, or the giving up, of a message without a submission writes where there is no record yet.
 
@@ -145,7 +161,8 @@ def first_attributes(task: TaskRef, message: TaskMessage, *, runtime: str, sent_
     """
     return {
         table.OWNER: task.owner,
-        table.ID: task.id,
+        # The caller's own spelling comes back in the callback; the key has a safe one.
+        table.ID: message.id,
         table.SUBMISSION: task.submission,
         table.SUBMITTED_AT: sent_at_ms,
         table.EXPIRES_AT: sent_at_ms + max_age_ms,

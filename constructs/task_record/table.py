@@ -8,6 +8,7 @@ One table, `pk`/`sk`, both strings:
     META  T#<owner>#<id>          S#<submission>   the record of one task
     BODY  T#<owner>#<id>          B#<submission>   its message; apart, since heartbeats are billed by item size
     IDEM  I#<owner>#<sha256>      I                answer to an Idempotency-Key
+    QUEUE R#<runtime>             R                what the reconciler's last runs saw of a runtime's queue
 """
 
 import hashlib
@@ -58,6 +59,10 @@ MESSAGE: Final = "message"
 BODY_HASH: Final = "body_hash"
 ANSWER: Final = "answer"
 
+# QUEUE.
+EMPTY_RUNS: Final = "empty_runs"
+"""How many runs in a row, up to the last one, found the queue empty."""
+
 INDEX_BY_OWNER: Final = "by_owner_runtime"
 """(owner, runtime) / submitted_at: a caller's own list."""
 INDEX_BY_STATUS: Final = "by_runtime_status"
@@ -70,14 +75,16 @@ INDEX_BY_OWNER_PROJECTION: Final = (ID, SUBMISSION, TASKTYPE, STATUS, STARTED_AT
 INDEX_BY_STATUS_PROJECTION: Final = (OWNER, ID, SUBMISSION, EXPIRES_AT, PUBLISHED_AT)
 INDEX_OPEN_PROJECTION: Final = (OWNER, ID, SUBMISSION, STATUS, RUNTIME)
 
+TASK_PK_PREFIX: Final = "T#"
 META_SK_PREFIX: Final = "S#"
 BODY_SK_PREFIX: Final = "B#"
 IDEM_SK: Final = "I"
+QUEUE_SK: Final = "R"
 
 
 def task_pk(owner: str, task_id: str) -> str:
     """Partition key of all submissions of one id of one owner."""
-    return f"T#{owner}#{task_id}"
+    return f"{TASK_PK_PREFIX}{owner}#{task_id}"
 
 
 def meta_key(owner: str, task_id: str, submission: str) -> Item:
@@ -93,3 +100,8 @@ def body_key(owner: str, task_id: str, submission: str) -> Item:
 def idempotency_key(owner: str, header: str) -> Item:
     """Key of the answer kept for one `Idempotency-Key` header of one owner."""
     return {PK: f"I#{owner}#{hashlib.sha256(header.encode()).hexdigest()}", SK: IDEM_SK}
+
+
+def queue_key(runtime: str) -> Item:
+    """Key of what the reconciler notes of one runtime's queue."""
+    return {PK: f"R#{runtime}", SK: QUEUE_SK}

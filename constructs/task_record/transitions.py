@@ -1,4 +1,6 @@
-"""The writes of the task protocol that change a record (W2 to W7); W1, which makes it, stands in `submission`.
+"""The writes of the task protocol that change a record (W2 to W7), and the reconciler's notes.
+
+W1, which makes the record, stands in `submission`.
 
 Every function is pure: it takes the time and returns the write. All times are epoch milliseconds.
 """
@@ -6,11 +8,11 @@ Every function is pure: it takes the time and returns the write. All times are e
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from task_record import table
 from task_record.condition import Absent, All, AnyOf, Condition, Is
-from task_record.protocol_times import ProtocolTimes
+from task_record.protocol_times import DAY_S, ProtocolTimes
 from task_record.status import Status
 from task_record.table import Item, Scalar
 from task_record.transition import Transition
@@ -31,6 +33,15 @@ class TaskRef:
     def key(self) -> Item:
         """Key of the task's record."""
         return table.meta_key(self.owner, self.id, self.submission)
+
+    @classmethod
+    def of_record(cls, record: Item) -> Self:
+        """Read the key of a record, or of its entry in an index.
+
+        The attribute `id` may be spelled otherwise than in the key: as the caller did.
+        """
+        owner, _, task_id = str(record[table.PK]).removeprefix(table.TASK_PK_PREFIX).rpartition("#")
+        return cls(owner=owner, id=task_id, submission=str(record[table.SK]).removeprefix(table.META_SK_PREFIX))
 
 
 def claim(
@@ -196,6 +207,43 @@ def give_up(
         was_done=lambda old: old.get(table.STATUS) in {Status.COMPLETED, Status.FAILED, Status.CANCELLED},
         # With the claim left in place, its late holder would take this failure for its own lost finish.
         removes=(table.CLAIM,),
+    )
+
+
+def note_published(task: TaskRef, *, now_ms: int) -> Transition:
+    """Note that the message of a task was published again; the claim fences doubles.
+
+    Args:
+        task: the task.
+        now_ms: the writer's clock.
+    """
+    return Transition(
+        name="note_published",
+        key=task.key,
+        condition=Is(table.STATUS, "=", Status.QUEUED),
+        sets={table.PUBLISHED_AT: now_ms},
+    )
+
+
+def note_queue(runtime: str, *, empty_runs_before: int | None, is_empty: bool, now_ms: int) -> Transition:
+    """Count the runs in a row that found the queue of a runtime empty; two runs at the same time count as one.
+
+    Args:
+        runtime: name of the runtime.
+        empty_runs_before: what the last run noted; `None` where nothing is noted.
+        is_empty: whether this run found it empty.
+        now_ms: the writer's clock.
+    """
+    condition = Absent() if empty_runs_before is None else Is(table.EMPTY_RUNS, "=", empty_runs_before)
+    return Transition(
+        name="note_queue",
+        key=table.queue_key(runtime),
+        condition=condition,
+        # The note of a runtime that is removed goes by itself.
+        sets={
+            table.EMPTY_RUNS: (empty_runs_before or 0) + 1 if is_empty else 0,
+            table.TTL: now_ms // 1000 + DAY_S,
+        },
     )
 
 

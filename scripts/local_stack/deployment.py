@@ -67,8 +67,13 @@ def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment
         StackName=config.stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
     )
     outputs = _wait(emulator, config.stack_name)
-    found = cloudformation.list_stack_resources(StackName=config.stack_name)["StackResourceSummaries"]
-    resources = {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in found}
+    # A page has a hundred.
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=config.stack_name)
+    resources = {
+        one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+        for page in pages
+        for one in page["StackResourceSummaries"]
+    }
 
     def physical(path: str) -> str:
         return resources[synthesized.logical_ids[path]]

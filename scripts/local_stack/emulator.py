@@ -44,9 +44,12 @@ class Emulator:
 
     def __init__(self, folder: Path, *, home: Path | None = None, port: int | None = None) -> None:
         self._folder = folder
-        self._program = (home or ROOT / ".venv-emulator") / "bin" / "ministack"
-        if not self._program.exists():
-            raise LocalStackError(f"the AWS emulator is missing: there is no {self._program}; run `make setup`")
+        programs = (home or ROOT / ".venv-emulator") / "bin"
+        if not (programs / "ministack").exists():
+            raise LocalStackError(
+                f"the AWS emulator is missing: there is no {programs / 'ministack'}; run `make setup`"
+            )
+        self._python = programs / "python"
         self._certificate = make_certificate(folder)
         self.ca_bundle: Path = self._certificate.authority
         self._tries = 1 if port is not None else _TRIES
@@ -58,7 +61,7 @@ class Emulator:
         state.mkdir(exist_ok=True)
         self.process = ChildProcess(
             "the AWS emulator",
-            [str(self._program)],
+            [str(self._python), str(Path(__file__).with_name("emulator_program.py"))],
             # Functions run as its children and inherit this, so it holds nothing of the user's own.
             environment={
                 "PATH": os.environ.get("PATH", os.defpath),

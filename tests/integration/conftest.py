@@ -18,7 +18,13 @@ from sd_on_eks.config.loader import parse_config
 
 CONFIG = """
 stackName: IntegrationStack
-APIGW: {throttle: {rateLimit: 1000, burstLimit: 2000}}
+APIGW:
+  throttle: {rateLimit: 1000, burstLimit: 2000}
+  plans:
+  - {name: studio, throttle: {rateLimit: 1000, burstLimit: 2000}}
+  - {name: slow, throttle: {rateLimit: 1, burstLimit: 1}}
+  - {name: trial, quota: {limit: 2, period: day}}
+  cors: {allowOrigins: [https://app.example.com]}
 modelsRuntime:
 - {name: sd, type: sdwebui, modelFilename: v1-5-pruned-emaonly.safetensors}
 - {name: comfy, type: comfyui}
@@ -56,6 +62,15 @@ class Client:
 
     def headers(self) -> dict[str, str]:
         return {"x-api-key": self.key, "content-type": "application/json"}
+
+    def key_of(self, plan: str) -> str:
+        """The API key of a plan."""
+        keys = self.stack.emulator.session().client(
+            "apigateway", endpoint_url=self.stack.emulator.endpoint_url, verify=str(self.stack.emulator.ca_bundle)
+        )
+        name = f"{self.stack.deployment.stack_name}-{plan}"
+        (value,) = [one["value"] for one in keys.get_api_keys(includeValues=True)["items"] if one["name"] == name]
+        return value
 
     def submit(self, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
         defaults = {"id": f"t-{uuid.uuid4().hex[:12]}", "runtime": "sd", "tasktype": "text-to-image"}

@@ -4,7 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema
 import pytest
+
+from sd_on_eks.task_api.contract.schemas import schemas
+
+ERROR = jsonschema.Draft202012Validator(schemas()["Error"])
 
 pytestmark = pytest.mark.xdist_group("local_stack")
 
@@ -69,6 +74,36 @@ WRONG: list[tuple[str, str, bytes, dict[str, str], int, str, str | None]] = [
         "invalid_request",
         "task.content.1.inputs.a",
     ),
+    ("too many steps", "v1alpha2", body({"steps": 151}), {}, 400, "invalid_request", "task.content.steps"),
+    ("size between blocks", "v1alpha2", body({"width": 500}), {}, 400, "invalid_request", "task.content.width"),
+    (
+        "link as image",
+        "v1alpha2",
+        body({"init_images": ["http://169.254.169.254/"]}, tasktype="image-to-image"),
+        {},
+        400,
+        "invalid_request",
+        "task.content.init_images[0]",
+    ),
+    (
+        "no base64",
+        "v1alpha2",
+        body({"image": "not base64"}, tasktype="extra-single-image"),
+        {},
+        400,
+        "invalid_request",
+        "task.content.image",
+    ),
+    (
+        "somebody else's upload",
+        "v1alpha2",
+        body(None).replace(b'"content": {"prompt": "x"}', b'"content_ref": "s3://another/uploads/a/b"'),
+        {},
+        400,
+        "invalid_request",
+        "task.content_ref",
+    ),
+    ("upload of nothing", "v1alpha2/uploads", b"{}", {}, 400, "invalid_request", "content_type"),
     (
         "unknown checkpoint",
         "v1alpha1",
@@ -95,6 +130,7 @@ def test_fails_when_a_post_is_wrong(
     assert (answered, answer["error"]["code"], answer["error"].get("field")) == (status, code, field)
     assert answer["error"]["message"]
     assert answer["error"]["request_id"]
+    ERROR.validate(answer)
     assert client.records() == before
 
 

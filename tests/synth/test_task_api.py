@@ -8,36 +8,87 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import lint  # type: ignore[import-untyped]  # the distribution has no types
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as above
 
 from sd_on_eks.config.loader import parse_config
+from sd_on_eks.config.rules.gateway import environment_bytes
+from sd_on_eks.config.rules.size import most_resources
+from sd_on_eks.task_api.access import resource_policy
 from sd_on_eks.task_api.construct import TaskApi
+from sd_on_eks.task_api.gateway_responses import ANSWERS
+from task_record.protocol_times import DAY_S, ProtocolTimes
 
 pytestmark = pytest.mark.xdist_group("synth")
+
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/tasks"
 
 CONFIG = """
 stackName: Api
 APIGW: {stageName: live, throttle: {rateLimit: 7, burstLimit: 9}}
 modelsRuntime:
 - {name: sd, type: sdwebui, modelFilename: v1-5.safetensors}
-- {name: any, type: sdwebui, dynamicModel: true}
+- {name: any, type: sdwebui, dynamicModel: true, backlogLimit: 5}
 """
+
+EVERYTHING = """
+stackName: Api
+APIGW:
+  methodThrottle: {rateLimit: 100, burstLimit: 200}
+  plans:
+  - {name: studio, throttle: {rateLimit: 5, burstLimit: 6}, quota: {limit: 1000, period: week}}
+  - {name: research-2}
+  cors: {allowOrigins: [https://a.example.com, "http://localhost:3000"]}
+  sourceIpCidrs: [203.0.113.0/24, "2001:db8::/32"]
+  webAcl: {requestsPer5Minutes: 9000}
+  canary: {minutes: 10}
+modelsRuntime:
+- {name: sd, type: sdwebui}
+"""
+"""All options but the private endpoint, which excludes the web ACL."""
+
+PRIVATE = """
+APIGW:
+  tenantIsolation: false
+  privateEndpoint: {vpcEndpointIds: [vpce-01234567, vpce-12345678]}
+  cors: {allowOrigins: [https://a.example.com]}
+taskProtocol: {maxTaskAgeHours: 200, queueRetentionDays: 9}
+"""
+
+ROUTES = {
+    ("POST", "/v1alpha1"),
+    ("POST", "/v1alpha2"),
+    ("GET", "/v1alpha2/tasks"),
+    ("GET", "/v1alpha2/tasks/{id}"),
+    ("POST", "/v1alpha2/tasks/{id}/cancel"),
+    ("POST", "/v1alpha2/uploads"),
+}
+
+
+def task_api(app: cdk.App, config: str) -> TaskApi:
+    """The API in a stack of its own."""
+    stack = cdk.Stack(app, "Api")
+    return TaskApi(
+        stack,
+        "TaskApi",
+        config=parse_config(config, "config.yaml"),
+        table=dynamodb.Table.from_table_arn(stack, "Table", TABLE),
+        output_bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "output"),
+    )
 
 
 class Template:
     """A synthesized stack of the API alone."""
 
     def __init__(self, app: cdk.App, config: str) -> None:
-        stack = cdk.Stack(app, "Api")
-        self.api = TaskApi(
-            stack,
-            "TaskApi",
-            config=parse_config(config, "config.yaml"),
-            table=dynamodb.Table.from_table_arn(stack, "Table", "arn:aws:dynamodb:eu-west-1:111122223333:table/tasks"),
-            output_bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "output"),
-        )
+        self.api = task_api(app, config)
+        stack = cdk.Stack.of(self.api)
         self.command = stack.resolve(self.api.get_api_key_command)
-        self.resources: dict[str, dict[str, Any]] = assertions.Template.from_stack(stack).to_json()["Resources"]
+        self.json = dict(assertions.Template.from_stack(stack).to_json())
+        self.resources: dict[str, dict[str, Any]] = self.json["Resources"]
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Properties of all resources of a type."""
@@ -48,10 +99,39 @@ class Template:
         (found,) = self.all(kind)
         return found
 
+    def methods(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Properties of all methods by what a caller sends."""
+        resources = {
+            name: one["Properties"]
+            for name, one in self.resources.items()
+            if one["Type"] == "AWS::ApiGateway::Resource"
+        }
+
+        def path(resource: dict[str, str]) -> str:
+            found = resources.get(resource.get("Ref", ""))
+            return "" if found is None else f"{path(found['ParentId'])}/{found['PathPart']}"
+
+        return {(one["HttpMethod"], path(one["ResourceId"])): one for one in self.all("AWS::ApiGateway::Method")}
+
+    def environment(self) -> dict[str, Any]:
+        """Environment of the function."""
+        found: dict[str, Any] = self.one("AWS::Lambda::Function")["Environment"]["Variables"]
+        return found
+
 
 @pytest.fixture(scope="module")
 def template(synth_app: Callable[[], cdk.App]) -> Template:
     return Template(synth_app(), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def everything(synth_app: Callable[[], cdk.App]) -> Template:
+    return Template(synth_app(), EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def private(synth_app: Callable[[], cdk.App]) -> Template:
+    return Template(synth_app(), PRIVATE)
 
 
 def test_the_key_gets_the_name_that_users_know_and_is_shown_by_its_id(template: Template) -> None:
@@ -78,39 +158,34 @@ def test_the_throttle_is_the_usage_plans_and_the_plan_has_the_key(template: Temp
 
 
 def test_routes_are_the_contracts(template: Template) -> None:
-    paths = {
-        name: one["Properties"]
-        for name, one in template.resources.items()
-        if one["Type"] == "AWS::ApiGateway::Resource"
-    }
-
-    def path(resource: dict[str, str]) -> str:
-        found = paths.get(resource.get("Ref", ""))
-        return "" if found is None else f"{path(found['ParentId'])}/{found['PathPart']}"
-
-    methods = template.all("AWS::ApiGateway::Method")
-    assert {(one["HttpMethod"], path(one["ResourceId"])) for one in methods} == {
-        ("POST", "/v1alpha1"),
-        ("POST", "/v1alpha2"),
-        ("GET", "/v1alpha2/tasks/{id}"),
-    }
-    assert {one["Integration"]["Type"] for one in methods} == {"AWS_PROXY"}
+    methods = template.methods()
+    assert methods.keys() == ROUTES
+    assert {one["Integration"]["Type"] for one in methods.values()} == {"AWS_PROXY"}
+    assert all(one["ApiKeyRequired"] for one in methods.values())
 
 
-def test_the_function_may_do_what_submit_and_show_need_and_no_more(template: Template) -> None:
+def test_no_request_is_validated_by_the_gateway(template: Template) -> None:
+    assert template.all("AWS::ApiGateway::RequestValidator") == template.all("AWS::ApiGateway::Model") == []
+
+
+def test_the_function_may_do_what_its_routes_need_and_no_more(template: Template) -> None:
     rights: set[tuple[str, str]] = set()
     for policy in template.all("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             for action in [actions] if isinstance(actions, str) else actions:
                 rights.add((action, json.dumps(statement["Resource"])))
-    table = '"arn:aws:dynamodb:eu-west-1:111122223333:table/tasks"'
+    table = f'"{TABLE}"'
     objects = '{"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::output/%s"]]}'
     logs = {(action, resource) for action, resource in rights if action.startswith("logs:")}
     assert rights - logs == {
+        ("dynamodb:ConditionCheckItem", table),
+        ("dynamodb:GetItem", table),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
-        ("s3:PutObject", objects % "payloads/*"),
+        ("dynamodb:UpdateItem", table),
+        ("dynamodb:Query", f'["{TABLE}/index/by_owner_runtime", "{TABLE}/index/by_runtime_status"]'),
+        ("s3:PutObject", f"[{objects % 'payloads/*'}, {objects % 'uploads/*'}]"),
         ("s3:GetObject", objects % "*"),
     }
     assert all("TaskApiHandlerLogGroup" in resource for _, resource in logs)
@@ -132,13 +207,68 @@ def test_the_function_answers_before_the_gateway_gives_up(template: Template) ->
     assert "TracingConfig" not in function
 
 
+def test_the_function_has_no_concurrency_of_its_own(template: Template) -> None:
+    # It would be taken from the account's, and what is over it would be refused as our fault.
+    assert "ReservedConcurrentExecutions" not in template.one("AWS::Lambda::Function")
+
+
 def test_the_function_knows_the_runtimes_as_the_configuration_has_them(template: Template) -> None:
-    environment = template.one("AWS::Lambda::Function")["Environment"]["Variables"]
-    assert json.loads(environment["RUNTIMES"]) == [
-        {"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "dynamic_model": False},
-        {"name": "any", "type": "sdwebui", "model_filename": None, "dynamic_model": True},
+    assert json.loads(template.environment()["RUNTIMES"]) == [
+        {
+            "name": "sd",
+            "type": "sdwebui",
+            "model_filename": "v1-5.safetensors",
+            "typical_task_s": 12,
+            "max_replicas": 5,
+        },
+        {
+            "name": "any",
+            "type": "sdwebui",
+            "dynamic_model": True,
+            "backlog_limit": 5,
+            "typical_task_s": 12,
+            "max_replicas": 5,
+        },
     ]
-    assert (environment["MAX_TASK_AGE_S"], environment["TENANT_ISOLATION"]) == (str(72 * 3600), "true")
+
+
+def test_the_function_knows_the_ages_that_belong_together(private: Template) -> None:
+    # Some alone would contradict the defaults of the others.
+    times = ProtocolTimes.from_environment(private.environment())
+    assert (times.max_task_age_s, times.queue_retention_s, times.record_ttl_s) == (200 * 3600, 9 * DAY_S, 30 * DAY_S)
+
+
+def test_the_function_knows_whether_keys_are_isolated(template: Template, private: Template) -> None:
+    assert template.environment()["TENANT_ISOLATION"] == "true"
+    assert private.environment()["TENANT_ISOLATION"] == "false"
+
+
+def test_the_rule_on_the_environment_counts_all_of_it(template: Template, everything: Template) -> None:
+    spare = [
+        environment_bytes(parse_config(config, "x")) - size_of(made.environment())
+        for made, config in ((template, CONFIG), (everything, EVERYTHING))
+    ]
+    assert all(0 <= some <= 200 for some in spare)
+    # Whatever the options are; the name of the variable for web pages is always counted.
+    assert abs(spare[0] - spare[1]) <= len("CORS_ALLOW_ORIGINS") + 4
+
+
+def size_of(environment: dict[str, Any]) -> int:
+    """Bytes of an environment, with the longest names that CloudFormation gives."""
+    longest = {"TASK_TABLE_NAME": len("Api-TaskTable95FE7720-ABCDEFGHIJKLM"), "OUTPUT_BUCKET_NAME": 63}
+
+    def of(name: str, value: Any) -> int:
+        if name in longest:
+            return longest[name]
+        parts = value["Fn::Join"][1] if isinstance(value, dict) else [value]
+        return sum(len(part) if isinstance(part, str) else len("abcdefghij") for part in parts)
+
+    return sum(len(name) + of(name, value) for name, value in environment.items())
+
+
+def test_the_apis_metrics_are_this_stacks_alone(template: Template) -> None:
+    # They carry its name and nothing else of it.
+    assert template.one("AWS::ApiGateway::RestApi")["Name"] == {"Ref": "AWS::StackName"}
 
 
 def test_nothing_that_a_caller_sends_is_logged(template: Template) -> None:
@@ -185,24 +315,26 @@ def test_the_accounts_logging_role_can_be_left_alone(synth_app: Callable[[], cdk
 
 
 @pytest.mark.parametrize(
-    ("response", "status", "code"),
+    ("response", "status", "code", "retry_after"),
     [
-        ("INVALID_API_KEY", "401", "unauthorized"),
-        ("UNAUTHORIZED", "401", "unauthorized"),
-        ("MISSING_AUTHENTICATION_TOKEN", "404", "unknown_route"),
-        ("RESOURCE_NOT_FOUND", "404", "unknown_route"),
-        ("REQUEST_TOO_LARGE", "413", "too_large"),
-        ("UNSUPPORTED_MEDIA_TYPE", "415", "unsupported_media_type"),
-        ("THROTTLED", "429", "throttled"),
-        ("QUOTA_EXCEEDED", "429", "quota_exceeded"),
-        ("INTEGRATION_TIMEOUT", "504", "timeout"),
-        ("INTEGRATION_FAILURE", "502", "internal"),
-        ("DEFAULT_4XX", None, "invalid_request"),
-        ("DEFAULT_5XX", None, "internal"),
+        ("INVALID_API_KEY", "401", "unauthorized", None),
+        ("UNAUTHORIZED", "401", "unauthorized", None),
+        ("ACCESS_DENIED", "403", "access_denied", None),
+        ("WAF_FILTERED", "403", "access_denied", None),
+        ("MISSING_AUTHENTICATION_TOKEN", "404", "unknown_route", None),
+        ("RESOURCE_NOT_FOUND", "404", "unknown_route", None),
+        ("REQUEST_TOO_LARGE", "413", "too_large", None),
+        ("UNSUPPORTED_MEDIA_TYPE", "415", "unsupported_media_type", None),
+        ("THROTTLED", "429", "throttled", "'1'"),
+        ("QUOTA_EXCEEDED", "429", "quota_exceeded", "'3600'"),
+        ("INTEGRATION_TIMEOUT", "504", "timeout", "'1'"),
+        ("INTEGRATION_FAILURE", "502", "internal", "'1'"),
+        ("DEFAULT_4XX", None, "invalid_request", None),
+        ("DEFAULT_5XX", None, "internal", "'1'"),
     ],
 )
 def test_the_gateway_answers_as_the_contract_says(
-    template: Template, response: str, status: str | None, code: str
+    template: Template, response: str, status: str | None, code: str, retry_after: str | None
 ) -> None:
     (answer,) = [one for one in template.all("AWS::ApiGateway::GatewayResponse") if one["ResponseType"] == response]
     assert answer.get("StatusCode") == status
@@ -210,3 +342,226 @@ def test_the_gateway_answers_as_the_contract_says(
     error = json.loads(body)["error"]
     assert (error["code"], error["request_id"]) == (code, "$context.requestId")
     assert error["message"]
+    assert answer.get("ResponseParameters", {}) == (
+        {} if retry_after is None else {"gatewayresponse.header.Retry-After": retry_after}
+    )
+
+
+def test_no_answer_of_the_gateway_is_left_out_of_the_table_above(template: Template) -> None:
+    assert len(template.all("AWS::ApiGateway::GatewayResponse")) == len(ANSWERS) == 14
+
+
+def test_what_is_too_large_is_told_the_way_for_it(template: Template) -> None:
+    (answer,) = [
+        one for one in template.all("AWS::ApiGateway::GatewayResponse") if one["ResponseType"] == "REQUEST_TOO_LARGE"
+    ]
+    assert "POST /v1alpha2/uploads" in answer["ResponseTemplates"]["application/json"]
+
+
+def test_each_plan_has_a_key_with_limits_of_its_own(everything: Template) -> None:
+    plans = {
+        everything.resources[one["KeyId"]["Ref"]]["Properties"].get("Name"): everything.resources[
+            one["UsagePlanId"]["Ref"]
+        ]["Properties"]
+        for one in everything.all("AWS::ApiGateway::UsagePlanKey")
+    }
+    assert {name: (plan["Throttle"], plan.get("Quota")) for name, plan in plans.items()} == {
+        None: ({"RateLimit": 30, "BurstLimit": 50}, None),
+        "Api-studio": ({"RateLimit": 5, "BurstLimit": 6}, {"Limit": 1000, "Period": "WEEK"}),
+        "Api-research-2": ({"RateLimit": 30, "BurstLimit": 50}, None),
+    }
+    stages = {json.dumps(plan["ApiStages"], sort_keys=True) for plan in plans.values()}
+    assert len(stages) == 1
+
+
+def test_the_function_knows_whose_each_plans_key_is(everything: Template, template: Template) -> None:
+    _, parts = everything.environment()["TENANTS"]["Fn::Join"]
+    tenants = json.loads("".join(part if isinstance(part, str) else part["Ref"] for part in parts))
+    names = {
+        key: everything.resources[key]["Properties"]["Name"].removeprefix("Api-")
+        for key in everything.resources
+        if everything.resources[key]["Type"] == "AWS::ApiGateway::ApiKey" and key != "defaultAPIKey"
+    }
+    assert tenants == names
+    assert template.environment()["TENANTS"] == "{}"
+
+
+def test_each_plans_key_is_shown_by_an_output(everything: Template) -> None:
+    keys = {
+        one["Value"]["Fn::Join"][1][1]["Ref"]
+        for name, one in everything.json["Outputs"].items()
+        if "GetAPIKeyCommand" in name
+    }
+    assert keys == {
+        name
+        for name, one in everything.resources.items()
+        if one["Type"] == "AWS::ApiGateway::ApiKey" and name != "defaultAPIKey"
+    }
+
+
+def test_the_methods_limits_are_the_stages(everything: Template) -> None:
+    (settings,) = everything.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    assert (settings["HttpMethod"], settings["ResourcePath"]) == ("*", "/*")
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (100, 200)
+
+
+def test_every_route_has_a_preflight_that_needs_no_key_where_pages_may_call(everything: Template) -> None:
+    methods = everything.methods()
+    assert methods.keys() == ROUTES | {("OPTIONS", path) for _, path in ROUTES}
+    for method, path in ROUTES:
+        preflight = methods["OPTIONS", path]
+        assert not preflight["ApiKeyRequired"]
+        (answer,) = preflight["Integration"]["IntegrationResponses"]
+        told = {name.rpartition(".")[2]: value for name, value in answer["ResponseParameters"].items()}
+        assert told["Access-Control-Allow-Origin"] == "'https://a.example.com'"
+        assert '$origin == "http://localhost:3000"' in answer["ResponseTemplates"]["application/json"]
+        assert told["Access-Control-Allow-Methods"] == f"'{method}'"
+        assert told["Access-Control-Allow-Headers"] == "'Content-Type,Idempotency-Key,X-Api-Key'"
+        assert told["Access-Control-Expose-Headers"] == "'Retry-After'"
+
+
+@pytest.mark.parametrize(("options", "told"), [("private", "'https://a.example.com'"), ("everything", "'*'")])
+def test_pages_may_read_what_the_gateway_answers(request: pytest.FixtureRequest, options: str, told: str) -> None:
+    for answer in request.getfixturevalue(options).all("AWS::ApiGateway::GatewayResponse"):
+        headers = answer["ResponseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == told
+        assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
+
+
+def test_the_function_knows_the_pages_that_may_call(everything: Template, template: Template) -> None:
+    assert everything.environment()["CORS_ALLOW_ORIGINS"] == "https://a.example.com,http://localhost:3000"
+    assert "CORS_ALLOW_ORIGINS" not in template.environment()
+
+
+def test_the_api_answers_to_everybody_unless_said_otherwise(template: Template) -> None:
+    api = template.one("AWS::ApiGateway::RestApi")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert "Policy" not in api
+
+
+@pytest.mark.parametrize(
+    ("options", "conditions"),
+    [
+        ("{sourceIpCidrs: [203.0.113.0/24]}", {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}),
+        (
+            "{privateEndpoint: {vpcEndpointIds: [vpce-01234567]}}",
+            {"StringEquals": {"aws:SourceVpce": ["vpce-01234567"]}},
+        ),
+        (
+            "{privateEndpoint: {vpcEndpointIds: [vpce-01234567]}, sourceIpCidrs: [10.0.0.0/8]}",
+            {
+                "StringEquals": {"aws:SourceVpce": ["vpce-01234567"]},
+                # Behind an endpoint, callers' addresses go by this name.
+                "IpAddress": {"aws:VpcSourceIp": ["10.0.0.0/8"]},
+            },
+        ),
+    ],
+)
+def test_the_api_answers_to_the_networks_that_are_named(options: str, conditions: dict[str, Any]) -> None:
+    policy = resource_policy(parse_config(f"APIGW: {options}", "x").apigw)
+    assert policy is not None
+    (statement,) = policy.to_json()["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
+    assert statement["Condition"] == conditions
+
+
+@pytest.mark.parametrize("options", ["everything", "private"])
+def test_the_api_has_the_policy(request: pytest.FixtureRequest, options: str) -> None:
+    assert request.getfixturevalue(options).one("AWS::ApiGateway::RestApi")["Policy"]["Statement"]
+
+
+def test_a_private_endpoint_is_behind_the_endpoints_that_are_named(private: Template) -> None:
+    assert private.one("AWS::ApiGateway::RestApi")["EndpointConfiguration"] == {
+        "Types": ["PRIVATE"],
+        "VpcEndpointIds": ["vpce-01234567", "vpce-12345678"],
+    }
+
+
+def test_the_web_acl_refuses_an_address_that_sends_too_much(everything: Template) -> None:
+    acl = everything.one("AWS::WAFv2::WebACL")
+    (rule,) = acl["Rules"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"] == {
+        "RateBasedStatement": {"AggregateKeyType": "IP", "EvaluationWindowSec": 300, "Limit": 9000}
+    }
+    stage = next(name for name, one in everything.resources.items() if one["Type"] == "AWS::ApiGateway::Stage")
+    arn = everything.one("AWS::WAFv2::WebACLAssociation")["ResourceArn"]["Fn::Join"][1]
+    assert arn[-2:] == ["/stages/", {"Ref": stage}]
+
+
+def test_the_web_acl_keeps_no_sample_of_a_request_which_would_have_its_key(everything: Template) -> None:
+    acl = everything.one("AWS::WAFv2::WebACL")
+    for visibility in (acl["VisibilityConfig"], acl["Rules"][0]["VisibilityConfig"]):
+        assert visibility["SampledRequestsEnabled"] is False
+
+
+def test_the_canary_moves_the_alias_that_the_api_calls(everything: Template) -> None:
+    (alias_id,) = [name for name, one in everything.resources.items() if one["Type"] == "AWS::Lambda::Alias"]
+    update = everything.resources[alias_id]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    group = everything.resources[update["DeploymentGroupName"]["Ref"]]["Properties"]
+    assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent10Minutes"
+    uris = [everything.methods()[route]["Integration"]["Uri"] for route in ROUTES]
+    assert all({"Ref": alias_id} in uri["Fn::Join"][1] for uri in uris)
+    assert everything.one("AWS::Lambda::Permission")["FunctionName"] == {"Ref": alias_id}
+
+
+def test_the_canary_is_taken_back_when_the_api_answers_5xx(everything: Template) -> None:
+    group = everything.one("AWS::CodeDeploy::DeploymentGroup")
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    (alarm,) = group["AlarmConfiguration"]["Alarms"]
+    watched = everything.resources[alarm["Name"]["Ref"]]["Properties"]
+    assert (watched["MetricName"], watched["Statistic"], watched["TreatMissingData"]) == (
+        "5XXError",
+        "Average",
+        "notBreaching",
+    )
+    assert watched["Dimensions"] == [{"Name": "ApiName", "Value": everything.one("AWS::ApiGateway::RestApi")["Name"]}]
+    assert watched["Threshold"] < 0.1  # a tenth of the requests sees the new version
+
+
+def test_there_is_no_alias_without_a_canary(template: Template) -> None:
+    for kind in (
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::Version",
+        "AWS::CodeDeploy::Application",
+        "AWS::CloudWatch::Alarm",
+    ):
+        assert template.all(kind) == []
+
+
+def findings(app: cdk.App) -> str:
+    """What cdk-nag has to say about what is in an app that was not synthesized yet."""
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("config", [CONFIG, EVERYTHING, PRIVATE], ids=["some", "everything", "private"])
+def test_cdk_nag_has_no_finding_that_is_not_acknowledged(synth_app: Callable[[], cdk.App], config: str) -> None:
+    app = synth_app()
+    task_api(app, config)
+    assert findings(app) == ""
+
+
+def test_cdk_nag_would_find_what_is_not_acknowledged(synth_app: Callable[[], cdk.App]) -> None:
+    app = synth_app()
+    statement = iam.PolicyStatement(actions=["s3:GetObject"], resources=["*"])
+    task_api(app, EVERYTHING).handler.role.add_to_policy(statement)
+    assert "AwsSolutions-IAM5[Resource::*]" in findings(app)
+
+
+@pytest.mark.parametrize("options", ["everything", "private", "template"])
+def test_cfn_lint_has_no_finding(request: pytest.FixtureRequest, options: str) -> None:
+    linted: Template = request.getfixturevalue(options)
+    # W3005: a DependsOn that a reference makes redundant. The CDK writes them, and they harm nobody.
+    config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
+    assert lint(json.dumps(linted.json), config=config) == []
+
+
+def test_the_bound_on_resources_counts_every_option(everything: Template, template: Template) -> None:
+    bounds = [most_resources(parse_config(text.partition("modelsRuntime")[0], "x")) for text in (EVERYTHING, CONFIG)]
+    # Runtimes make nothing here.
+    assert len(everything.resources) - len(template.resources) <= bounds[0] - bounds[1]

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sd_on_eks.config.loader import load_config, parse_config
-from sd_on_eks.idle_cost import INTERFACE_ENDPOINT_SERVICES, PRICES_AS_OF, idle_cost, report, total_usd_per_month
+from sd_on_eks.idle_cost import (
+    INTERFACE_ENDPOINT_SERVICES,
+    PRICES_AS_OF,
+    as_sentence,
+    as_table,
+    idle_cost,
+    total_usd_per_month,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +42,8 @@ def cost_of(text: str) -> float:
 
 
 def added_by(text: str) -> float:
-    return cost_of(text) - BASE_USD
+    """What a configuration costs beyond an empty one, the alarm on each runtime's queue aside."""
+    return cost_of(text) - BASE_USD - 0.1 * len(parse_config(text, "test.yaml").models_runtime)
 
 
 def runtime(replicas: int, *, name: str = "a", provisioner: str = "{}", template: str = "{}") -> str:
@@ -55,10 +63,10 @@ def names_of(text: str) -> list[str]:
 
 
 def shown(text: str) -> str:
-    table, total = report(parse_config(text, "test.yaml"))
+    lines = idle_cost(parse_config(text, "test.yaml"))
     console = Console(file=io.StringIO(), width=120, record=True)
-    console.print(table)
-    return console.export_text() + total
+    console.print(as_table(lines))
+    return console.export_text() + as_sentence(lines)
 
 
 def test_the_default_configuration_costs_at_most_230_dollars() -> None:
@@ -81,7 +89,7 @@ def test_the_bill_of_an_empty_configuration() -> None:
         ("NAT gateways with their public addresses", 1, pytest.approx(36.5)),
         ("Logs of the control plane (estimate)", 1, 2),
         ("Flow logs (estimate)", 1, 1),
-        ("Alarms (estimate)", 1, 3),
+        ("Alarms, each metric", 11, pytest.approx(1.1)),
     ]
 
 
@@ -97,6 +105,9 @@ def test_the_bill_of_an_empty_configuration() -> None:
         pytest.param("cluster: {ownSecretsKey: true}\n", 1, id="own key"),
         pytest.param("cluster: {observability: true}\n", 20, id="Container Insights on two nodes"),
         pytest.param("cluster: {nodeMonitoring: true}\n", 0, id="node monitoring"),
+        pytest.param("APIGW: {webAcl: {requestsPer5Minutes: 100}}\n", 6, id="web ACL"),
+        pytest.param("APIGW: {canary: {}}\n", 0.1, id="rollback alarm"),
+        pytest.param("APIGW: {plans: [{name: studio}]}\n", 0, id="a further key"),
     ],
 )
 def test_an_option_adds_its_price(text: str, usd: float) -> None:
@@ -160,6 +171,11 @@ def test_a_faster_disk_costs_more() -> None:
     assert cost_of(text) - cost_of(slow) == pytest.approx(1000 * 0.005 + 400 * 0.04)
 
 
+def test_each_runtimes_queue_is_a_metric_that_an_alarm_looks_at() -> None:
+    text = "modelsRuntime:\n" + runtime(0) + runtime(0, name="b")
+    assert cost_of(text) - BASE_USD == pytest.approx(0.2)
+
+
 def test_container_insights_counts_gpu_nodes() -> None:
     text = group(1) + "modelsRuntime:\n" + runtime(3)
     assert cost_of("cluster: {observability: true}\n" + text) - cost_of(text) == pytest.approx((2 + 1 + 2) * 10)
@@ -168,13 +184,13 @@ def test_container_insights_counts_gpu_nodes() -> None:
 def test_no_replicas_no_gpu_line() -> None:
     text = group(0) + "modelsRuntime:\n" + runtime(0) + runtime(0, name="b")
     assert not [name for name in names_of(text) if "GPU" in name]
-    assert added_by(text) == 0
+    assert added_by(text) == pytest.approx(0)
 
 
 def test_a_price_that_is_unknown_is_said_to_be() -> None:
     text = "clusterComponents: {instanceType: m9z.large}\n"
     assert re.search(r"m9z\.large, on-demand\W+2\W+price unknown\W+price unknown", shown(text))
-    assert f"at least 121 US dollars a month while idle (us-east-1, list prices of {PRICES_AS_OF})" in shown(text)
+    assert f"at least 119 US dollars a month while idle (us-east-1, list prices of {PRICES_AS_OF})" in shown(text)
 
 
 def test_an_unknown_gpu_price_is_not_hidden_by_warm_nodes() -> None:
@@ -188,12 +204,13 @@ def test_the_table_has_every_line_and_the_total_is_one_line() -> None:
     text = group(1) + "modelsRuntime:\n" + runtime(2)
     output = shown(text)
     assert [name for name in names_of(text) if name not in output] == []
-    total = report(parse_config(text, "test.yaml"))[1]
+    total = as_sentence(idle_cost(parse_config(text, "test.yaml")))
     assert (
         total == f"about {cost_of(text):,.0f} US dollars a month while idle (us-east-1, list prices of {PRICES_AS_OF})"
     )
 
 
-def test_nothing_of_the_cdk_is_imported() -> None:
-    code = "import sys, sd_on_eks.idle_cost as _; sys.exit(bool({'aws_cdk', 'constructs'} & sys.modules.keys()))"
+def test_neither_the_cdk_nor_rich_is_imported() -> None:
+    unwanted = "{'aws_cdk', 'constructs', 'rich'}"
+    code = f"import sys, sd_on_eks.idle_cost as _; sys.exit(bool({unwanted} & sys.modules.keys()))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT / "constructs")  # noqa: S603 (our own code)

@@ -51,9 +51,11 @@ class ClusterConfig(ConfigModel):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for cidr in value:
             try:
-                ipaddress.IPv4Network(cidr)
+                network = ipaddress.IPv4Network(cidr)
             except ValueError as error:
                 raise ValueError(f"must be networks such as 203.0.113.0/24: {error}") from error
+            if cidr != str(network):  # Python also takes masks, and addresses without a prefix
+                raise ValueError(f"must be networks with their prefixes, such as {network}, got {cidr}")
         return value
 
 

@@ -5,7 +5,15 @@ from typing import Final, Literal
 from pydantic import Field
 
 from sd_on_eks.config.model import ConfigModel
-from sd_on_eks.config.values import CapacityReservationId, CronOrMacro, Duration, InstanceType, NodeCount, SnapshotId
+from sd_on_eks.config.values import (
+    BudgetDuration,
+    CapacityReservationId,
+    CronOrMacro,
+    Duration,
+    InstanceType,
+    NodeCount,
+    SnapshotId,
+)
 
 DEFAULT_INSTANCE_TYPES: Final = ("g5.2xlarge", "g6.2xlarge")
 
@@ -24,7 +32,7 @@ class DisruptionBudget(ConfigModel):
     schedule: CronOrMacro | None = None
     """When it begins to hold, in UTC. By default always."""
 
-    duration: Duration | None = None
+    duration: BudgetDuration | None = None
     """How long it holds from then on; goes with `schedule`."""
 
 

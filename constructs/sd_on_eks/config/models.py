@@ -8,7 +8,7 @@ from sd_on_eks.config.cluster import ClusterComponents, ClusterConfig, GpuNodeGr
 from sd_on_eks.config.gateway import ApiGateway
 from sd_on_eks.config.model import ConfigModel
 from sd_on_eks.config.network import Network, Registries
-from sd_on_eks.config.rules import names, network, nodes, runtimes, size, task_times
+from sd_on_eks.config.rules import gateway, names, network, nodes, runtimes, size, task_times
 from sd_on_eks.config.rules.violation import RuleError
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.task_protocol import TaskProtocol
@@ -16,7 +16,7 @@ from sd_on_eks.config.values import AvailabilityZone, BucketArn, StackName, TagK
 
 DEFAULT_STACK_NAME: Final = "SdOnEKSStack"
 
-_RULES: Final = (names, network, nodes, runtimes, task_times, size)
+_RULES: Final = (names, gateway, network, nodes, runtimes, task_times, size)
 
 
 class Config(ConfigModel):

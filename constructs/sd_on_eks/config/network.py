@@ -114,6 +114,8 @@ def _ipv4_network(value: str, *, smallest_prefix: int, largest_prefix: int) -> s
         network = ipaddress.IPv4Network(value)
     except ValueError as error:
         raise ValueError(f"must be a network such as 10.0.0.0/16: {error}") from error
+    if value != str(network):  # Python also takes masks, and addresses without a prefix
+        raise ValueError(f"must be a network with its prefix, such as {network}, got {value}")
     if not smallest_prefix <= network.prefixlen <= largest_prefix:
         raise ValueError(
             f"must be a network of /{smallest_prefix} to /{largest_prefix}, got one of /{network.prefixlen}"

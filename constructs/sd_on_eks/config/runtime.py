@@ -55,8 +55,28 @@ class ModelsRuntime(ConfigModel):
     """Let tasks be longer than that: one that runs when its pod is told to stop is given back and begins anew. Off by
     default: the work until then is lost."""
 
+    backlog_limit: int | None = Field(default=None, ge=1, le=10_000)
+    """Tasks that may wait; with so many, a further one is refused with 429 and the wait that is expected. They are
+    counted at a submit, which costs as many reads of an index, at most once a second. By default any number: nothing is
+    lost by waiting, and a task can say itself when it is of no use any more."""
+
     extra_values: ExtraValues = ExtraValues()
     """Its pods and its nodes. By default what fits SD 1.5 and SDXL on one A10G or L4."""
+
+    @property
+    def for_task_api(self) -> dict[str, str | bool | float]:
+        """What the task API knows of it; what is as the API presumes is left out, for Lambda takes 4 KiB."""
+        scaling = self.extra_values.runtime.scaling
+        known = {
+            "name": self.name,
+            "type": self.type,
+            "model_filename": self.model_filename,
+            "dynamic_model": self.dynamic_model or None,
+            "backlog_limit": self.backlog_limit,
+            "typical_task_s": scaling.typical_task,
+            "max_replicas": scaling.max_replica_count,
+        }
+        return {name: value for name, value in known.items() if value is not None}
 
     @property
     def drain_s(self) -> int:

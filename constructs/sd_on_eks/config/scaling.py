@@ -1,6 +1,7 @@
 """`extraValues.runtime.scaling`: how KEDA scales a runtime on its queue."""
 
 import zoneinfo
+from functools import cache
 from typing import Final
 
 from pydantic import Field, field_validator
@@ -12,6 +13,12 @@ _PATIENCE_S: Final = 60
 """How long tasks may wait for a replica that is up: it sets how many tasks go to each."""
 _FEWEST_TASKS: Final = 3
 _MOST_TASKS: Final = 20
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    # Each call walks the whole database, which takes longer than loading the rest of the configuration.
+    return frozenset(zoneinfo.available_timezones())
 
 
 class Schedule(ConfigModel):
@@ -32,7 +39,7 @@ class Schedule(ConfigModel):
     @field_validator("timezone")
     @classmethod
     def _exists(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
+        if value not in _time_zones():
             raise ValueError(f'must be the IANA name of a time zone, such as Europe/Berlin, got "{value[:80]}"')
         return value
 

@@ -1,5 +1,6 @@
 """`taskProtocol`: times and limits of the task protocol."""
 
+import math
 from typing import Final
 
 from pydantic import Field
@@ -39,7 +40,7 @@ class TaskProtocol(ConfigModel):
     """Receives after which a message moves to the dead-letter queue. Many, because refused claims count: it is a net
     for messages that no agent can handle."""
 
-    max_task_age_hours: float = Field(default=_DEFAULTS.max_task_age_s / HOUR_S, gt=0, le=300, allow_inf_nan=False)
+    max_task_age_hours: float = Field(default=_DEFAULTS.max_task_age_s / HOUR_S, ge=0.1, le=300, allow_inf_nan=False)
     """Hours after which an unfinished task expires."""
 
     queue_retention_days: float = Field(default=_DEFAULTS.queue_retention_s / DAY_S, gt=0, le=14, allow_inf_nan=False)
@@ -67,11 +68,12 @@ class TaskProtocol(ConfigModel):
             table_call_timeout_s=self.table_call_timeout,
             interrupt_s=self.interrupt,
             lease_s=self.lease,
-            visibility_s=self.visibility,
+            # SQS counts whole seconds.
+            visibility_s=math.ceil(self.visibility),
             max_attempts=self.max_attempts,
             max_receive_count=self.max_receive_count,
             max_task_age_s=self.max_task_age_hours * HOUR_S,
-            queue_retention_s=self.queue_retention_days * DAY_S,
-            dead_letter_retention_s=self.dead_letter_retention_days * DAY_S,
+            queue_retention_s=math.ceil(self.queue_retention_days * DAY_S),
+            dead_letter_retention_s=math.ceil(self.dead_letter_retention_days * DAY_S),
             record_ttl_s=self.record_ttl_days * DAY_S,
         )

@@ -12,12 +12,14 @@ _BUCKET_ARN: Final = r"^arn:aws(-cn|-us-gov)?:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0
 _PRINCIPAL_ARN: Final = r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/-]+$"
 _ZONE: Final = r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$"
 _INSTANCE_TYPE: Final = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
-_VPC_ID: Final = r"^vpc-[0-9a-f]{8,17}$"
-_SUBNET_ID: Final = r"^subnet-[0-9a-f]{8,17}$"
-_ROUTE_TABLE_ID: Final = r"^rtb-[0-9a-f]{8,17}$"
-_SECURITY_GROUP_ID: Final = r"^sg-[0-9a-f]{8,17}$"
-_SNAPSHOT_ID: Final = r"^snap-[0-9a-f]{8,17}$"
-_CAPACITY_RESERVATION_ID: Final = r"^cr-[0-9a-f]{8,17}$"
+_ORIGIN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?$"
+_VPC_ID: Final = r"^vpc-[0-9a-f]{8}([0-9a-f]{9})?$"
+_VPC_ENDPOINT_ID: Final = r"^vpce-[0-9a-f]{8}([0-9a-f]{9})?$"
+_SUBNET_ID: Final = r"^subnet-[0-9a-f]{8}([0-9a-f]{9})?$"
+_ROUTE_TABLE_ID: Final = r"^rtb-[0-9a-f]{8}([0-9a-f]{9})?$"
+_SECURITY_GROUP_ID: Final = r"^sg-[0-9a-f]{8}([0-9a-f]{9})?$"
+_SNAPSHOT_ID: Final = r"^snap-[0-9a-f]{8}([0-9a-f]{9})?$"
+_CAPACITY_RESERVATION_ID: Final = r"^cr-[0-9a-f]{8}([0-9a-f]{9})?$"
 _IMAGE_REFERENCE: Final = r"^[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64}$"
 _IMAGE_REGISTRY: Final = r"^[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)*$"
 _CHART_REGISTRY: Final = r"^oci://[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z0-9._-]+)*$"
@@ -25,6 +27,7 @@ _KEY_PREFIX: Final = r"^([A-Za-z0-9!_.*'()-]+/)+$"
 _CPU: Final = r"^([1-9][0-9]{0,2}|[1-9][0-9]{1,5}m)$"
 _MEMORY: Final = r"^[1-9][0-9]{0,5}(Mi|Gi)$"
 _DURATION: Final = r"^([1-9][0-9]{0,5}(s|m|h))+$"
+_BUDGET_DURATION: Final = r"^([1-9][0-9]{0,5}m|[1-9][0-9]{0,5}h([1-9][0-9]{0,5}m)?)$"
 _LABEL_KEY: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
 _ENVIRONMENT_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
@@ -44,7 +47,9 @@ PATTERN_WORDS: Final = {
     _PRINCIPAL_ARN: "be the ARN of an IAM role or user",
     _ZONE: "be an availability zone, such as us-east-1a",
     _INSTANCE_TYPE: "be an EC2 instance type, such as g5.2xlarge",
+    _ORIGIN: "be the origin of a web page: https, a host in lower case, a port or none, such as https://app.example.com",
     _VPC_ID: "be the id of a VPC, such as vpc-0123456789abcdef0",
+    _VPC_ENDPOINT_ID: "be the id of a VPC endpoint, such as vpce-0123456789abcdef0",
     _SUBNET_ID: "be the id of a subnet, such as subnet-0123456789abcdef0",
     _ROUTE_TABLE_ID: "be the id of a route table, such as rtb-0123456789abcdef0",
     _SECURITY_GROUP_ID: "be the id of a security group, such as sg-0123456789abcdef0",
@@ -57,6 +62,7 @@ PATTERN_WORDS: Final = {
     _CPU: "be an amount of processors, such as 2 or 500m",
     _MEMORY: "be an amount of memory, such as 512Mi or 10Gi",
     _DURATION: "be a duration, such as 720h or 1h30m",
+    _BUDGET_DURATION: "be a duration in hours and minutes, such as 10h, 30m or 1h30m",
     _LABEL_KEY: "be a label's key, such as team or example.com/team",
     _LABEL_VALUE: "be a label's value: at most 63 letters, digits, dashes, dots and underscores",
     _ENVIRONMENT_NAME: "be the name of an environment variable",
@@ -80,13 +86,20 @@ DnsLabel = Annotated[str, _text(_DNS_LABEL)]
 RuntimeName = Annotated[str, _text(_RUNTIME_NAME)]
 """A DNS label that leaves room for what is added to it: a pod's name has 17 characters more, and 63 at most."""
 
+PlanName = Annotated[str, _text(_RUNTIME_NAME)]
+"""Part of keys in the task table and in buckets, and the dash alone stands for nobody there."""
+
 StageName = Annotated[str, _text(_STAGE_NAME)]
 StackName = Annotated[str, _text(_STACK_NAME)]
 BucketArn = Annotated[str, _text(_BUCKET_ARN)]
 PrincipalArn = Annotated[str, _text(_PRINCIPAL_ARN)]
 AvailabilityZone = Annotated[str, _text(_ZONE)]
 InstanceType = Annotated[str, _text(_INSTANCE_TYPE)]
+Origin = Annotated[str, _text(_ORIGIN)]
+"""As a browser sends it: https://developer.mozilla.org/en-US/docs/Glossary/Origin"""
+
 VpcId = Annotated[str, _text(_VPC_ID)]
+VpcEndpointId = Annotated[str, _text(_VPC_ENDPOINT_ID)]
 SubnetId = Annotated[str, _text(_SUBNET_ID)]
 RouteTableId = Annotated[str, _text(_ROUTE_TABLE_ID)]
 SecurityGroupId = Annotated[str, _text(_SECURITY_GROUP_ID)]
@@ -100,6 +113,9 @@ Cpu = Annotated[str, _text(_CPU)]
 Memory = Annotated[str, _text(_MEMORY)]
 Duration = Annotated[str, _text(_DURATION)]
 """As Karpenter writes it: https://karpenter.sh/docs/concepts/nodepools/#spectemplatespecexpireafter"""
+
+BudgetDuration = Annotated[str, _text(_BUDGET_DURATION)]
+"""https://karpenter.sh/docs/concepts/disruption/#duration: no seconds, since a schedule counts minutes."""
 
 LabelKey = Annotated[str, _text(_LABEL_KEY)]
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""

@@ -49,6 +49,17 @@ class Resources(ConfigModel):
     limits: ResourceAmounts = ResourceAmounts()
     """What it may use at most, beyond which it is slowed down or stopped. By default as said at the container."""
 
+    def on_top_of(self, defaults: "Resources") -> "Resources":
+        """The same, with defaults in place of what is left out."""
+        return Resources(
+            requests=ResourceAmounts(
+                cpu=self.requests.cpu or defaults.requests.cpu, memory=self.requests.memory or defaults.requests.memory
+            ),
+            limits=ResourceAmounts(
+                cpu=self.limits.cpu or defaults.limits.cpu, memory=self.limits.memory or defaults.limits.memory
+            ),
+        )
+
 
 class InferenceApi(ConfigModel):
     """`extraValues.runtime.inferenceApi`: the inference server."""
@@ -79,6 +90,11 @@ class InferenceApi(ConfigModel):
     shared_memory_gib: int = Field(default=2, ge=1, le=500)
     """Size of /dev/shm, which PyTorch's loaders use. Counts as the pod's memory."""
 
+    @property
+    def whole_resources(self) -> Resources:
+        """Processors and memory, defaults included."""
+        return self.resources.on_top_of(Resources(requests=ResourceAmounts(cpu="2", memory="10Gi")))
+
 
 class QueueAgent(ConfigModel):
     """`extraValues.runtime.queueAgent`: the agent beside it."""
@@ -91,6 +107,13 @@ class QueueAgent(ConfigModel):
 
     resources: Resources = Resources()
     """Processors and memory. By default 250m and 256Mi, at most 512Mi."""
+
+    @property
+    def whole_resources(self) -> Resources:
+        """Processors and memory, defaults included."""
+        return self.resources.on_top_of(
+            Resources(requests=ResourceAmounts(cpu="250m", memory="256Mi"), limits=ResourceAmounts(memory="512Mi"))
+        )
 
 
 class Persistence(ConfigModel):

@@ -69,9 +69,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
             ),
             *(_of_the_pod(name, field) for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))),
         ],
-        "resources": resources(
-            config.resources, requests={"cpu": "250m", "memory": "256Mi"}, limits={"memory": "512Mi"}, always={}
-        ),
+        "resources": resources(config.whole_resources, always={}),
         # Counts a replica as available when its model is loaded: a rollout goes on to the next one only then.
         "readinessProbe": {"exec": {"command": pod_markers.exists(pod_markers.READY)}, "periodSeconds": 5},
         "securityContext": security_context(_UID),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sd_on_eks.config.workload import ResourceAmounts, Resources
+from sd_on_eks.config.workload import Resources
 from sd_on_eks.manifests.manifest import Manifest
 
 
@@ -11,25 +11,17 @@ def environment(variables: Mapping[str, str]) -> list[Manifest]:
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
-def resources(
-    config: Resources, *, requests: Mapping[str, str], limits: Mapping[str, str], always: Mapping[str, str]
-) -> Manifest:
+def resources(config: Resources, *, always: Mapping[str, str]) -> Manifest:
     """What a container asks for and may use.
 
     Args:
-        config: the configuration; what it says goes before the defaults.
-        requests: defaults of what is set aside.
-        limits: defaults of what may be used at most.
-        always: asked for and allowed whatever the configuration says; an extended resource needs both.
+        config: processors and memory.
+        always: asked for and allowed as well; an extended resource needs both.
     """
     return {
-        "requests": {**requests, **_amounts(config.requests), **always},
-        "limits": {**limits, **_amounts(config.limits), **always},
+        "requests": {**config.requests.model_dump(exclude_none=True), **always},
+        "limits": {**config.limits.model_dump(exclude_none=True), **always},
     }
-
-
-def _amounts(config: ResourceAmounts) -> dict[str, str]:
-    return config.model_dump(exclude_none=True)
 
 
 def security_context(uid: int) -> Manifest:

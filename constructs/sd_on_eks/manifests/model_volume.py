@@ -35,8 +35,8 @@ def volume_name(*, runtime_name: str, resolved_source: object) -> str:
 
     Args:
         runtime_name: the runtime.
-        resolved_source: `model_volume_source` with its CloudFormation tokens resolved; a token's text is not the same
-            in two syntheses.
+        resolved_source: what the volume is of and for, with its CloudFormation tokens resolved; a token's text is not
+            the same in two syntheses.
     """
     digest = hashlib.sha256(json.dumps(resolved_source, sort_keys=True).encode()).hexdigest()
     return f"{runtime_name}-models-{digest[:8]}"

@@ -59,9 +59,7 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             | config.env
         ),
         "args": list(config.args),
-        "resources": resources(
-            config.resources, requests={"cpu": "2", "memory": "10Gi"}, limits={}, always={GPU_RESOURCE: "1"}
-        ),
+        "resources": resources(config.whole_resources, always={GPU_RESOURCE: "1"}),
         "startupProbe": {
             "exec": {"command": ["python3", "-c", _HTTP_ANSWERS]},
             "periodSeconds": 5,

@@ -1,49 +1,24 @@
 """The HTTP API."""
 
-import json
-from pathlib import Path
-from typing import Final, cast
-
-from aws_cdk import CfnResource, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sd_on_eks.acknowledgment import acknowledge
-from sd_on_eks.config.gateway import ApiGateway
 from sd_on_eks.config.models import Config
-from sd_on_eks.function import HandlerFunction, handler_code
+from sd_on_eks.function import HandlerFunction
+from sd_on_eks.task_api.api_function import build_api_function
+from sd_on_eks.task_api.api_keys import PlanKey, build_default_key, build_usage_plan, get_api_key_command
+from sd_on_eks.task_api.canary import build_alias, shift_gradually
 from sd_on_eks.task_api.gateway_responses import add_gateway_responses
-
-_HANDLER: Final = Path(__file__).parent / "handler"
-_TIMEOUT: Final = Duration.seconds(28)
-"""One second less than API Gateway waits, so that a late answer is ours and in the contract's words."""
-
-_ACCESS_LOG_FIELDS: Final = {
-    "requestId": "$context.requestId",
-    "requestTime": "$context.requestTime",
-    "httpMethod": "$context.httpMethod",
-    "resourcePath": "$context.resourcePath",
-    "status": "$context.status",
-    "responseLength": "$context.responseLength",
-    "responseLatency": "$context.responseLatency",
-    "integrationLatency": "$context.integration.latency",
-    "apiKeyId": "$context.identity.apiKeyId",
-    "errorType": "$context.error.responseType",
-}
-"""No header, no body, no key, no query: what a caller sent is not logged."""
-
-_LOGGING_POLICY: Final = "AmazonAPIGatewayPushToCloudWatchLogs"
-
-API_KEY_LOGICAL_ID: Final = "defaultAPIKey"
-"""CloudFormation names the key after it: `<6 letters of the stack>-defau-<random>`, as the user documentation shows."""
+from sd_on_eks.task_api.rest_api import add_routes, build_rest_api
+from sd_on_eks.task_api.web_acl import add_web_acl
 
 
 class TaskApi(Construct):
-    """REST API, stage, key, usage plan, and the function behind them.
+    """REST API, stage, keys, usage plans, and the function behind them.
 
     Args:
         scope: the stack.
@@ -54,8 +29,8 @@ class TaskApi(Construct):
 
     Attributes:
         rest_api: the API.
-        api_key: the key.
-        usage_plan: the plan, with the configured throttle.
+        api_key: the deployment's own key.
+        usage_plan: its plan, with the configured throttle.
         handler: the function.
     """
 
@@ -69,13 +44,26 @@ class TaskApi(Construct):
         output_bucket: s3.IBucket,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.handler: HandlerFunction = self._build_handler(config, table, output_bucket)
-        self.rest_api: apigateway.RestApi = self._build_rest_api(config.apigw)
-        self._build_methods()
-        add_gateway_responses(Construct(self, "GatewayResponses"), self.rest_api)
-        self.api_key: apigateway.ApiKey = self._build_api_key()
-        self.usage_plan: apigateway.UsagePlan = self._build_usage_plan(config.apigw)
-        self._acknowledge()
+        self._config = config.apigw
+        plans = Construct(self, "Plans")
+        plan_keys = [PlanKey(plans, plan.name, plan=plan) for plan in self._config.plans]
+        self.api_key: apigateway.ApiKey = build_default_key(self)
+        self.handler: HandlerFunction = build_api_function(
+            self,
+            config,
+            table=table,
+            output_bucket=output_bucket,
+            tenants={plan_key.key.key_id: plan_key.node.id for plan_key in plan_keys},
+        )
+        self.rest_api: apigateway.RestApi = build_rest_api(self, self._config)
+        add_routes(self.rest_api, self._build_integration(), self._config)
+        add_gateway_responses(Construct(self, "GatewayResponses"), self.rest_api, self._config.cors)
+        self.usage_plan: apigateway.UsagePlan = build_usage_plan(
+            self, self.rest_api, self.api_key, throttle=self._config.throttle
+        )
+        for plan_key in plan_keys:
+            plan_key.limit(self.rest_api)
+        self._protect()
 
     @property
     def endpoint_url(self) -> str:
@@ -85,134 +73,24 @@ class TaskApi(Construct):
     @property
     def get_api_key_command(self) -> str:
         """Shell command that shows the API key."""
-        return f"aws apigateway get-api-key --api-key {self.api_key.key_id} --include-value --query value --output text"
+        return get_api_key_command(self.api_key)
 
-    def _build_handler(self, config: Config, table: dynamodb.ITable, output_bucket: s3.IBucket) -> HandlerFunction:
-        with handler_code(_HANDLER) as code:
-            handler = HandlerFunction(
-                self,
-                "Handler",
-                code=code,
-                handler=f"{_HANDLER.name}.app.lambda_handler",
-                environment={
-                    "TASK_TABLE_NAME": table.table_name,
-                    "OUTPUT_BUCKET_NAME": output_bucket.bucket_name,
-                    "RUNTIMES": json.dumps(
-                        [
-                            {
-                                "name": runtime.name,
-                                "type": runtime.type,
-                                "model_filename": runtime.model_filename,
-                                "dynamic_model": runtime.dynamic_model,
-                            }
-                            for runtime in config.models_runtime
-                        ]
-                    ),
-                    "MAX_TASK_AGE_S": str(round(config.task_protocol.times.max_task_age_s)),
-                    "TENANT_ISOLATION": "true" if config.apigw.tenant_isolation else "false",
-                },
-                timeout=_TIMEOUT,
-                description="Submits tasks and shows them",
+    def _build_integration(self) -> apigateway.LambdaIntegration:
+        function: lambda_.IFunction = self.handler.function
+        if self._config.canary is not None:
+            canary = Construct(self, "Canary")
+            alias = build_alias(canary, self.handler.function)
+            shift_gradually(canary, alias, self.rest_api, self._config.canary)
+            function = alias
+        # One permission for the whole API instead of one a method.
+        return apigateway.LambdaIntegration(function, scope_permission_to_method=False)
+
+    def _protect(self) -> None:
+        if self._config.web_acl is not None:
+            add_web_acl(Construct(self, "WebAcl"), self.rest_api, self._config.web_acl)
+        else:
+            acknowledge(
+                self.rest_api,
+                ["AwsSolutions-APIG3"],
+                reason="A web ACL costs idle money, so APIGW.webAcl asks for it; the usage plan limits each key.",
             )
-        payloads, results = output_bucket.arn_for_objects("payloads/*"), output_bucket.arn_for_objects("*")
-        for statement in (
-            iam.PolicyStatement(
-                sid="Tasks", actions=["dynamodb:PutItem", "dynamodb:Query"], resources=[table.table_arn]
-            ),
-            iam.PolicyStatement(sid="ParkBodies", actions=["s3:PutObject"], resources=[payloads]),
-            # A presigned link carries the rights of whoever signed it.
-            iam.PolicyStatement(sid="HandOutResults", actions=["s3:GetObject"], resources=[results]),
-        ):
-            handler.role.add_to_policy(statement)
-        handler.acknowledge_wildcards(
-            [payloads, results], reason="Bodies are named by their hash, results by the callers' prefixes."
-        )
-        return handler
-
-    def _build_rest_api(self, config: ApiGateway) -> apigateway.RestApi:
-        access_log = logs.LogGroup(
-            self, "AccessLogGroup", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
-        )
-        api = apigateway.RestApi(
-            self,
-            "RestApi",
-            description="Stable Diffusion on EKS: tasks in, pictures out",
-            endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
-            # Without the account's logging role, a stage that logs cannot be deployed to a fresh account. The role is
-            # the account's, so it outlives the stack.
-            cloud_watch_role=config.cloud_watch_role,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if config.cloud_watch_role else None,
-            deploy_options=apigateway.StageOptions(
-                stage_name=config.stage_name,
-                access_log_destination=apigateway.LogGroupLogDestination(access_log),
-                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG_FIELDS)),
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
-                data_trace_enabled=False,
-                metrics_enabled=True,
-            ),
-        )
-        # The library's own output repeats the stack's `FrontApiEndpoint`.
-        api.node.try_remove_child("Endpoint")
-        execution_log = logs.LogGroup(
-            self,
-            "ExecutionLogGroup",
-            # API Gateway writes to this name, and would make the group itself, without retention.
-            log_group_name=Fn.join("", ["API-Gateway-Execution-Logs_", api.rest_api_id, "/", config.stage_name]),
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        api.deployment_stage.node.add_dependency(execution_log)
-        return api
-
-    def _build_methods(self) -> None:
-        integration = apigateway.LambdaIntegration(
-            self.handler.function,
-            # One permission for the whole API instead of one a method.
-            scope_permission_to_method=False,
-        )
-        v1alpha2 = self.rest_api.root.add_resource("v1alpha2")
-        for resource, method in (
-            (self.rest_api.root.add_resource("v1alpha1"), "POST"),
-            (v1alpha2, "POST"),
-            (v1alpha2.add_resource("tasks").add_resource("{id}"), "GET"),
-        ):
-            resource.add_method(method, integration, api_key_required=True)
-
-    def _build_api_key(self) -> apigateway.ApiKey:
-        key = apigateway.ApiKey(self, "ApiKey", description="The deployment's own key")
-        cast("CfnResource", key.node.default_child).override_logical_id(API_KEY_LOGICAL_ID)
-        return key
-
-    def _build_usage_plan(self, config: ApiGateway) -> apigateway.UsagePlan:
-        plan = apigateway.UsagePlan(
-            self,
-            "UsagePlan",
-            throttle=apigateway.ThrottleSettings(
-                rate_limit=config.throttle.rate_limit, burst_limit=config.throttle.burst_limit
-            ),
-            api_stages=[apigateway.UsagePlanPerApiStage(api=self.rest_api, stage=self.rest_api.deployment_stage)],
-        )
-        plan.add_api_key(self.api_key)
-        return plan
-
-    def _acknowledge(self) -> None:
-        acknowledge(
-            self.rest_api,
-            ["AwsSolutions-APIG2"],
-            reason="Requests are validated in the handler: a gateway validator would answer off the contract.",
-        )
-        acknowledge(
-            self.rest_api,
-            ["AwsSolutions-APIG4", "AwsSolutions-COG4"],
-            reason="API keys are the documented contract; every method requires one.",
-        )
-        acknowledge(
-            self.rest_api,
-            ["AwsSolutions-APIG3"],
-            reason="A web ACL costs idle money; the usage plan limits each key.",
-        )
-        acknowledge(
-            self.rest_api,
-            [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_LOGGING_POLICY}]"],
-            reason="The account's logging role: API Gateway documents this policy for it.",
-        )

@@ -13,7 +13,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from sd_on_eks.function import HandlerFunction, handler_code
+from sd_on_eks.function import HandlerFunction
+from sd_on_eks.handler_asset import handler_asset
 from task_record.status import TERMINAL, Status
 from task_record.table import BODY_SK_PREFIX, META_SK_PREFIX
 
@@ -61,11 +62,11 @@ class TaskBus(Construct):
         told = [Status.RUNNING, *sorted(TERMINAL)] if notify_running else sorted(TERMINAL)
         self.input_topic: sns.ITopic = self._build_topic("InputTopic")
         self.output_topic: sns.ITopic = self._build_topic("OutputTopic")
-        with handler_code(_PUBLISHER) as code:
+        with handler_asset(_PUBLISHER) as code:
             self.relay: HandlerFunction = self._build_function(
                 "Relay",
                 code=code,
-                module="relay",
+                entry_point="relay",
                 topic=self.input_topic,
                 description="Publishes the message of every new task to the input topic",
                 changes={
@@ -76,7 +77,7 @@ class TaskBus(Construct):
             self.notifier: HandlerFunction = self._build_function(
                 "Notifier",
                 code=code,
-                module="notifier",
+                entry_point="notifier",
                 topic=self.output_topic,
                 description="Publishes the callback of every task that ended",
                 changes={
@@ -97,7 +98,7 @@ class TaskBus(Construct):
         construct_id: str,
         *,
         code: lambda_.Code,
-        module: str,
+        entry_point: str,
         topic: sns.ITopic,
         description: str,
         changes: Mapping[str, Any],
@@ -106,7 +107,7 @@ class TaskBus(Construct):
             self,
             construct_id,
             code=code,
-            handler=f"{_PUBLISHER.name}.{module}.lambda_handler",
+            handler=f"{_PUBLISHER.name}.entry_point.{entry_point}",
             environment={"TOPIC_ARN": topic.topic_arn, **self._environment},
             timeout=Duration.seconds(60),
             description=description,
@@ -114,7 +115,7 @@ class TaskBus(Construct):
         topic.grant_publish(handler.role)
         stream_arn = self._table.table_stream_arn
         if stream_arn is None:
-            raise ValueError(f"{self._table.node.path} has no stream: there is nothing to {module} from")
+            raise ValueError(f"{self._table.node.path} has no stream: the {entry_point} has nothing to read")
         for statement in (
             iam.PolicyStatement(
                 sid="ReadStream",

@@ -1,5 +1,7 @@
 """The queue of one runtime."""
 
+from typing import Final
+
 from aws_cdk import Duration
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -8,6 +10,12 @@ from constructs import Construct
 
 from task_record.message import RUNTIME_ATTRIBUTE
 from task_record.protocol_times import ProtocolTimes
+
+DEAD_LETTER_HANDLER_TIMEOUT: Final = Duration.seconds(60)
+"""How long one invocation of the dead-letter handler may take."""
+
+_DEAD_LETTER_VISIBILITY: Final = Duration.seconds(6 * 60)
+"""Six times the function's timeout, as Lambda asks for: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 
 
 class RuntimeQueue(Construct):
@@ -40,6 +48,7 @@ class RuntimeQueue(Construct):
             "DeadLetterQueue",
             # SQS keeps counting from the first send, so this has to be longer than the queue's.
             retention_period=Duration.seconds(times.dead_letter_retention_s),
+            visibility_timeout=_DEAD_LETTER_VISIBILITY,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )

@@ -19,14 +19,14 @@ from sd_on_eks.config import document, loader
 from sd_on_eks.config.errors import ConfigError, Problem
 from sd_on_eks.config.loader import load_config, parse_config
 from sd_on_eks.config.models import Config
-from sd_on_eks.config.rules import names, network, nodes, runtimes, task_times
+from sd_on_eks.config.rules import gateway, names, network, nodes, runtimes, task_times
 from sd_on_eks.config.rules.violation import Violation
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.schema import SCHEMA_FILE, schema_text
 from sd_on_eks.config.values import PATTERN_WORDS
 
 ROOT = Path(__file__).parents[3]
-RULES: tuple[ModuleType, ...] = (names, network, nodes, runtimes, task_times)
+RULES: tuple[ModuleType, ...] = (names, gateway, network, nodes, runtimes, task_times)
 
 
 class Row(NamedTuple):
@@ -155,6 +155,34 @@ registries: {charts: "oci://registry.example.com", images: registry.example.com}
 """,
         lambda config: config.network.has_internet_access,
         False,
+    ),
+    "APIGW": (
+        """
+        APIGW:
+          methodThrottle: {rateLimit: 100, burstLimit: 200}
+          plans:
+          - {name: studio, throttle: {rateLimit: 5, burstLimit: 5}, quota: {limit: 1000, period: week}}
+          - {name: research-2}
+          cors: {allowOrigins: [https://app.example.com, "http://localhost:3000"]}
+          sourceIpCidrs: [203.0.113.0/24, "2001:db8::/32"]
+          webAcl: {requestsPer5Minutes: 9000}
+          canary: {minutes: 30}
+        """,
+        lambda config: [(plan.name, plan.throttle.burst_limit) for plan in config.apigw.plans],
+        [("studio", 5), ("research-2", 50)],
+    ),
+    "APIGW.privateEndpoint": (
+        "APIGW: {privateEndpoint: {vpcEndpointIds: [vpce-01234567]}, sourceIpCidrs: [10.0.0.0/8]}",
+        lambda config: config.apigw.private_endpoint is not None,
+        True,
+    ),
+    "thirty runtimes": (
+        "modelsRuntime:\n"
+        + "".join(
+            f"- {{name: sd-{n}, type: sdwebui, modelFilename: v1-5-pruned-{n}.safetensors}}\n" for n in range(30)
+        ),
+        lambda config: len(config.models_runtime),
+        30,
     ),
     "cluster": (
         """

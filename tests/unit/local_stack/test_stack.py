@@ -32,8 +32,9 @@ def test_folders_of_dead_runs_are_removed_and_those_of_living_ones_stay(
 def test_fails_when_the_emulator_dies_while_it_is_deployed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     # An emulator that is healthy, and dies of the first thing that it is asked to do.
-    program = tmp_path / "bin" / "ministack"
+    program = tmp_path / "bin" / "python"
     program.parent.mkdir()
+    program.with_name("ministack").touch()
     code = """
         import os, ssl
         from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -22,6 +22,14 @@ class Cloud:
     def __init__(self) -> None:
         self.outputs = {"FrontApiEndpoint": "https://x/prod/"}
         self.stack_exists = True
+        self.resources = [
+            ("AWS::ApiGateway::RestApi", "Api", "api"),
+            ("AWS::ApiGateway::ApiKey", "TaskApiPlansstudioApiKey", "of-a-plan"),
+            ("AWS::ApiGateway::ApiKey", "defaultAPIKey", "own"),
+            ("AWS::Lambda::Function", "Handler", "handler"),
+        ]
+        self.keys = {"own": "secret", "of-a-plan": "a plan's"}
+        self.used: set[str | None] = set()
         self.without_key = 401
         self.submit: tuple[int, dict[str, Any]] = (200, {"submission": "S"})
         self.task: dict[str, Any] = {"status": "completed", "results": []}
@@ -33,6 +41,7 @@ class Cloud:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
                 if self.path.endswith("/v1alpha2"):
+                    cloud.used.add(self.headers.get("x-api-key"))
                     status, answer = cloud.submit if self.headers.get("x-api-key") else (cloud.without_key, {})
                     self.answer(status, json.dumps(answer))
                 else:
@@ -40,7 +49,8 @@ class Cloud:
 
             def do_GET(self) -> None:
                 if "/apikeys/" in self.path:
-                    self.answer(200, json.dumps({"id": "k", "value": "secret"}))
+                    key_id = self.path.partition("?")[0].rpartition("/")[2]
+                    self.answer(200, json.dumps({"id": key_id, "value": cloud.keys[key_id]}))
                 elif "/functions/" in self.path:
                     runtimes = json.dumps([{"name": "sd", "type": "sdwebui"}])
                     self.answer(200, json.dumps({"Environment": {"Variables": {"RUNTIMES": runtimes}}}))
@@ -82,10 +92,10 @@ class Cloud:
                 "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
                 f"{stack}</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
             )
-        kinds = ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::ApiKey", "AWS::Lambda::Function")
         members = "".join(
-            f"<member><ResourceType>{kind}</ResourceType><PhysicalResourceId>id</PhysicalResourceId></member>"
-            for kind in kinds
+            f"<member><ResourceType>{kind}</ResourceType><LogicalResourceId>{logical_id}</LogicalResourceId>"
+            f"<PhysicalResourceId>{physical_id}</PhysicalResourceId></member>"
+            for kind, logical_id, physical_id in self.resources
         )
         return 200, (
             "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>"
@@ -146,6 +156,28 @@ def test_fails_when_the_stack_has_no_endpoint(cloud: Cloud, tmp_path: Path) -> N
     status, said = run(cloud, tmp_path)
     assert status == 1
     assert "the stack SdOnEKSStack has no API: it has no output FrontApiEndpoint" in said
+
+
+def test_fails_when_the_stack_has_no_key_of_its_own(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.resources = [one for one in cloud.resources if one[1] != "defaultAPIKey"]
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "the stack SdOnEKSStack has no API key" in said
+
+
+def test_the_key_is_the_deployments_own_and_no_plans(cloud: Cloud, tmp_path: Path) -> None:
+    run(cloud, tmp_path)
+    assert cloud.used == {None, "secret"}
+
+
+def test_what_is_off_the_contract_is_told_check_by_check(cloud: Cloud, tmp_path: Path) -> None:
+    status, said = run(cloud, tmp_path, "SdOnEKSStack", "--conformance")
+    assert status == 1
+    # Of a server that answers 200 to everything: the first check, and one after it.
+    assert "✗ no key and a wrong key are answered 401: 200 " in said
+    assert "✗ an unknown route is answered 404: " in said
+    assert "- over the gateway's 10 MB are answered 413: the emulator has no limit of size" in said
+    assert said.endswith(" skipped")
 
 
 def test_fails_when_a_request_without_a_key_is_let_in(cloud: Cloud, tmp_path: Path) -> None:

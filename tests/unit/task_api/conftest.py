@@ -1,8 +1,10 @@
 """The task API in process, on AWS in memory."""
 
 import json
+import re
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,34 +12,64 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from sd_on_eks.task_api.handler import app, clients
+from sd_on_eks.task_api.handler import clients
+from sd_on_eks.task_api.handler.entry_point import LambdaHandler, entry_point
+from sd_on_eks.task_api.handler.settings import Settings
+from task_record import table
+from task_record.attribute_values import from_attribute_values
+from task_record.protocol_times import ProtocolTimes
+from task_record.transition import Transition
+from task_record.transitions import TaskRef, claim, finish
 
+RUNTIMES = [
+    {"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "dynamic_model": False},
+    {"name": "any", "type": "sdwebui", "model_filename": None, "dynamic_model": True},
+    {"name": "comfy", "type": "comfyui", "model_filename": None, "dynamic_model": False},
+]
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "x",
-    "AWS_SECRET_ACCESS_KEY": "x",
-    "AWS_DEFAULT_REGION": "eu-west-1",
     "TASK_TABLE_NAME": "tasks",
     "OUTPUT_BUCKET_NAME": "output",
-    "RUNTIMES": json.dumps(
-        [
-            {"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "dynamic_model": False},
-            {"name": "any", "type": "sdwebui", "model_filename": None, "dynamic_model": True},
-            {"name": "comfy", "type": "comfyui", "model_filename": None, "dynamic_model": False},
-        ]
-    ),
+    "RUNTIMES": json.dumps(RUNTIMES),
     "MAX_TASK_AGE_S": "3600",
+    "RECORD_TTL_S": "2592000",
     "TENANT_ISOLATION": "true",
-    "POWERTOOLS_SERVICE_NAME": "test",
-    "POWERTOOLS_METRICS_NAMESPACE": "test",
+    "TENANTS": "{}",
+}
+ROUTES = (
+    "/v1alpha1",
+    "/v1alpha2",
+    "/v1alpha2/tasks",
+    "/v1alpha2/uploads",
+    "/v1alpha2/tasks/{id}",
+    "/v1alpha2/tasks/{id}/cancel",
+)
+TIMES = ProtocolTimes()
+INDEXES = {
+    table.INDEX_BY_OWNER: ((table.OWNER, table.RUNTIME), table.SUBMITTED_AT, table.INDEX_BY_OWNER_PROJECTION),
+    table.INDEX_BY_STATUS: ((table.RUNTIME, table.STATUS), table.SUBMITTED_AT, table.INDEX_BY_STATUS_PROJECTION),
 }
 
 
 @dataclass
 class Api:
-    """A caller."""
+    """A caller, and an operator who looks into what it left.
+
+    Attributes:
+        handler: the handler.
+        dynamodb: what it stores in.
+        s3: as above.
+        calls: names of the AWS operations that the handler called so far.
+        late_ms: how far the handler's clock is ahead.
+    """
 
     dynamodb: Any
     s3: Any
+    calls: list[str]
+    late_ms: int = 0
+    handler: LambdaHandler = field(init=False)
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.late_ms
 
     def send(
         self,
@@ -51,65 +83,175 @@ class Api:
         base64_encoded: bool = False,
     ) -> tuple[int, dict[str, Any], dict[str, Any]]:
         """Status, body and headers of an answer, checked for the shape that API Gateway wants."""
+        resource, task_id = routed(path)
         event = {
             "httpMethod": method,
             "path": path,
-            "resource": path,
+            "resource": resource,
             "headers": {"Content-Type": "application/json"} if headers is None else headers,
             "multiValueHeaders": {},
             "queryStringParameters": query,
             "multiValueQueryStringParameters": None,
-            "pathParameters": None,
+            "pathParameters": None if task_id is None else {"id": task_id},
             "stageVariables": None,
             "requestContext": {"requestId": "r-1", "identity": {"apiKeyId": key}, "stage": "prod", "path": path},
             "body": body,
             "isBase64Encoded": base64_encoded,
         }
-        context = SimpleNamespace(
+        context: Any = SimpleNamespace(
             function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn:f", aws_request_id="a"
         )
-        answer = app.lambda_handler(event, context)
+        answer = self.handler(event, context)
+        assert answer.keys() == {"statusCode", "headers", "body", "isBase64Encoded"}
         assert type(answer["statusCode"]) is int
-        assert isinstance(answer["body"], str)
-        multi = {name: values[0] for name, values in (answer.get("multiValueHeaders") or {}).items()}
-        found = {**(answer.get("headers") or {}), **multi}
-        assert found["Content-Type"] == "application/json"
+        assert all(isinstance(value, str) for value in answer["headers"].values())
+        assert answer["headers"]["Content-Type"] == "application/json"
+        assert answer["headers"]["Cache-Control"] == "no-store"
         decoded: dict[str, Any] = json.loads(answer["body"])
         if answer["statusCode"] != 200:
             assert decoded.keys() == {"error"}
             assert {"code", "message", "request_id"} <= decoded["error"].keys()
-        return answer["statusCode"], decoded, found
+        return answer["statusCode"], decoded, answer["headers"]
 
     def post(self, metadata: dict[str, Any] | None = None, content: Any = None, **more: Any) -> Any:
         known = {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"} | (metadata or {})
         task = {"metadata": known, "content": {"prompt": "x"} if content is None else content}
         return self.send("POST", "/v1alpha2", json.dumps({"task": task}), **more)
 
+    def submit(self, **metadata: Any) -> TaskRef:
+        """A queued task, by default of the runtime `sd`."""
+        status, answer, _ = self.post(metadata)
+        assert status == 200, answer
+        return TaskRef(owner="key1", id=answer["id"], submission=answer["submission"])
+
+    def write(self, transition: Transition) -> None:
+        """What an agent does to a record."""
+        self.dynamodb.update_item(**transition.update_item("tasks"))
+
+    def run(self, task: TaskRef) -> None:
+        self.write(claim(task, claim_id="c" * 32, now_ms=self.now_ms(), times=TIMES))
+
+    def complete(self, task: TaskRef) -> None:
+        self.run(task)
+        result = json.dumps({"image_url": ["s3://output/t1/a.png"], "output_url": "s3://output/t1/a.out"})
+        self.write(finish(task, claim_id="c" * 32, now_ms=self.now_ms(), times=TIMES, result=result, timings="{}"))
+
     def items(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.dynamodb.scan(TableName="tasks")["Items"]
         return found
+
+    def records(self, prefix: str) -> list[table.Item]:
+        """Items whose sort key begins so: `S#` for records, `B#` for messages."""
+        items = [from_attribute_values(item) for item in self.items()]
+        return [item for item in items if str(item[table.SK]).startswith(prefix)]
 
     def objects(self) -> list[str]:
         return [one["Key"] for one in self.s3.list_objects_v2(Bucket="output").get("Contents", [])]
 
 
+def routed(path: str) -> tuple[str, str | None]:
+    """The route of a path in API Gateway's terms, and the id in it; what is none is its own."""
+    for route in ROUTES:
+        found = re.fullmatch(route.replace("{id}", "([^/]*)"), path)
+        if found:
+            return route, found.group(1) if found.groups() else None
+    return path, None
+
+
+MakeApi = Callable[..., Api]
+
+
+@dataclass
+class Aws:
+    """AWS in memory, and the function's own clients, which note in `calls` what they call."""
+
+    dynamodb: Any
+    s3: Any
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Made anew: the function keeps its clients for the life of its process.
+        self.own_dynamodb: Any = clients.dynamodb_client.__wrapped__()
+        self.own_s3: Any = clients.s3_client.__wrapped__()
+        for client in (self.own_dynamodb, self.own_s3):
+            client.meta.events.register("before-call", lambda model, **_: self.calls.append(model.name))
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """For all tests of a module: clients take longer to make than most tests."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        yield Aws(boto3.client("dynamodb"), boto3.client("s3"))
+
+
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    for name, value in ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    caches: tuple[Callable[..., Any], ...] = (app._service, clients.dynamodb_client, clients.s3_client)
-    with mock_aws():
-        for cache in caches:
-            cache.cache_clear()  # type: ignore[attr-defined] # functools.cache's own
-        dynamodb = boto3.client("dynamodb")
-        dynamodb.create_table(
-            TableName="tasks",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+def make_api(aws: Aws) -> Iterator[MakeApi]:
+    """Makes an API: with variables of its environment, and with `dynamodb` and `s3` that stand for the real ones."""
+    create_table(aws.dynamodb)
+    aws.s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    aws.calls.clear()
+
+    def make(*, dynamodb: Any = None, s3: Any = None, **variables: str) -> Api:
+        api = Api(aws.dynamodb, aws.s3, aws.calls)
+        api.handler = entry_point(
+            Settings.from_environment(ENVIRONMENT | variables),
+            dynamodb=lambda: dynamodb or aws.own_dynamodb,
+            s3=lambda: s3 or aws.own_s3,
+            now_ms=api.now_ms,
         )
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        yield Api(dynamodb, s3)
-        for cache in caches:
-            cache.cache_clear()  # type: ignore[attr-defined] # as above
+        return api
+
+    yield make
+    aws.dynamodb.delete_table(TableName="tasks")
+    for one in aws.s3.list_objects_v2(Bucket="output").get("Contents", []):
+        aws.s3.delete_object(Bucket="output", Key=one["Key"])
+    aws.s3.delete_bucket(Bucket="output")
+
+
+@pytest.fixture
+def api(make_api: MakeApi) -> Api:
+    return make_api()
+
+
+@pytest.fixture
+def outside_aws() -> MakeApi:
+    """Makes an API on clients that are given; there is no AWS in memory."""
+
+    def make(*, dynamodb: Any, s3: Any) -> Api:
+        api = Api(dynamodb, s3, [])
+        api.handler = entry_point(
+            Settings.from_environment(ENVIRONMENT), dynamodb=lambda: dynamodb, s3=lambda: s3, now_ms=api.now_ms
+        )
+        return api
+
+    return make
+
+
+def create_table(dynamodb: Any) -> None:
+    """The table, with the indexes that the API asks."""
+    numbers = {table.SUBMITTED_AT}
+    names = {table.PK, table.SK, table.OWNER, table.RUNTIME, table.STATUS, *numbers}
+    dynamodb.create_table(
+        TableName="tasks",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=_keys((table.PK,), table.SK),
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "N" if name in numbers else "S"} for name in sorted(names)
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": _keys(partition, sort),
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(projection)},
+            }
+            for name, (partition, sort, projection) in INDEXES.items()
+        ],
+    )
+
+
+def _keys(partition: tuple[str, ...], sort: str) -> list[dict[str, str]]:
+    return [
+        *({"AttributeName": name, "KeyType": "HASH"} for name in partition),
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]

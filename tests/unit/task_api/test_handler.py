@@ -6,20 +6,22 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sd_on_eks.task_api.handler import clients
-from sd_on_eks.task_api.handler.settings import Settings, SettingsError
+from sd_on_eks.task_api.handler.body import Body
+from sd_on_eks.task_api.handler.errors import ApiError
+from sd_on_eks.task_api.handler.payload_store import PayloadStore
+from sd_on_eks.task_api.handler.runtimes import Runtime
+from sd_on_eks.task_api.handler.submit import Submitter
+from sd_on_eks.task_api.handler.task_request import TaskRequest
 from task_record import table
-from task_record.attribute_values import from_attribute_values
-from task_record.message import decode_message
+from task_record.attribute_values import to_attribute_values
+from task_record.message import MESSAGE_MAX_BYTES, PayloadRef, decode_message
+from task_record.protocol_times import ProtocolTimes
+from task_record.transitions import renew
 
-
-def records(api: Any, prefix: str) -> list[Any]:
-    items = [from_attribute_values(item) for item in api.items()]
-    return [item for item in items if str(item[table.SK]).startswith(prefix)]
+TIMES = ProtocolTimes()
 
 
 def test_submit_stores_record_and_message(api: Any) -> None:
@@ -32,7 +34,7 @@ def test_submit_stores_record_and_message(api: Any) -> None:
         "runtime": "sd",
         "output_location": "s3://output/a/b/t1/",
     }
-    (record,), (body,) = records(api, "S#"), records(api, "B#")
+    (record,), (body,) = api.records("S#"), api.records("B#")
     assert (record[table.OWNER], record[table.STATUS], record[table.PREFIX]) == ("key1", "queued", "a/b")
     message = decode_message(body[table.MESSAGE])
     assert (message.submission, message.owner, message.content) == (answer["submission"], "key1", {"prompt": "x"})
@@ -41,7 +43,7 @@ def test_submit_stores_record_and_message(api: Any) -> None:
 def test_every_submit_is_a_new_task(api: Any) -> None:
     first, second = api.post()[1], api.post()[1]
     assert first["submission"] != second["submission"]
-    assert len(records(api, "S#")) == 2
+    assert len(api.records("S#")) == 2
 
 
 def test_a_large_body_is_parked_as_it_was_received(api: Any) -> None:
@@ -51,14 +53,45 @@ def test_a_large_body_is_parked_as_it_was_received(api: Any) -> None:
     (key,) = api.objects()
     assert key.startswith("payloads/key1/")
     assert api.s3.get_object(Bucket="output", Key=key)["Body"].read() == sent.encode()
-    message = decode_message(records(api, "B#")[0][table.MESSAGE])
+    message = decode_message(api.records("B#")[0][table.MESSAGE])
     assert message.payload is not None
     assert (message.payload.url, message.payload.pointer) == (f"s3://output/{key}", "/task/content")
 
 
+def inline(api: Any) -> bool:
+    return decode_message(api.records("B#")[0][table.MESSAGE]).payload is None
+
+
+@pytest.mark.parametrize(("more", "is_inline"), [(0, True), (1, False)])
+@pytest.mark.parametrize("character", ["x", "ä"])
+def test_a_message_is_as_large_as_sns_takes_with_its_attributes(
+    api: Any, character: str, more: int, is_inline: bool
+) -> None:
+    api.post(content={"prompt": ""})
+    (body,) = api.records("B#")
+    api.dynamodb.delete_item(
+        TableName="tasks", Key=to_attribute_values({table.PK: body[table.PK], table.SK: body[table.SK]})
+    )
+    overhead = len(str(body[table.MESSAGE]).encode()) + len("runtimeStringsd")
+    room = MESSAGE_MAX_BYTES - overhead
+    wide, narrow = divmod(room, len(character.encode()))
+    sent = {"task": {"metadata": {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"},
+                     "content": {"prompt": character * wide + "x" * (narrow + more)}}}  # fmt: skip
+    assert api.send("POST", "/v1alpha2", json.dumps(sent, ensure_ascii=False, separators=(",", ":")))[0] == 200
+    assert inline(api) is is_inline
+
+
+def test_a_message_of_escapes_is_counted_as_it_is_sent(api: Any) -> None:
+    # Six bytes of JSON for two bytes of UTF-8: what came is too large, and is parked as it came.
+    sent = {"task": {"metadata": {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"},
+                     "content": {"prompt": "ä" * 40_000}}}  # fmt: skip
+    assert api.send("POST", "/v1alpha2", json.dumps(sent))[0] == 200
+    assert inline(api) is False
+
+
 def parked(api: Any) -> tuple[dict[str, Any], str]:
     """The content that a message refers to, and where in the object it stands."""
-    message = decode_message(records(api, "B#")[0][table.MESSAGE])
+    message = decode_message(api.records("B#")[0][table.MESSAGE])
     assert message.payload is not None
     key = message.payload.url.removeprefix("s3://output/")
     return json.loads(api.s3.get_object(Bucket="output", Key=key)["Body"].read()), message.payload.pointer
@@ -106,16 +139,6 @@ def test_fails_when_the_body_is_not_said_to_be_json(api: Any, headers: dict[str,
     assert (status, answer["error"]["code"]) == (415, "unsupported_media_type")
 
 
-def test_idempotency_key_is_scoped_to_the_api_key(api: Any) -> None:
-    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
-    mine, again = api.post(headers=headers)[1], api.post(headers=headers)[1]
-    other = api.post(headers=headers, key="key2")[1]
-    assert mine == again
-    assert mine["submission"] != other["submission"]
-    assert api.post({"id": "t2"}, headers=headers)[0] == 409
-    assert len(records(api, "S#")) == 2
-
-
 def test_a_checkpoint_is_resolved_to_the_runtime_that_serves_it(api: Any) -> None:
     def post(checkpoint: str) -> Any:
         scripts = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": checkpoint, "uid": 4}
@@ -128,7 +151,7 @@ def test_a_checkpoint_is_resolved_to_the_runtime_that_serves_it(api: Any) -> Non
     }
     post("xl.safetensors")
     fixed, dynamic = sorted(
-        (decode_message(body[table.MESSAGE]) for body in records(api, "B#")),
+        (decode_message(body[table.MESSAGE]) for body in api.records("B#")),
         key=lambda message: str(message.runtime),
         reverse=True,
     )
@@ -157,17 +180,7 @@ def test_the_newest_submission_is_shown_unless_another_is_named(api: Any) -> Non
 
 
 def test_results_come_as_links_with_the_time_at_which_they_end(api: Any) -> None:
-    api.post()
-    (record,) = records(api, "S#")
-    api.dynamodb.update_item(
-        TableName="tasks",
-        Key={"pk": {"S": record[table.PK]}, "sk": {"S": record[table.SK]}},
-        UpdateExpression="SET #r = :r",
-        ExpressionAttributeNames={"#r": "result"},
-        ExpressionAttributeValues={
-            ":r": {"S": '{"image_url": ["s3://output/t1/a.png"], "output_url": "s3://output/t1/a.out"}'}
-        },
-    )
+    api.complete(api.submit())
     image, out = api.send("GET", "/v1alpha2/tasks/t1")[1]["results"]
     assert image["s3_url"] == "s3://output/t1/a.png"
     # The region's own endpoint: the global one redirects to it, which a signature does not survive.
@@ -175,6 +188,62 @@ def test_results_come_as_links_with_the_time_at_which_they_end(api: Any) -> None
     assert "X-Amz-Signature" in image["url"]
     assert image["expires_at"].endswith("Z")
     assert out["s3_url"] == "s3://output/t1/a.out"
+
+
+def ahead(api: Any, task_id: str, **more: Any) -> Any:
+    return api.send("GET", f"/v1alpha2/tasks/{task_id}", query={"position": "1"}, **more)[1]["tasks_ahead"]
+
+
+def test_tasks_ahead_are_those_of_the_same_runtime_that_came_before_and_wait(api: Any) -> None:
+    for number in range(4):
+        api.late_ms = number * 10
+        task = api.submit(id=f"t{number}")
+        api.submit(id=f"other{number}", runtime="any")
+        if number == 1:
+            api.run(task)
+    api.late_ms = 100
+    # Whoever's they are: one queue serves all.
+    api.post({"id": "mine"}, key="key2")
+    assert ahead(api, "t0") == 0
+    assert ahead(api, "t3") == 2
+    assert ahead(api, "mine", key="key2") == 3
+
+
+def test_tasks_ahead_are_counted_up_to_a_hundred(api: Any) -> None:
+    for number in range(102):
+        api.submit(id=f"t{number}")
+    api.late_ms = 10
+    api.submit(id="last")
+    assert ahead(api, "last") == 100
+
+
+def test_nothing_is_ahead_of_a_task_that_does_not_wait(api: Any) -> None:
+    api.submit(id="first")
+    api.late_ms = 10
+    task = api.submit()
+    api.run(task)
+    assert ahead(api, "t1") == 0
+    assert "tasks_ahead" not in api.send("GET", "/v1alpha2/tasks/t1")[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"position": "yes"}, "position"), ({"submission": "a b"}, "submission"), ({"positon": "1"}, "positon")],
+)
+def test_fails_when_a_parameter_of_a_read_is_wrong(api: Any, query: dict[str, str], field: str) -> None:
+    api.submit()
+    status, answer, _ = api.send("GET", "/v1alpha2/tasks/t1", query=query)
+    assert (status, answer["error"]["field"]) == (400, field)
+
+
+def test_a_running_task_shows_its_progress_and_times(api: Any) -> None:
+    task = api.submit()
+    api.run(task)
+    api.write(renew(task, claim_id="c" * 32, now_ms=api.now_ms(), times=TIMES, progress=0.25))
+    shown = api.send("GET", "/v1alpha2/tasks/t1")[1]
+    assert (shown["status"], shown["progress"], shown["attempts"]) == ("running", 0.25, 1)
+    assert shown["started_at"] >= shown["submitted_at"]
+    assert "finished_at" not in shown
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1alpha2"), ("POST", "/v3"), ("DELETE", "/v1alpha2/tasks/t1")])
@@ -188,102 +257,25 @@ def test_fails_when_an_id_can_be_no_tasks(api: Any, task_id: str) -> None:
     assert api.send("GET", f"/v1alpha2/tasks/{task_id}")[0] == 404
 
 
-class Unsteady:
-    """DynamoDB that does what it is told, then fails in one way."""
-
-    def __init__(self, real: Any, *, times: int, commits: bool, error: Exception) -> None:
-        self._real, self._times, self._commits, self._error = real, times, commits, error
-        self.calls = 0
-
-    def transact_write_items(self, **parameters: Any) -> Any:
-        self.calls += 1
-        if self.calls > self._times:
-            return self._real.transact_write_items(**parameters)
-        if self._commits:
-            self._real.transact_write_items(**parameters)
-        raise self._error
-
-
-LOST = ReadTimeoutError(endpoint_url="x")
-CONFLICT = ClientError(
-    {
-        "Error": {"Code": "TransactionCanceledException", "Message": ""},
-        "CancellationReasons": [{"Code": "TransactionConflict"}],
-    },
-    "TransactWriteItems",
-)
-
-DENIED = ClientError(
-    {
-        "Error": {"Code": "AccessDeniedException", "Message": "a secret detail"},
-        "ResponseMetadata": {
-            "HTTPStatusCode": 400,
-            "RequestId": "",
-            "HostId": "",
-            "HTTPHeaders": {},
-            "RetryAttempts": 0,
-        },
-    },
-    "TransactWriteItems",
-)
-
-
-@pytest.mark.parametrize(
-    ("times", "commits", "error"),
-    [(1, True, LOST), (1, False, LOST), (3, False, CONFLICT)],
-    ids=["lost", "never came", "conflict"],
-)
-def test_a_lost_reply_and_a_conflict_cost_nothing(
-    api: Any, monkeypatch: pytest.MonkeyPatch, times: int, commits: bool, error: Exception
-) -> None:
-    table_of_trouble = Unsteady(clients.dynamodb_client(), times=times, commits=commits, error=error)
-    monkeypatch.setattr("sd_on_eks.task_api.handler.app.dynamodb_client", lambda: table_of_trouble)
-    assert api.post()[0] == 200
-    assert len(records(api, "S#")) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "sends", "cause"),
-    [
-        (LOST, 2, "ReadTimeoutError"),
-        (CONFLICT, 4, "TransactWriteItems: TransactionCanceledException"),
-        (DENIED, 1, "TransactWriteItems: AccessDeniedException"),
-    ],
-    ids=["lost", "conflict", "denied"],
-)
-def test_fails_when_the_table_does_not_store_and_says_why_to_the_operator_alone(
-    api: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
-    sends: int,
-    cause: str,
-) -> None:
-    table_of_trouble = Unsteady(None, times=99, commits=False, error=error)
-    monkeypatch.setattr("sd_on_eks.task_api.handler.app.dynamodb_client", lambda: table_of_trouble)
-    status, answer, headers = api.post()
-    assert (status, answer["error"]["code"], headers["Retry-After"]) == (503, "unavailable", "1")
-    assert table_of_trouble.calls == sends
-    assert vars(caplog.records[-1])["cause"] == cause
-    assert "secret" not in caplog.text + json.dumps(answer)
-
-
-def test_fails_when_something_unforeseen_happens_without_telling_it(
-    api: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def explode() -> None:
-        raise RuntimeError("secret detail")
-
-    monkeypatch.setattr("sd_on_eks.task_api.handler.app.dynamodb_client", explode)
-    status, answer, _ = api.post(content={"prompt": "a secret prompt"})
-    assert (status, answer["error"]["code"]) == (500, "internal")
-    assert "secret" not in json.dumps(answer)
-    assert "a secret prompt" not in capsys.readouterr().out
-
-
-def test_fails_when_the_environment_is_incomplete() -> None:
-    with pytest.raises(SettingsError, match="missing: TASK_TABLE_NAME, OUTPUT_BUCKET_NAME, RUNTIMES"):
-        Settings.from_environment({"MAX_TASK_AGE_S": "1", "TENANT_ISOLATION": "true"})
+def test_fails_when_metadata_alone_are_too_large_for_a_message() -> None:
+    runtime = Runtime(name="comfy", type="comfyui")
+    request = TaskRequest(
+        id="t1",
+        runtime=runtime,
+        tasktype="pipeline",
+        prefix=None,
+        context=None,
+        inputs={"image": "x" * MESSAGE_MAX_BYTES},
+        expires_at_ms=1,
+        content={},
+        content_pointer="",
+        answer=lambda *_: {},
+        payload=PayloadRef(url="s3://output/uploads/key1/x", etag="e", pointer=""),
+    )
+    nothing: Any = None
+    submitter = Submitter(nothing, PayloadStore(nothing, "output"))
+    with pytest.raises(ApiError, match="task.metadata: must be small enough"):
+        submitter.submit(request, Body(b"{}", {}), owner="key1", api_key_id="key1", idempotency_key=None, now_ms=1)
 
 
 JSON = st.recursive(
@@ -343,7 +335,7 @@ BODIES = st.one_of(
 )
 @given(path=st.sampled_from(["/v1alpha1", "/v1alpha2"]), body=BODIES)
 def test_any_body_is_answered_within_the_contract(api: Any, path: str, body: str) -> None:
-    before = len(api.items())
+    api.calls.clear()
     status, _, _ = api.send("POST", path, body)
     assert status in {200, 400, 404}
-    assert len(api.items()) - before == (2 if status == 200 else 0)
+    assert api.calls == (["TransactWriteItems"] if status == 200 else [])

@@ -1,5 +1,6 @@
 """What is wrong in a request is told with its field, and leaves no record and no object."""
 
+import base64
 import json
 from typing import Any
 
@@ -8,72 +9,325 @@ import pytest
 ROUTING = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": "v1-5.safetensors"}
 SCRIPTS = "alwayson_scripts"
 LARGE = "x" * 300_000
-"""Too large for a message: what is parked before it is checked would be found."""
+"""Too large for a message: what is parked before it is checked would be found. It is base64, too."""
+IMAGE = base64.b64encode(b"an image!").decode()
+
+Sent = tuple[str, Any]
+Wrong = tuple[Sent, int, str, str, str]
+"""A request; status, code, field and a part of the message that it is answered."""
 
 
-def v1alpha1(scripts: Any = None, **body: Any) -> tuple[str, Any]:
+def v1alpha1(scripts: Any = None, **body: Any) -> Sent:
     return "/v1alpha1", {"prompt": LARGE, SCRIPTS: ROUTING | (scripts or {}), **body}
 
 
-def v1alpha2(content: Any = None, **metadata: Any) -> tuple[str, Any]:
+def v1alpha2(content: Any = None, **metadata: Any) -> Sent:
     known = {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"} | metadata
     return "/v1alpha2", {"task": {"metadata": known, "content": {"prompt": LARGE} if content is None else content}}
 
 
-def pipeline(**nodes: Any) -> tuple[str, Any]:
+def pipeline(**nodes: Any) -> Sent:
     return v1alpha2(nodes, runtime="comfy", tasktype="pipeline")
 
 
-CASES: dict[str, tuple[tuple[str, Any], int, str, str, str]] = {
+def image(**content: Any) -> Sent:
+    return v1alpha2({"prompt": LARGE, "init_images": [IMAGE], **content}, tasktype="image-to-image")
+
+
+def single(**content: Any) -> Sent:
+    return v1alpha2({"image": IMAGE, **content}, tasktype="extra-single-image")
+
+
+def batch(*images: Any) -> Sent:
+    return v1alpha2({"imageList": list(images)}, tasktype="extra-batch-images")
+
+
+def task(**fields: Any) -> Sent:
+    metadata = {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"}
+    return "/v1alpha2", {"task": {"metadata": metadata, **fields}}
+
+
+def invalid(sent: Sent, field: str, message: str) -> Wrong:
+    return sent, 400, "invalid_request", field, message
+
+
+def metadata(field: str, value: Any, message: str) -> Wrong:
+    return invalid(v1alpha2(**{field: value}), f"task.metadata.{field}", message)
+
+
+def text(field: str, value: Any, message: str) -> Wrong:
+    return invalid(v1alpha2({"prompt": LARGE, field: value}), f"task.content.{field}", message)
+
+
+def picture(field: str, value: Any, message: str, at: str = "") -> Wrong:
+    return invalid(image(**{field: value}), f"task.content.{field}{at}", message)
+
+
+def extra(field: str, value: Any, message: str) -> Wrong:
+    return invalid(single(**{field: value}), f"task.content.{field}", message)
+
+
+def script(field: str, value: Any, message: str) -> Wrong:
+    return invalid(v1alpha1({field: value}), f"{SCRIPTS}.{field}", message)
+
+
+def without(sent: Sent, *path: str) -> Sent:
+    parent = sent[1]
+    for name in path[:-1]:
+        parent = parent[name]
+    del parent[path[-1]]
+    return sent
+
+
+ENVELOPE = {
+    "no task": invalid(("/v1alpha2", {}), "task", "must be an object, got nothing"),
+    "task null": invalid(("/v1alpha2", {"task": None}), "task", "must be an object, got null"),
+    "key beside task": invalid(
+        ("/v1alpha2", v1alpha2()[1] | {"tasks": 1}), "tasks", "is unknown; did you mean 'task'?"),
+    "no metadata": invalid(without(v1alpha2(), "task", "metadata"), "task.metadata", "must be an object, got nothing"),
+    "metadata a list": invalid(task(metadata=[]), "task.metadata", "must be an object, got a list"),
+    "key beside metadata": invalid(task(contents={}, content={}), "task.contents", "did you mean 'content'?"),
+    "key in metadata": metadata("task_type", "x", "is unknown; did you mean 'tasktype'?"),
+    "odd key in metadata": metadata("colour", "x", "is unknown; there are: context, expires_at, id, inputs, prefix"),
+    "no content": invalid(task(), "task.content", "must be an object, got nothing"),
+    "content a list": invalid(v1alpha2([LARGE]), "task.content", "must be an object, got a list"),
+    "content a text": invalid(v1alpha2(LARGE), "task.content", "must be an object, got 'xxx"),
+    "content twice": invalid(
+        task(content={}, content_ref="s3://output/uploads/key1/a"), "task.content", "left out beside content_ref"),
+    "reference elsewhere": invalid(task(content_ref="https://a/b"), "task.content_ref", "must be the content_ref of"),
+    "reference to results": invalid(task(content_ref="s3://output/t1/a.png"), "task.content_ref", "uploads"),
+    "reference a number": invalid(task(content_ref=1), "task.content_ref", "got the number 1"),
+}  # fmt: skip
+
+METADATA = {
+    "no id": invalid(without(v1alpha2(), "task", "metadata", "id"), "task.metadata.id", "must be 1 to 128 letters"),
+    "id a number": metadata("id", 1, "got the number 1"),
+    "id empty": metadata("id", "", "got ''"),
+    "id too long": metadata("id", "a" * 129, "1 to 128"),
+    "id begins wrong": metadata("id", ".a", "begin with"),
+    "id of two lines": metadata("id", "a\n", "must be"),
+    "id of two segments": metadata("id", "a/b", "letters, digits or ._~-"),
+    "id with an umlaut": metadata("id", "ä", "got 'ä'"),
+    "no runtime": invalid(
+        without(v1alpha2(), "task", "metadata", "runtime"), "task.metadata.runtime", "must be the name of a runtime"),
+    "runtime no text": metadata("runtime", 1, "got the number 1"),
+    "runtime null": metadata("runtime", None, "got null"),
     "runtime nearly right": (
         v1alpha2(runtime="confy"), 404, "unknown_runtime", "task.metadata.runtime", "did you mean 'comfy'?"),
-    "runtime no text": (v1alpha2(runtime=1), 400, "invalid_request", "task.metadata.runtime", "got the number 1"),
-    "kind of another runtime": (
-        v1alpha2(tasktype="pipeline"), 400, "invalid_request", "task.metadata.tasktype", "allowed: text-to-image"),
-    "id too long": (v1alpha2(id="a" * 129), 400, "invalid_request", "task.metadata.id", "1 to 128"),
-    "id begins wrong": (v1alpha2(id=".a"), 400, "invalid_request", "task.metadata.id", "begin with"),
-    "id of two lines": (v1alpha2(id="a\n"), 400, "invalid_request", "task.metadata.id", "must be"),
-    "prefix climbs": (v1alpha2(prefix="a/../b"), 400, "invalid_request", "task.metadata.prefix", "segments"),
-    "prefix reserved": (v1alpha2(prefix="payloads"), 400, "invalid_request", "task.metadata.prefix", "payloads"),
-    "prefix too long": (v1alpha2(prefix="a" * 513), 400, "invalid_request", "task.metadata.prefix", "512"),
-    "context too large": (v1alpha2(context="x" * 16_384), 400, "invalid_request", "task.metadata.context", "16384"),
-    "expires too late": (
-        v1alpha2(expires_at="2999-01-01T00:00:00Z"), 400, "invalid_request", "task.metadata.expires_at", "3600 s"),
-    "expires no time": (v1alpha2(expires_at="soon"), 400, "invalid_request", "task.metadata.expires_at", "got 'soon'"),
-    "expires true": (v1alpha2(expires_at=True), 400, "invalid_request", "task.metadata.expires_at", "got a boolean"),
-    "expires beyond time": (v1alpha2(expires_at=10**400), 400, "invalid_request", "task.metadata.expires_at", "future"),
-    "content a list": (v1alpha2([LARGE]), 400, "invalid_request", "task.content", "got a list"),
-    "image a link": (
-        v1alpha2({"init_images": [LARGE, "http://a/b"]}, tasktype="image-to-image"),
-        400, "invalid_request", "task.content.init_images[1]", "got a http:// link"),
-    "images none": (
-        v1alpha2({"init_images": []}, tasktype="image-to-image"),
-        400, "invalid_request", "task.content.init_images", "at least one"),
-    "workflow empty": (pipeline(), 400, "invalid_request", "task.content", "at least one node"),
-    "workflow of the editor": (pipeline(nodes=[], links=[]), 400, "invalid_request", "task.content", "API format"),
-    "node without class": (pipeline(a={"inputs": {}}), 400, "invalid_request", "task.content.a", "class_type"),
-    "node with a list of inputs": (
-        pipeline(a={"class_type": "X", "inputs": [LARGE]}), 400, "invalid_request", "task.content.a.inputs", "object"),
-    "scripts none": (("/v1alpha1", {"prompt": LARGE}), 400, "invalid_request", SCRIPTS, "must be an object"),
-    "checkpoint none": (
-        v1alpha1({"sd_model_checkpoint": ""}), 400, "invalid_request", f"{SCRIPTS}.sd_model_checkpoint", "non-empty"),
-    "v1alpha1 kind": (v1alpha1({"task": "pipeline"}), 400, "invalid_request", f"{SCRIPTS}.task", "allowed:"),
-    "v1alpha1 id": (v1alpha1({"id_task": "a b"}), 400, "invalid_request", f"{SCRIPTS}.id_task", "letters"),
-    "v1alpha1 place": (v1alpha1({"save_dir": "/a"}), 400, "invalid_request", f"{SCRIPTS}.save_dir", "segments"),
-    "v1alpha1 image": (v1alpha1({"task": "image-to-image"}), 400, "invalid_request", "init_images", "at least one"),
+    "runtime far off": (
+        v1alpha2(runtime="zzz"), 404, "unknown_runtime", "task.metadata.runtime", "there are: any, comfy, sd"),
+    "no tasktype": invalid(
+        without(v1alpha2(), "task", "metadata", "tasktype"), "task.metadata.tasktype", "must be text-to-image, image"),
+    "tasktype nearly right": metadata("tasktype", "text2image", "did you mean 'text-to-image'?"),
+    "tasktype far off": metadata("tasktype", "zzz", "or pipeline, got 'zzz'"),
+    "kind of another runtime": metadata("tasktype", "pipeline", "is no task for sd, a sdwebui runtime; allowed: text"),
+    "kind of the other runtime": invalid(
+        v1alpha2(runtime="comfy"), "task.metadata.tasktype", "is no task for comfy, a comfyui runtime"),
+    "prefix a number": metadata("prefix", 1, "got the number 1"),
+    "prefix climbs": metadata("prefix", "a/../b", "segments"),
+    "prefix absolute": metadata("prefix", "/a", "segments"),
+    "prefix with an empty segment": metadata("prefix", "a//b", "single slashes"),
+    "prefix reserved": metadata("prefix", "payloads", "payloads"),
+    "prefix below a reserved one": metadata("prefix", "uploads/x", "the first not parked or payloads or uploads"),
+    "prefix too long": metadata("prefix", "a" * 513, "512"),
+    "prefix of two lines": metadata("prefix", "a\n", "segments"),
+    "context too large": metadata("context", "x" * 16_384, "at most 16384 bytes of JSON, got 16386"),
+    "inputs": metadata("inputs", {"a": "b"}, "must be left out"),
+    "inputs a list": metadata("inputs", [], "must be left out"),
+    "expires too late": metadata("expires_at", "2999-01-01T00:00:00Z", "at most 3600 s away"),
+    "expired": metadata("expires_at", "2020-01-01T00:00:00Z", "must lie in the future"),
+    "expires in milliseconds": metadata("expires_at", 1795514400000, "at most 3600 s away"),
+    "expires no time": metadata("expires_at", "soon", "got 'soon'"),
+    "expires true": metadata("expires_at", value=True, message="got a boolean"),
+    "expires beyond time": metadata("expires_at", 10**400, "future"),
+    "expires in an object": metadata("expires_at", {}, "must be a time such as 2026-11-24T10:00:00Z"),
 }  # fmt: skip
+
+TEXT_TO_IMAGE = {
+    "prompt a list": text("prompt", [LARGE], "must be a string of at most 1000000 characters, got a list"),
+    "prompt null": text("prompt", None, "got null"),
+    "prompt of a megabyte": text("negative_prompt", "x" * 1_000_001, "(1000001 characters)"),
+    "no steps": text("steps", 0, "must be a whole number from 1 to 150, got the number 0"),
+    "too many steps": text("steps", 151, "must be a whole number from 1 to 150"),
+    "half a step": text("steps", 20.5, "got the number 20.5"),
+    "steps as text": text("steps", "20", "must be a whole number from 1 to 150, got '20'"),
+    "steps true": text("steps", value=True, message="got a boolean (true)"),
+    "steps null": text("steps", None, "got null"),
+    "width of nothing": text("width", 0, "must be a whole number from 8 to 4096, a multiple of 8"),
+    "width negative": text("width", -512, "from 8 to 4096"),
+    "width too great": text("width", 4104, "from 8 to 4096"),
+    "width between blocks": text("width", 500, "a multiple of 8, got the number 500"),
+    "height too great": text("height", 10**30, "from 8 to 4096"),
+    "height between blocks": text("height", 513.0, "a multiple of 8"),
+    "batch too large": text("batch_size", 17, "from 1 to 16"),
+    "too many batches": text("n_iter", 65, "from 1 to 64"),
+    "too many images": invalid(
+        v1alpha2({"batch_size": 16, "n_iter": 5}),
+        "task.content.n_iter", "at most 64 images, together with batch_size, got 80"),
+    "scale negative": text("cfg_scale", -1, "must be a number from 0 to 100"),
+    "scale too great": text("cfg_scale", 1e9, "must be a number from 0 to 100"),
+    "seed of 65 bits": text("seed", 2**64, "64 bits"),
+    "seed a fraction": text("seed", 0.5, "whole number"),
+    "variation too strong": text("subseed_strength", 1.5, "from 0 to 1"),
+    "strength too great": text("denoising_strength", 1.01, "from 0 to 1"),
+    "settings a list": text("override_settings", [], "must be an object of settings"),
+    "scripts a list": text("alwayson_scripts", [], "must be an object of scripts"),
+    "images not sent": text("send_images", value=False, message="must be true or left out"),
+    "styles of numbers": invalid(v1alpha2({"styles": [1]}), "task.content.styles[0]", "must be a string"),
+    "tiling a text": text("tiling", "yes", "must be true or false"),
+    "second pass too large": invalid(
+        v1alpha2({"enable_hr": True, "width": 2048, "hr_scale": 4.5}),
+        "task.content.hr_scale", "width with at most 8192 pixels, got 9216"),
+    "second pass too large by default": invalid(
+        v1alpha2({"enable_hr": True, "width": 64, "height": 4096, "hr_scale": 2.5}), "task.content.hr_scale", "height"),
+    "second pass to too great a size": text("hr_resize_x", 8193, "from 0 to 8192"),
+    "second pass too long": text("hr_second_pass_steps", 151, "from 0 to 150"),
+}  # fmt: skip
+
+IMAGES = {
+    "no images": invalid(
+        v1alpha2({}, tasktype="image-to-image"), "task.content.init_images", "must be a list of at least one image"),
+    "images none": picture("init_images", [], "at least one image in base64, and at most 16, got a list of 0"),
+    "images null": picture("init_images", None, "got null"),
+    "image alone": picture("init_images", IMAGE, "must be a list"),
+    "too many images": picture("init_images", [IMAGE] * 17, "got a list of 17"),
+    "more images than the batch": picture(
+        "init_images", [IMAGE] * 3, "at most as many as batch_size says (1), got 3"),
+    "image a number": picture("init_images", [7], "must be an image in base64, got the number 7", "[0]"),
+    "image empty": picture("init_images", [IMAGE, ""], "must be an image in base64", "[1]"),
+    "image a link": picture("init_images", [LARGE, "http://a/b"], "got a http:// link, which can be read", "[1]"),
+    "image a safer link": picture("init_images", ["https://a/b"], "got a https:// link, which is not fetched", "[0]"),
+    "image an object": picture("init_images", ["S3://a/b"], "got a s3:// link, which is not fetched", "[0]"),
+    "image a file": picture("init_images", ["file:///etc/passwd"], "got a file:// link", "[0]"),
+    "image no base64": picture("init_images", ["a picture!!!"], "got ' ' as character 2", "[0]"),
+    "image in lines": picture("init_images", [f"{IMAGE}\n"], f"got '\\n' as character {len(IMAGE) + 1}", "[0]"),
+    "image cut off": picture("init_images", [LARGE + "x"], "300001 characters, which is no multiple of 4", "[0]"),
+    "image padded in the middle": picture("init_images", ["QQ==QUFB"], "got '=' as character 3", "[0]"),
+    "image padded too much": picture("init_images", ["Q==="], "got '=' as character 2", "[0]"),
+    "image for URLs": picture("init_images", ["_-_-"], "got '_' as character 1", "[0]"),
+    "image of nothing": picture("init_images", ["data:image/png;base64,"], "got an empty one", "[0]"),
+    "image of another kind": picture("init_images", ["data:text/html;base64,QUFB"], "got ':'", "[0]"),
+    "image not ASCII": picture("init_images", ["QUFä"], "got 'ä' as character 4", "[0]"),
+    "mask a link": picture("mask", "http://a/b", "got a http:// link"),
+    "mask no base64": picture("mask", "?", "must be an image in base64"),
+    "mask a list": picture("mask", [IMAGE], "must be an image in base64, got a list"),
+    "strength null": picture("denoising_strength", None, "from 0 to 1, got null"),
+    "resize mode": picture("resize_mode", 4, "must be 0, 1, 2 or 3"),
+    "resize mode true": picture("resize_mode", value=True, message="must be 0, 1, 2 or 3"),
+    "steps of an image": picture("steps", 1000, "from 1 to 150"),
+    "nothing to enlarge": invalid(
+        v1alpha2({}, tasktype="extra-single-image"), "task.content.image", "must be an image in base64, got nothing"),
+    "enlarge a link": extra("image", "http://a/b", "got a http:// link"),
+    "enlarge no base64": extra("image", "QQ", "no multiple of 4"),
+    "enlarge by nothing": extra("upscaling_resize", 0, "must be a number more than 0 and at most 8"),
+    "enlarge by too much": extra("upscaling_resize", 9, "more than 0 and at most 8"),
+    "enlarge to too much": extra("upscaling_resize_w", 8193, "from 1 to 8192"),
+    "results not shown": extra("show_extras_results", value=False, message="must be true or left out"),
+    "no list to enlarge": invalid(
+        v1alpha2({}, tasktype="extra-batch-images"), "task.content.imageList", "must be a list of 1 to 64 images"),
+    "empty list to enlarge": invalid(batch(), "task.content.imageList", "got a list of 0"),
+    "list of texts": invalid(batch(IMAGE), "task.content.imageList[0]", "must be an object with name and data"),
+    "image without data": invalid(batch({"name": "a"}), "task.content.imageList[0].data", "got nothing"),
+    "image without name": invalid(batch({"data": IMAGE}), "task.content.imageList[0].name", "got nothing"),
+    "second image a link": invalid(
+        batch({"data": IMAGE, "name": "a"}, {"data": "https://a/b", "name": "b"}),
+        "task.content.imageList[1].data", "got a https:// link"),
+}  # fmt: skip
+
+PIPELINE = {
+    "workflow empty": invalid(pipeline(), "task.content", "must have at least one node"),
+    "workflow of the editor": invalid(pipeline(nodes=[], links=[]), "task.content", "export it in the API format"),
+    "whole request": invalid(
+        pipeline(prompt={"1": {"class_type": "X"}}, client_id="a"), "task.content", "send the workflow alone"),
+    "node a text": invalid(pipeline(a=LARGE), "task.content.a", "must be a node with class_type and inputs, got 'xxx"),
+    "node null": invalid(pipeline(a=None), "task.content.a", "must be a node"),
+    "node without class": invalid(pipeline(a={"inputs": {}}), "task.content.a.class_type", "got nothing"),
+    "node of no class": invalid(pipeline(a={"class_type": ""}), "task.content.a.class_type", "name of the node"),
+    "class a number": invalid(pipeline(a={"class_type": 1}), "task.content.a.class_type", "got the number 1"),
+    "node with a list of inputs": invalid(
+        pipeline(a={"class_type": "X", "inputs": [LARGE]}), "task.content.a.inputs", "must be an object of names"),
+    "link to nowhere": invalid(
+        pipeline(a={"class_type": "X", "inputs": {"b": ["c", 0], "d": LARGE}}),
+        "task.content.a.inputs.b", "links to node 'c', which is not there"),
+}  # fmt: skip
+
+V1ALPHA1 = {
+    "scripts none": invalid(("/v1alpha1", {"prompt": LARGE}), SCRIPTS, "must be an object with task, id_task and"),
+    "scripts a list": invalid(("/v1alpha1", {SCRIPTS: [LARGE]}), SCRIPTS, "got a list"),
+    "no kind": invalid(without(v1alpha1(), SCRIPTS, "task"), f"{SCRIPTS}.task", "must be text-to-image, image-to-"),
+    "kind of a workflow": script("task", "pipeline", "or extra-batch-images, got 'pipeline'"),
+    "kind nearly right": script("task", "image-2-image", "did you mean 'image-to-image'?"),
+    "no checkpoint": invalid(
+        without(v1alpha1(), SCRIPTS, "sd_model_checkpoint"), f"{SCRIPTS}.sd_model_checkpoint", "got nothing"),
+    "checkpoint empty": script("sd_model_checkpoint", "", "must be a non-empty string"),
+    "v1alpha1 id": script("id_task", "a b", "letters"),
+    "v1alpha1 id a number": script("id_task", 21123, "got the number 21123"),
+    "v1alpha1 place": script("save_dir", "/a", "segments"),
+    "uid too large": script("uid", "x" * 16_384, "at most 16384 bytes"),
+    "v1alpha1 image": invalid(v1alpha1({"task": "image-to-image"}), "init_images", "at least one"),
+    "v1alpha1 link": invalid(
+        v1alpha1({"task": "image-to-image", "image_link": "https://a/b"}), f"{SCRIPTS}.image_link", "not fetched"),
+    "v1alpha1 link a list": script("image_link", [IMAGE], "must be an image in base64"),
+    "v1alpha1 steps": invalid(v1alpha1(steps=0), "steps", "must be a whole number from 1 to 150"),
+    "v1alpha1 settings": invalid(v1alpha1(override_settings=1), "override_settings", "must be an object of settings"),
+}  # fmt: skip
+
+CASES = ENVELOPE | METADATA | TEXT_TO_IMAGE | IMAGES | PIPELINE | V1ALPHA1
 
 
 @pytest.mark.parametrize(("sent", "status", "code", "field", "message"), CASES.values(), ids=CASES)
-def test_fails_when_a_request_is_wrong(
-    api: Any, sent: tuple[str, Any], status: int, code: str, field: str, message: str
-) -> None:
+def test_fails_when_a_request_is_wrong(api: Any, sent: Sent, status: int, code: str, field: str, message: str) -> None:
     path, body = sent
     answered, answer, _ = api.send("POST", path, json.dumps(body))
     error = answer["error"]
     assert (answered, error["code"], error.get("field")) == (status, code, field)
     assert message in error["message"]
+    assert error["message"].startswith(f"{field}: ")
     assert (api.items(), api.objects()) == ([], [])
+
+
+def test_fails_when_no_runtime_serves_a_checkpoint(make_api: Any) -> None:
+    fixed = {"name": "sd", "type": "sdwebui", "model_filename": "v1-5-pruned.safetensors"}
+    api = make_api(RUNTIMES=json.dumps([fixed]))
+    path, body = v1alpha1({"sd_model_checkpoint": "v1-5-prunned.safetensors"})
+    status, answer, _ = api.send("POST", path, json.dumps(body))
+    assert (status, answer["error"]["code"]) == (404, "unknown_checkpoint")
+    assert "did you mean 'v1-5-pruned.safetensors'?" in answer["error"]["message"]
+
+
+RIGHT: dict[str, Sent] = {
+    "further fields of an extension": v1alpha2({"prompt": "x", "an_extension": {"a": [None]}}),
+    "steps written with a point": v1alpha2({"steps": 20.0, "width": 512.0}),
+    "a small picture": v1alpha2({"width": 64, "height": 48}),
+    "nulls where the server has them": v1alpha2({"seed": None, "styles": None, "sampler_name": None, "tiling": None}),
+    "the greatest seed": v1alpha2({"seed": 2**64 - 1}),
+    "the largest picture": v1alpha2({"width": 4096, "height": 4096, "steps": 150}),
+    "a second pass to a size": v1alpha2({"enable_hr": True, "width": 4096, "hr_scale": 8, "hr_resize_x": 8192}),
+    "a second pass that is off": v1alpha2({"width": 4096, "hr_scale": 8}),
+    "an image with a data: URI": image(init_images=[f"data:image/jpeg;base64,{IMAGE}"]),
+    "an image without padding": image(init_images=["QUFB"]),
+    "as many images as the batch": image(init_images=[IMAGE] * 4, batch_size=4),
+    "a mask": image(mask=IMAGE, mask_blur=4, inpainting_fill=1),
+    "no mask": image(mask=None),
+    "one to enlarge": single(upscaling_resize=4, upscaler_1="R-ESRGAN 4x+", upscale_first=False),
+    "two to enlarge": batch({"data": IMAGE, "name": "a"}, {"data": IMAGE, "name": ""}),
+    "a list that is no link": pipeline(a={"class_type": "X", "inputs": {"sizes": [1, 2], "names": ["b", "c"]}}),
+    "a node without inputs": pipeline(a={"class_type": "X", "_meta": {"title": "x"}}),
+    "a node of the name nodes": pipeline(nodes={"class_type": "X"}, links={"class_type": "X"}),
+    "an empty prefix": v1alpha2(prefix=""),
+    "a context of any kind": v1alpha2(context=[1.5, None, "ü"]),
+    "v1alpha1 with the image in base64": v1alpha1({"task": "image-to-image", "image_link": IMAGE}),
+    "v1alpha1 with a script's arguments": v1alpha1({"controlnet": {"args": []}}),
+    "v1alpha1 for a checkpoint that is switched to": v1alpha1(
+        {"sd_model_checkpoint": "a.ckpt"}, override_settings={"a": 1}
+    ),
+}
+
+
+@pytest.mark.parametrize("sent", RIGHT.values(), ids=RIGHT)
+def test_what_the_runtimes_take_is_accepted(api: Any, sent: Sent) -> None:
+    status, answer, _ = api.send("POST", sent[0], json.dumps(sent[1]))
+    assert status == 200, answer
 
 
 @pytest.mark.parametrize("key", ["", "k" * 257, "a\nb"], ids=["empty", "too long", "two lines"])

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sd_on_eks.execution_environment.topic import Topic
+from sd_on_eks.execution_environment.variables import SettingsError
 from sd_on_eks.task_bus.publisher.batch import BatchNotDoneError, FailureBucket, process
 from sd_on_eks.task_bus.publisher.notifier import Notifier
 from sd_on_eks.task_bus.publisher.relay import Relay
-from sd_on_eks.task_bus.publisher.settings import Settings, SettingsError
-from sd_on_eks.task_bus.publisher.topic import Topic
+from sd_on_eks.task_bus.publisher.settings import Settings
 from task_record import table
 from task_record.attribute_values import to_attribute_values
 from task_record.message import TaskMessage, encode_message
@@ -174,9 +175,56 @@ def test_a_message_that_sns_will_never_take_is_kept(bench: Bench) -> None:
     assert list(bench.s3.objects) == ["handler/e1.json"]
 
 
-def test_a_record_whose_state_nobody_knows_is_kept(bench: Bench) -> None:
-    bench.run(bench.notifier, change("MODIFY", meta("exploded")))
-    assert bench.outcomes == ["Poison"]
+@pytest.mark.parametrize(
+    "poison",
+    [
+        meta("exploded"),
+        meta("completed", result="no JSON"),
+        meta("completed", result="[1]"),
+        meta("completed", timings="3"),
+        meta("failed", error="[" * 5000),
+        {name: value for name, value in meta("failed").items() if name != table.ID},
+    ],
+    ids=["state nobody knows", "no JSON", "a list", "a number", "deep", "no id"],
+)
+def test_a_record_that_no_callback_can_be_made_of_is_kept_and_the_others_go_on(bench: Bench, poison: Item) -> None:
+    bench.run(bench.notifier, change("MODIFY", poison), change("MODIFY", meta("failed"), event_id="good"))
+    assert bench.outcomes == ["Poison", "Sent"]
+
+
+def test_a_callback_over_200_kib_carries_the_place_of_the_whole_answer(bench: Bench) -> None:
+    result = {
+        "image_url": ["s3://bucket/t/t-0123-0.png"],
+        "output_url": "s3://bucket/t/t-0123.out",
+        "text": "ü" * 90_000,
+    }
+    bench.run(bench.notifier, change("MODIFY", meta("completed", result=json.dumps(result))))
+    (published,) = bench.sns.published
+    assert len(published["Message"].encode()) <= 200 * 1024
+    callback = json.loads(published["Message"])
+    assert (callback["result"], callback["output_url"]) == (None, "s3://bucket/t/t-0123.out")
+
+
+def test_event_ids_name_the_event_and_not_the_delivery(bench: Bench) -> None:
+    claimed, again = meta("running", claim="c"), meta("running", claim="d")
+    bench.run(
+        bench.loud_notifier,
+        change("MODIFY", claimed, meta("queued"), event_id="1"),
+        change("MODIFY", claimed, meta("queued"), event_id="2"),
+        change("MODIFY", again, meta("queued"), event_id="3"),
+        change("MODIFY", meta("failed", claim="d"), again, event_id="4"),
+    )
+    first, double, second, end = (json.loads(one["Message"])["event_id"] for one in bench.sns.published)
+    assert first == double
+    assert len({first, second, end}) == 3
+
+
+def test_a_running_callback_carries_neither_progress_nor_result(bench: Bench) -> None:
+    record = meta("running", claim="c", progress="0.5", result='{"image_url": ["x"]}')
+    bench.run(bench.loud_notifier, change("MODIFY", record, meta("queued")))
+    (published,) = bench.sns.published
+    callback = json.loads(published["Message"])
+    assert (callback["result"], callback["image_url"], "progress" in callback) == (None, [], False)
 
 
 def test_fails_when_sns_is_down_after_every_other_record_was_tried(bench: Bench) -> None:

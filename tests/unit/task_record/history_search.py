@@ -1,12 +1,14 @@
 """An explicit search over the histories of one submission, on the very functions that the product sends.
 
 Two agents with a runtime each, one message that may be delivered at any time and any number of times, lost replies,
-crashes, pauses, runtime deaths, a cancel, a dead-letter handler and clocks that differ. Time is counted in ticks of one
-second, and every stored time is relative to now, so that the number of states is finite.
+crashes, pauses, runtime deaths, a cancel, a dead-letter handler, a queue that loses the message, a reconciler that
+publishes it again, and clocks that differ. Time is counted in ticks of one second, and every stored time is relative to
+now, so that the number of states is finite.
 
     agent      idle -> asked (W2 sent, reply lost) -> holding -> inferring -> delivering -> idle
                                                                      \\-> stopping -> idle
-    message    is there until somebody deletes it; a visibility timeout is only a hint, so the search ignores it
+    message    is there until somebody deletes it or it is lost; a visibility timeout is only a hint, so the search
+               ignores it. Published again it is there twice.
 
 A `Rules` field that is False is a rule of the protocol taken away; the search must then find a violation.
 """
@@ -56,6 +58,7 @@ class Rules:
     message_is_deleted_last: bool = True
     attempts_are_bounded: bool = True
     give_up_respects_a_live_lease: bool = True
+    a_lost_message_is_published_again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Bounds:
     claims: int = 4
     cancels: int = 1
     give_ups: int = 1
+    losses: int = 0
+    republishes: int = 0
 
 
 class Record(NamedTuple):
@@ -97,7 +102,7 @@ class State(NamedTuple):
 
     record: Record
     agents: tuple[Agent, Agent]
-    deleted: bool
+    messages: int
     finished_by: int
     inferences: int
     faults: int
@@ -105,12 +110,14 @@ class State(NamedTuple):
     claims: int
     cancels: int
     give_ups: int
+    losses: int
+    republishes: int
 
 
 START = State(
     record=Record("queued", 0, 0, 0),
     agents=(Agent(), Agent()),
-    deleted=False,
+    messages=1,
     finished_by=0,
     inferences=0,
     faults=0,
@@ -118,6 +125,8 @@ START = State(
     claims=0,
     cancels=0,
     give_ups=0,
+    losses=0,
+    republishes=0,
 )
 
 
@@ -170,6 +179,7 @@ def _write(record: Record, name: str, claim: int, skew: int, rules: Rules) -> tu
         ),
         "cancel": lambda: transitions.cancel(TASK, now_ms=_now(skew), times=times),
         "give up": lambda: transitions.give_up(TASK, now_ms=_now(skew), times=times, error="{}"),
+        "note published": lambda: transitions.note_published(TASK, now_ms=_now(skew)),
     }
     write = made[name]()
     old = _item(record)
@@ -193,6 +203,23 @@ def _times(*, clock_error_s: float = TIMES.clock_error_s, max_attempts: int = TI
 
 def _terminal(record: Record) -> bool:
     return Status(record.status).is_terminal
+
+
+def _deleted(state: State) -> State:
+    # A message that was delivered to both agents is deleted by both.
+    return state._replace(messages=max(state.messages - 1, 0))
+
+
+def _leading_to(ends: list[State], predecessors: dict[State, list[State]]) -> set[State]:
+    """All states from which one of these can be reached, themselves included."""
+    found = set(ends)
+    todo = deque(ends)
+    while todo:
+        for state in predecessors.get(todo.popleft(), ()):
+            if state not in found:
+                found.add(state)
+                todo.append(state)
+    return found
 
 
 @dataclass
@@ -242,17 +269,17 @@ class Search:
         for state, following in successors.items():
             for new in following:
                 predecessors.setdefault(new, []).append(state)
-        ends = [state for state in came_from if _terminal(state.record)]
-        can_end = set(ends)
-        while ends:
-            for state in predecessors.get(ends.pop(), ()):
-                if state not in can_end:
-                    can_end.add(state)
-                    ends.append(state)
+        can_end = _leading_to([state for state in came_from if _terminal(state.record)], predecessors)
+        can_complete = _leading_to([state for state in came_from if state.record.status == "completed"], predecessors)
         for state in came_from:
             # Beyond the bound on claims a history is cut off, not stuck.
-            if state not in can_end and state.claims < self.bounds.claims:
+            if state.claims >= self.bounds.claims:
+                continue
+            if state not in can_end:
                 raise BrokenPromiseError(self._history(came_from, state, "") + "\n    -> the task can never end")
+            is_lost = state.messages == 0 and state.record.status == "queued"
+            if is_lost and state.record.attempts < TIMES.max_attempts and state not in can_complete:
+                raise BrokenPromiseError(self._history(came_from, state, "") + "\n    -> the task can only be ended")
 
     @staticmethod
     def _history(came_from: dict[State, tuple[State, str] | None], state: State, last: str) -> str:
@@ -274,6 +301,7 @@ class Search:
         ):
             if count < bound:
                 yield from self._handler_step(state, name)
+        yield from self._queue_steps(state)
         ticked = self._tick(state)
         if ticked is not None:
             yield "a second passes", ticked, ""
@@ -292,13 +320,24 @@ class Search:
             if name == "give up" and self._held_by_live_agent(state):
                 yield name, counted, "a task was given up under a live lease"
 
+    def _queue_steps(self, state: State) -> Iterator[tuple[str, State, str]]:
+        if state.losses < self.bounds.losses and state.messages > 0:
+            yield "a message is lost", state._replace(messages=state.messages - 1, losses=state.losses + 1), ""
+        if state.republishes < self.bounds.republishes and self.rules.a_lost_message_is_published_again:
+            # The index that says `queued` lags, and the first record was queued: so it may come at any time.
+            noted, _ = _write(state.record, "note published", 0, 0, self.rules)
+            again = state._replace(
+                record=noted or state.record, messages=state.messages + 1, republishes=state.republishes + 1
+            )
+            yield "is published again", again, self._broken(state, again)
+
     def _held_by_live_agent(self, state: State) -> bool:
         return state.record.status == "running" and state.record.lease > 0
 
     def _broken(self, old: State, new: State) -> str:
         if _terminal(old.record) and new.record != old.record:
             return "a terminal record was written again"
-        if new.deleted and not _terminal(new.record):
+        if new.messages < old.messages and not _terminal(new.record):
             return "the message was deleted before the task had ended"
         if new.inferences > 1 + new.faults:
             return f"{new.inferences} inferences with {new.faults} faults"
@@ -347,7 +386,7 @@ class Search:
         yield "is paused", self._with(state, number, agent._replace(paused=True), faults=faults), ""
 
     def _receive(self, state: State, number: int) -> Iterator[tuple[str, State, str]]:
-        if state.deleted or state.claims >= self.bounds.claims:
+        if state.messages == 0 or state.claims >= self.bounds.claims:
             return
         claim = state.claims + 1
         new, _ = _write(state.record, "claim", claim, self.skews[number], self.rules)
@@ -361,14 +400,14 @@ class Search:
                 yield f"claims as {claim}, and the reply is lost", after, ""
             return
         if _terminal(state.record):
-            yield "deletes the message of an ended task", state._replace(deleted=True), ""
+            yield "deletes the message of an ended task", _deleted(state), ""
             return
         given_up, _ = _write(state.record, "give up", 0, self.skews[number], self.rules)
         if given_up is not None:
             # Queued or lapsed, and yet refused: attempts are used up.
-            yield "gives up and deletes", state._replace(record=given_up, deleted=True), ""
+            yield "gives up and deletes", _deleted(state)._replace(record=given_up), ""
         elif not self.rules.message_stays_under_a_live_lease:
-            yield "deletes under a live lease", state._replace(deleted=True), ""
+            yield "deletes under a live lease", _deleted(state), ""
 
     def _repeat_claim(self, state: State, number: int) -> Iterator[tuple[str, State, str]]:
         agent = state.agents[number]
@@ -432,18 +471,18 @@ class Search:
 
     def _finish(self, state: State, number: int) -> Iterator[tuple[str, State, str]]:
         agent = state.agents[number]
-        if not self.rules.message_is_deleted_last and not state.deleted:
-            yield "deletes before it finishes", state._replace(deleted=True), ""
+        if not self.rules.message_is_deleted_last and state.messages > 0:
+            yield "deletes before it finishes", _deleted(state), ""
         new, done = _write(state.record, "finish", agent.claim, self.skews[number], self.rules)
         if not self.rules.finish_only_under_the_claim and new is None:
             new = Record("completed", state.record.claim, 0, state.record.attempts)
         if new is not None:
             ended = state._replace(record=new, finished_by=agent.claim)
-            yield "finishes and deletes", self._with(ended, number, Agent())._replace(deleted=True), ""
+            yield "finishes and deletes", _deleted(self._with(ended, number, Agent())), ""
             if state.lost < self.bounds.lost_replies:
                 yield "finishes, and the reply is lost", ended._replace(lost=state.lost + 1), ""
         elif done:
-            yield "learns that it finished", self._with(state, number, Agent())._replace(deleted=True), ""
+            yield "learns that it finished", _deleted(self._with(state, number, Agent())), ""
         else:
             yield "is refused and drops its results", self._with(state, number, Agent()), ""
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_record.identifiers import is_prefix, is_task_id, new_submission, submission_of_message
+from task_record.identifiers import first_submission, is_prefix, is_task_id, new_submission, submission_of_message
 
 
 @pytest.mark.parametrize("text", ["a", "A0._~-z", "x" * 128])
@@ -64,3 +64,8 @@ def test_submission_is_a_ulid() -> None:
 def test_submission_of_a_message_is_the_same_for_every_delivery() -> None:
     assert submission_of_message("m-1", 5) == submission_of_message("m-1", 5)
     assert submission_of_message("m-1", 5) != submission_of_message("m-2", 5)
+
+
+@given(st.integers(1, 2**48 - 2))
+def test_first_submission_parts_the_earlier_from_the_later(now_ms: int) -> None:
+    assert new_submission(now_ms - 1) < first_submission(now_ms) <= new_submission(now_ms)

@@ -11,7 +11,14 @@ from moto import mock_aws
 from task_record import table
 from task_record.attribute_values import from_attribute_values
 from task_record.message import TaskMessage, encode_message
-from task_record.submission import IDEMPOTENCY_INDEX, META_INDEX, Idempotency, Submission
+from task_record.submission import (
+    IDEMPOTENCY_INDEX,
+    META_INDEX,
+    Idempotency,
+    Submission,
+    first_attributes,
+    task_of_message,
+)
 from task_record.transitions import TaskRef
 
 NOW = 1_800_000_000_000
@@ -100,3 +107,26 @@ def test_an_expired_idempotency_key_counts_as_absent(dynamodb: Any) -> None:
     )
     dynamodb.transact_write_items(**a_day_later.transact_write_items("tasks"))
     assert stored(dynamodb)["I"][table.SUBMISSION] == "01J00000000000000000000001"
+
+
+def test_a_message_without_submission_is_the_same_task_at_every_delivery() -> None:
+    direct = replace(MESSAGE, id="a b", submission=None)
+    enveloped = replace(direct, sns_message_id="sns-1", sns_timestamp_ms=NOW)
+    first, again, another = (
+        task_of_message(message, message_id=message_id, sent_at_ms=NOW)
+        for message, message_id in ((enveloped, "m-1"), (enveloped, "m-2"), (direct, "m-2"))
+    )
+    assert first == again
+    assert first != another
+    assert (first.owner, first.id) == ("key1", "a%20b")
+
+
+def test_a_message_with_a_submission_is_that_task() -> None:
+    assert task_of_message(MESSAGE, message_id="m-1", sent_at_ms=0) == SUBMISSION.task
+
+
+def test_first_attributes_keep_the_callers_spelling_and_the_queues_runtime() -> None:
+    direct = replace(MESSAGE, id="a b", submission=None, runtime="other")
+    task = task_of_message(direct, message_id="m-1", sent_at_ms=NOW)
+    item = first_attributes(task, direct, runtime="sd", sent_at_ms=NOW, max_age_ms=1_000)
+    assert (item[table.ID], item[table.RUNTIME], item[table.EXPIRES_AT]) == ("a b", "sd", NOW + 1_000)

@@ -1,4 +1,4 @@
-"""The writes W2 to W7: when each happens, what it leaves, and when a refused repeat was a success."""
+"""The writes W2 to W7 and the notes: when each happens, what it leaves, when a refused repeat was a success."""
 
 import json
 from collections.abc import Iterator
@@ -66,6 +66,14 @@ def renew() -> Transition:
 
 def cancel() -> Transition:
     return transitions.cancel(TASK, now_ms=NOW, times=TIMES)
+
+
+def note_published() -> Transition:
+    return transitions.note_published(TASK, now_ms=NOW)
+
+
+def note_queue(empty_runs_before: int | None, *, is_empty: bool = True) -> Transition:
+    return transitions.note_queue("sd", empty_runs_before=empty_runs_before, is_empty=is_empty, now_ms=NOW)
 
 
 def test_claim_takes_a_queued_task() -> None:
@@ -189,7 +197,7 @@ def test_a_terminal_write_closes_the_record(write: Transition, old: Item | None)
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
 @pytest.mark.parametrize(
     "write",
-    [claim(creates=CREATES), renew(), release(), finish(), cancel(), give_up(creates=CREATES)],
+    [claim(creates=CREATES), renew(), release(), finish(), cancel(), give_up(creates=CREATES), note_published()],
     ids=lambda w: w.name,
 )
 def test_a_terminal_record_is_never_written_again(write: Transition, status: Status) -> None:
@@ -230,6 +238,39 @@ def test_give_up_is_not_taken_for_the_finish_of_the_claim_it_ended() -> None:
 )
 def test_a_refused_repeat_is_a_success_only_on_what_it_was_writing(write: Transition, old: Item, done: bool) -> None:
     assert write.was_done(old) is done
+
+
+def test_note_published_changes_nothing_else() -> None:
+    old = record(Status.QUEUED, published_at=NOW - 1)
+    assert note_published().apply(old) == {**old, table.PUBLISHED_AT: NOW}
+
+
+@pytest.mark.parametrize("old", [None, running(THEIRS), running(THEIRS, LAPSED)], ids=["absent", "running", "lapsed"])
+def test_note_published_is_refused_on_all_but_a_queued_record(old: Item | None) -> None:
+    assert note_published().apply(old) is None
+
+
+def test_note_queue_counts_the_runs_in_a_row_that_found_it_empty() -> None:
+    item: Item | None = None
+    counts = []
+    for is_empty in (True, True, False, True):
+        before = None if item is None else int(item[table.EMPTY_RUNS])
+        item = note_queue(before, is_empty=is_empty).apply(item)
+        assert item is not None
+        counts.append(item[table.EMPTY_RUNS])
+    assert counts == [1, 2, 0, 1]
+
+
+def test_note_queue_of_a_run_at_the_same_time_is_refused() -> None:
+    item = note_queue(1).apply(note_queue(None).apply(None))
+    assert note_queue(1).apply(item) is None
+    assert note_queue(None).apply(item) is None
+
+
+@given(st.text(min_size=1, max_size=20), st.sampled_from(["t", "a%20b", "A0._~-z"]))
+def test_a_task_is_known_by_the_key_of_its_record(owner: str, task_id: str) -> None:
+    task = TaskRef(owner=owner, id=task_id, submission="01J00000000000000000000000")
+    assert TaskRef.of_record(task.key) == task
 
 
 @given(st.text(max_size=20_000), st.text(max_size=200))
@@ -288,14 +329,20 @@ WRITES = st.sampled_from(
         cancel(),
         give_up(),
         give_up(creates=CREATES),
+        note_published(),
     ]
 )
+NOTES = st.one_of(
+    st.none(), st.builds(lambda runs: {**table.queue_key("sd"), table.EMPTY_RUNS: runs}, st.integers(0, 2))
+)
+NOTE_WRITES = st.builds(note_queue, st.one_of(st.none(), st.integers(0, 2)), is_empty=st.booleans())
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(old=ITEMS, write=WRITES)
-def test_dynamodb_does_what_apply_does(dynamodb: Any, old: Item | None, write: Transition) -> None:
-    key = to_attribute_values(TASK.key)
+@given(case=st.one_of(st.tuples(ITEMS, WRITES), st.tuples(NOTES, NOTE_WRITES)))
+def test_dynamodb_does_what_apply_does(dynamodb: Any, case: tuple[Item | None, Transition]) -> None:
+    old, write = case
+    key = to_attribute_values(write.key)
     if old is None:
         dynamodb.delete_item(TableName="tasks", Key=key)
     else:

@@ -34,8 +34,11 @@ _AGENT_PREFIXES: Final = ("AWS_", "POD_")
 def violations(config: "Config") -> Iterator[Violation]:
     """What is wrong with names."""
     yield from _unique("modelsRuntime", [runtime.name for runtime in config.models_runtime], "name")
+    yield from _unique("APIGW.plans", [plan.name for plan in config.apigw.plans], "name")
+    yield from _unique("APIGW.cors.allowOrigins", list(config.apigw.cors.allow_origins))
     yield from _unique("gpuNodeGroups", [group.name for group in config.gpu_node_groups], "name")
     yield from _unique("availabilityZones", list(config.availability_zones))
+    yield from _unique("cluster.adminRoleArns", list(config.cluster.admin_role_arns))
     existing = config.network.existing_vpc
     if existing is not None:
         path = "network.existingVpc.privateSubnets"

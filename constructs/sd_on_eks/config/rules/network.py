@@ -14,6 +14,9 @@ def violations(config: "Config") -> Iterator[Violation]:
     yield from _zones(config)
     yield from _endpoints(config)
     yield from _registries(config)
+    if _in_china(config):
+        yield from _chinese_endpoints(config)
+        yield from _cloud_builds(config)
 
 
 def _zones(config: "Config") -> Iterator[Violation]:
@@ -53,6 +56,17 @@ def _endpoints(config: "Config") -> Iterator[Violation]:
                 yield Violation(path_of_subnet, "needs its routeTableId for gatewayEndpoints")
 
 
+def _chinese_endpoints(config: "Config") -> Iterator[Violation]:
+    # The region is not known when the template is made, and in China some services' names begin with cn.com.amazonaws
+    # and others' do not: https://github.com/aws/aws-cdk/pull/25333 has AWS's own list, which lacks EKS Pod Identity's.
+    reason = "in China, where the names of the services differ: make them yourself, in an existing VPC"
+    if config.network.nat_gateways == "none":
+        yield Violation(("network", "natGateways"), f"must not be none, which makes interface endpoints, {reason}")
+    existing = config.network.existing_vpc
+    if existing is not None and existing.interface_endpoints:
+        yield Violation(("network", "existingVpc", "interfaceEndpoints"), f"must not be true {reason}")
+
+
 def _registries(config: "Config") -> Iterator[Violation]:
     registries = config.registries
     reason = None
@@ -60,7 +74,6 @@ def _registries(config: "Config") -> Iterator[Violation]:
         reason = "without a way to the internet"
     elif _in_china(config):
         reason = "in China, where public.ecr.aws, ghcr.io and kedacore.github.io cannot be relied on"
-        yield from _cloud_builds(config)
     if reason is not None:
         for key, value in (("charts", registries.charts), ("images", registries.images)):
             if value is None:
@@ -72,8 +85,11 @@ def _in_china(config: "Config") -> bool:
     zones = [*config.availability_zones]
     if existing is not None:
         zones += [subnet.availability_zone for subnet in existing.private_subnets]
-    arns = [config.model_bucket_arn or "", *config.cluster.admin_role_arns]
-    return any(zone.startswith("cn-") for zone in zones) or any(arn.startswith("arn:aws-cn:") for arn in arns)
+    buckets = [runtime.extra_values.runtime.persistence.model_bucket_arn for runtime in config.models_runtime]
+    arns = [config.model_bucket_arn, *buckets, *config.cluster.admin_role_arns]
+    return any(zone.startswith("cn-") for zone in zones) or any(
+        arn is not None and arn.startswith("arn:aws-cn:") for arn in arns
+    )
 
 
 def _cloud_builds(config: "Config") -> Iterator[Violation]:

@@ -70,8 +70,8 @@ def _image(path: Path, image: "Image") -> Iterator[Violation]:
 
 
 def _resources(path: Path, pod: "Workload") -> Iterator[Violation]:
-    for key, resources in (("inferenceApi", pod.inference_api.resources), ("queueAgent", pod.queue_agent.resources)):
-        requests, limits = resources.requests, resources.limits
+    for key, container in (("inferenceApi", pod.inference_api), ("queueAgent", pod.queue_agent)):
+        requests, limits = container.whole_resources.requests, container.whole_resources.limits
         for name, request, limit, amount in (
             ("cpu", requests.cpu, limits.cpu, _millicores),
             ("memory", requests.memory, limits.memory, _mebibytes),

@@ -18,6 +18,11 @@ _BASE: Final = 190
 _PER_RUNTIME: Final = 9
 _PER_NODE_GROUP: Final = 2
 _CLOUD_BUILDS: Final = 12
+_PER_PLAN: Final = 3
+"""A key, a usage plan, and that the one is in the other."""
+_CORS: Final = 6
+_WEB_ACL: Final = 2
+_CANARY: Final = 7
 
 
 def violations(config: "Config") -> Iterator[Violation]:
@@ -52,4 +57,8 @@ def most_resources(config: "Config") -> int:
         + _PER_NODE_GROUP * len(config.gpu_node_groups)
         + len(config.cluster.admin_role_arns)
         + (_CLOUD_BUILDS if any(image.build == "cloud" for image in images) else 0)
+        + _PER_PLAN * len(config.apigw.plans)
+        + (_CORS if config.apigw.cors.allow_origins else 0)
+        + (_WEB_ACL if config.apigw.web_acl is not None else 0)
+        + (_CANARY if config.apigw.canary is not None else 0)
     )

@@ -1,6 +1,14 @@
 """The Lambda behind the API.
 
-    request -> body (JSON, strictly) -> v1alpha1 | v1alpha2 (a TaskRequest) -> submit (one transaction) -> answer
+    app            what Lambda calls: settings, once
+    entry_point    a request to its answer, with logs and metrics; errors become answers here
+    operations     what each route does
+    api_event, responses      API Gateway's requests and answers
+
+    body -> v1alpha1 | v1alpha2 (a TaskRequest) -> admission -> submit (one transaction) -> answer
+    uploads, payload_store    the output bucket
+    task_store                the task table
+    task_view, task_list, cancel
 
 Everything wrong is told here, with the field that is wrong and what is allowed; nothing wrong leaves a trace.
 """

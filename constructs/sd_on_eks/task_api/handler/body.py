@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ MAX_DEPTH: Final = 100
 """Deepest nesting of a body. Far above any workflow, and far below where this or the next reader of the message, with
 its own limit, would fail on what was accepted here.
 """
+
+_TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
+_CONTAINERS: Final = (dict, list)
+_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class NotJsonError(Exception):
+    """A text is no JSON object: why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +57,65 @@ def read_body(event: Mapping[str, Any]) -> Body:
     """
     media_type = str(header(event, "content-type") or "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        came = repr(media_type) if media_type else "none"
+        came = repr(media_type[:100]) if media_type else "none"
         raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             f"Content-Type must be application/json, got {came}",
         )
-    received = _bytes(event)
+    body = event.get("body") or ""
     try:
-        text = received.decode("utf-8")
+        if not event.get("isBase64Encoded"):
+            return Body(_utf8(body), read_json(body))
+        received = base64.b64decode(body, validate=True)
+        return Body(received, read_json(decoded(received)))
+    except NotJsonError as error:
+        raise not_json(str(error)) from error
+    except (binascii.Error, ValueError) as error:
+        raise not_json("it is not base64, although it is said to be") from error
+
+
+def decoded(received: bytes) -> str:
+    """Text of a body.
+
+    Raises:
+        NotJsonError: it is not UTF-8.
+    """
+    try:
+        return received.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _not_json(f"byte {error.start} is not UTF-8") from error
+        raise NotJsonError(f"byte {error.start} is not UTF-8") from error
+
+
+def read_json(text: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        NotJsonError: it is none, or one that two readers might understand differently.
+    """
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
-        if _is_deeper_than(value, MAX_DEPTH):
-            raise RecursionError  # noqa: TRY301 (one answer, whoever finds it)
-        # A lone surrogate has no UTF-8 form: it can be read, but never be passed on.
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
-        raise _not_json(f"it is nested more than {MAX_DEPTH} deep") from error
-    except UnicodeEncodeError as error:
-        raise _not_json("it holds a lone surrogate") from error
+        raise NotJsonError(_TOO_DEEP) from error
     except ValueError as error:
-        raise _not_json(str(error)) from error
+        raise NotJsonError(str(error)) from error
     if not isinstance(value, dict):
-        raise _not_json(f"it must be an object, got {_kind(value)}")
-    return Body(received, value)
+        raise NotJsonError(f"it must be an object, got {_kind(value)}")
+    if _is_deeper_than(value, MAX_DEPTH):
+        raise NotJsonError(_TOO_DEEP)
+    # A lone surrogate has no UTF-8 form: it can be read, but never be passed on. A pair of them is one character.
+    if "\\" in text and _ESCAPED_SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise NotJsonError("it holds a lone surrogate") from error
+    return value
+
+
+def not_json(why: str, *, field: str | None = None) -> ApiError:
+    """400: what came is no JSON object."""
+    what = f"{field}: what was uploaded" if field else "the body"
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", f"{what} is no JSON object: {why}", field=field)
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -83,16 +124,6 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
         if key.lower() == name:
             return str(value)
     return None
-
-
-def _bytes(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(body).encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _not_json("it is not base64, although it is said to be") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,11 +136,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _is_deeper_than(value: object, depth: int) -> bool:
     level = [value]
-    for _ in range(depth + 1):
-        containers = [one for one in level if isinstance(one, dict | list)]
-        if not containers:
+    for _ in range(depth):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+            if isinstance(inner, _CONTAINERS)
+        ]
+        if not level:
             return False
-        level = [inner for one in containers for inner in (one.values() if isinstance(one, dict) else one)]
     return True
 
 
@@ -124,8 +159,11 @@ def _constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _not_json(why: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", f"the body is no JSON object: {why}")
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise NotJsonError(f"character {error.start} is not UTF-8") from error
 
 
 def _kind(value: object) -> str:

@@ -50,12 +50,44 @@ def not_found(code: str, message: str, *, field: str | None = None) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, code, message, field=field)
 
 
+def unknown_task(task_id: str) -> ApiError:
+    """404: the caller has no such task."""
+    return not_found("unknown_task", f"there is no task {task_id[:140]!r}")
+
+
+def task_ended(status: str) -> ApiError:
+    """409: the task has ended, otherwise than by a cancel."""
+    return ApiError(
+        HTTPStatus.CONFLICT, "task_ended", f"the task is {status}; only a queued or running task can be cancelled"
+    )
+
+
+def backlog_full(runtime: str, *, queued: int, wait_s: int) -> ApiError:
+    """429: as many tasks wait as may."""
+    return ApiError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "backlog_full",
+        f"{queued} tasks wait for the runtime {runtime}, which is its limit; they take about {wait_s} s",
+        retry_after_s=wait_s,
+    )
+
+
 def unavailable() -> ApiError:
-    """503: a service that the API needs did not answer; nothing was accepted and the request may be sent again."""
+    """503: a service that the API needs did not do its part; the request may be sent again."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
-        "the request could not be stored this time; send it again",
+        "the request could not be carried out this time; send it again",
+        retry_after_s=1,
+    )
+
+
+def internal() -> ApiError:
+    """500: something that nobody foresaw; the request may be sent again."""
+    return ApiError(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        "our fault; the request may be sent again",
         retry_after_s=1,
     )
 

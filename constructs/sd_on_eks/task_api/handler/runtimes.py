@@ -1,12 +1,13 @@
 """The runtimes of this deployment, and what each kind of them can do."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from task_record.tasktypes import TASKTYPES
 
 from .errors import invalid, not_found
+from .nearest import nearest
+from .wrong_value import described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,18 @@ class Runtime:
         type: sdwebui or comfyui.
         model_filename: the checkpoint that it has loaded.
         dynamic_model: whether it switches to any checkpoint that a task names.
+        backlog_limit: queued tasks above which a submit is refused; `None` for no limit.
+        typical_task_s: how long a task typically takes, for the wait that a refusal names.
+        max_replicas: how many pods do its tasks at most, for the same.
     """
 
     name: str
     type: str
     model_filename: str | None = None
     dynamic_model: bool = False
+    backlog_limit: int | None = None
+    typical_task_s: float = 10.0
+    max_replicas: int = 1
 
 
 class Runtimes:
@@ -45,7 +52,9 @@ class Runtimes:
         if name in self._by_name:
             return self._by_name[name]
         raise not_found(
-            "unknown_runtime", f"{field}: there is no runtime {name!r}{nearest(name, self._by_name)}", field=field
+            "unknown_runtime",
+            f"{field}: there is no runtime {described(name)}{nearest(name, self._by_name)}",
+            field=field,
         )
 
     def serving(self, checkpoint: str, field: str) -> Runtime:
@@ -63,7 +72,9 @@ class Runtimes:
                 return runtime
         known = [runtime.model_filename for runtime in web_uis if runtime.model_filename]
         raise not_found(
-            "unknown_checkpoint", f"{field}: no runtime serves {checkpoint!r}{nearest(checkpoint, known)}", field=field
+            "unknown_checkpoint",
+            f"{field}: no runtime serves {described(checkpoint)}{nearest(checkpoint, known)}",
+            field=field,
         )
 
 
@@ -79,11 +90,3 @@ def check_tasktype(tasktype: str, runtime: Runtime, field: str) -> None:
             field,
             f"{tasktype!r} is no task for {runtime.name}, a {runtime.type} runtime; allowed: {', '.join(allowed)}",
         )
-
-
-def nearest(name: str, known: Sequence[str] | dict[str, Runtime]) -> str:
-    """A hint at the name that was probably meant, or at what there is."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    if found:
-        return f"; did you mean {found[0]!r}?"
-    return f"; there are: {', '.join(sorted(known))}" if known else ""

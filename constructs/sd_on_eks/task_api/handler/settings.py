@@ -4,7 +4,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from task_record.protocol_times import ProtocolTimes
+
 from .runtimes import Runtime, Runtimes
+from .tenants import Tenants
+
+_REQUIRED = (
+    "TASK_TABLE_NAME",
+    "OUTPUT_BUCKET_NAME",
+    "RUNTIMES",
+    "MAX_TASK_AGE_S",
+    "RECORD_TTL_S",
+    "TENANT_ISOLATION",
+    "TENANTS",
+)
 
 
 class SettingsError(Exception):
@@ -19,25 +32,31 @@ class Settings:
         table_name: the task table.
         output_bucket: where results and large request bodies are.
         runtimes: the runtimes of this deployment.
-        max_task_age_s: age at which an unfinished task expires.
-        tenant_isolation: whether an API key sees its own tasks only.
+        times: age at which an unfinished task expires, and how long a record is kept.
+        tenants: whose the tasks of a key are.
+        allowed_origins: web pages that may read the answers; none of them where there are none.
     """
 
     table_name: str
     output_bucket: str
     runtimes: Runtimes
-    max_task_age_s: int
-    tenant_isolation: bool
+    times: ProtocolTimes
+    tenants: Tenants
+    allowed_origins: frozenset[str]
+
+    @property
+    def max_task_age_s(self) -> int:
+        """Age at which an unfinished task expires."""
+        return round(self.times.max_task_age_s)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the settings.
 
         Raises:
-            SettingsError: variables are missing or cannot be read.
+            SettingsError: variables are missing, all of which it names, or cannot be read.
         """
-        names = ("TASK_TABLE_NAME", "OUTPUT_BUCKET_NAME", "RUNTIMES", "MAX_TASK_AGE_S", "TENANT_ISOLATION")
-        missing = [name for name in names if not environment.get(name)]
+        missing = [name for name in _REQUIRED if not environment.get(name)]
         if missing:
             raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
         try:
@@ -45,8 +64,11 @@ class Settings:
                 table_name=environment["TASK_TABLE_NAME"],
                 output_bucket=environment["OUTPUT_BUCKET_NAME"],
                 runtimes=Runtimes([Runtime(**runtime) for runtime in json.loads(environment["RUNTIMES"])]),
-                max_task_age_s=int(environment["MAX_TASK_AGE_S"]),
-                tenant_isolation=environment["TENANT_ISOLATION"] == "true",
+                times=ProtocolTimes.from_environment(environment),
+                tenants=Tenants(
+                    isolated=environment["TENANT_ISOLATION"] == "true", names=dict(json.loads(environment["TENANTS"]))
+                ),
+                allowed_origins=frozenset(filter(None, environment.get("CORS_ALLOW_ORIGINS", "").split(","))),
             )
         except (ValueError, TypeError) as error:
-            raise SettingsError(f"RUNTIMES or MAX_TASK_AGE_S cannot be read: {error}") from error
+            raise SettingsError(f"environment variables cannot be read: {error}") from error

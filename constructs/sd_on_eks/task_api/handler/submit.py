@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from task_record import table
 from task_record.identifiers import new_submission
-from task_record.message import MESSAGE_MAX_BYTES, PayloadRef, TaskMessage, encode_message
+from task_record.message import MESSAGE_MAX_BYTES, RUNTIME_ATTRIBUTE, PayloadRef, TaskMessage, encode_message
 from task_record.object_keys import task_folder
 from task_record.submission import Idempotency, Submission
+from task_record.table import Item
 from task_record.transitions import TaskRef
 
 from .body import Body
@@ -44,6 +45,8 @@ class Submitter:
     ) -> dict[str, Any]:
         """Store a task, its message and, where a key came, its answer: all or nothing.
 
+        One call; two where the body is too large for a message.
+
         Returns:
             The API's answer; the earlier one where the same key and body came before.
 
@@ -53,16 +56,10 @@ class Submitter:
         task = TaskRef(owner=owner, id=request.id, submission=new_submission(now_ms))
         location = f"s3://{self._payloads.bucket}/{task_folder(request.id, request.prefix)}"
         answer = request.answer(task.submission, location)
-        message = self._message(request, task, None)
-        text = encode_message(message)
-        # The message of a parked body holds all the metadata and stays small.
-        if len(text.encode()) > MESSAGE_MAX_BYTES:
-            message = self._message(request, task, self._park(request, body, owner))
-            text = encode_message(message)
-            if len(text.encode()) > MESSAGE_MAX_BYTES:
-                raise invalid(
-                    "task.metadata.inputs", f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes"
-                )
+        message, text = self._message(request, body, task)
+        idempotency = None
+        if idempotency_key is not None:
+            idempotency = Idempotency(header=idempotency_key, body_hash=body.sha256, answer=json.dumps(answer))
         earlier = self._store.submit(
             Submission(
                 task=task,
@@ -71,45 +68,80 @@ class Submitter:
                 api_key_id=api_key_id,
                 submitted_at_ms=now_ms,
                 expires_at_ms=request.expires_at_ms,
-                idempotency=_idempotency(idempotency_key, body, answer),
+                idempotency=idempotency,
             )
         )
-        if earlier is None:
-            return answer
-        if earlier[table.BODY_HASH] != body.sha256:
-            raise ApiError(
-                HTTPStatus.CONFLICT,
-                "idempotency_key_reused",
-                "this Idempotency-Key came with another body before; use a new key for a new task",
-            )
-        replayed: dict[str, Any] = json.loads(str(earlier[table.ANSWER]))
-        return replayed
+        return answer if earlier is None else _replay(earlier, body)
+
+    def earlier_answer(self, body: Body, *, owner: str, idempotency_key: str, now_ms: int) -> dict[str, Any] | None:
+        """The answer of an earlier submit with the same key and body; one call.
+
+        Raises:
+            ApiError: 409 where the key came with another body; 503 where the table does not answer.
+        """
+        earlier = self._store.earlier_submit(owner, idempotency_key, now_s=now_ms // 1000)
+        return None if earlier is None else _replay(earlier, body)
+
+    def _message(self, request: TaskRequest, body: Body, task: TaskRef) -> tuple[TaskMessage, str]:
+        """The message and its text, with the content in it where that is small enough, else with the place of it."""
+        if request.payload is None and len(body.received) <= MESSAGE_MAX_BYTES:
+            message = _message(request, task, None)
+            text = encode_message(message)
+            if _published_bytes(text, request.runtime.name) <= MESSAGE_MAX_BYTES:
+                return message, text
+        message = _message(request, task, request.payload or self._park(request, body, task.owner))
+        text = encode_message(message)
+        if _published_bytes(text, request.runtime.name) > MESSAGE_MAX_BYTES:
+            raise invalid("task.metadata", f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes")
+        return message, text
 
     def _park(self, request: TaskRequest, body: Body, owner: str) -> PayloadRef:
         if request.content_pointer is not None:
             return self._payloads.park(body.received, owner, request.content_pointer)
         return self._payloads.park(json.dumps(request.content, ensure_ascii=False).encode(), owner, "")
 
-    @staticmethod
-    def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) -> TaskMessage:
-        return TaskMessage(
-            id=request.id,
-            runtime=request.runtime.name,
-            tasktype=request.tasktype,
-            owner=task.owner,
-            submission=task.submission,
-            prefix=request.prefix,
-            context=request.context,
-            inputs=request.inputs,
-            expires_at_ms=request.expires_at_ms,
-            content=request.content if payload is None else None,
-            payload=payload,
-        )
 
+def checked_idempotency_key(key: str | None) -> str | None:
+    """The `Idempotency-Key` header of a request, `None` where there is none.
 
-def _idempotency(key: str | None, body: Body, answer: dict[str, Any]) -> Idempotency | None:
-    if key is None:
-        return None
-    if not 1 <= len(key) <= _KEY_MAX_LENGTH or not key.isprintable():
+    Raises:
+        ApiError: it is no key.
+    """
+    if key is not None and not (1 <= len(key) <= _KEY_MAX_LENGTH and key.isprintable()):
         raise invalid("Idempotency-Key", f"must have 1 to {_KEY_MAX_LENGTH} printable characters, got {len(key)}")
-    return Idempotency(header=key, body_hash=body.sha256, answer=json.dumps(answer))
+    return key
+
+
+def _replay(earlier: Item, body: Body) -> dict[str, Any]:
+    if earlier[table.BODY_HASH] != body.sha256:
+        raise ApiError(
+            HTTPStatus.CONFLICT,
+            "idempotency_key_reused",
+            "this Idempotency-Key came with another body before; use a new key for a new task",
+        )
+    answer: dict[str, Any] = json.loads(str(earlier[table.ANSWER]))
+    return answer
+
+
+def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) -> TaskMessage:
+    return TaskMessage(
+        id=request.id,
+        runtime=request.runtime.name,
+        tasktype=request.tasktype,
+        owner=task.owner,
+        submission=task.submission,
+        prefix=request.prefix,
+        context=request.context,
+        inputs=request.inputs,
+        expires_at_ms=request.expires_at_ms,
+        content=request.content if payload is None else None,
+        payload=payload,
+    )
+
+
+def _published_bytes(text: str, runtime: str) -> int:
+    """Size of a message as SNS counts it: in UTF-8, with name, type and value of its one attribute.
+
+    https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    """
+    return len(text.encode()) + len(f"{RUNTIME_ATTRIBUTE}String{runtime}".encode())

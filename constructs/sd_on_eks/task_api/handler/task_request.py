@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from task_record.message import PayloadRef
+
 from .runtimes import Runtime
 
 
@@ -21,8 +23,9 @@ class TaskRequest:
         expires_at_ms: when nobody waits for it any more.
         content: the request body for the runtime.
         content_pointer: RFC 6901, where the content stands in the received body; `None` where it does not, because
-            the translation put something into it.
+            the translation put something into it, or it was uploaded before.
         answer: makes the API's answer of a submission and the place of the results.
+        payload: where the content is, if it was uploaded before; nothing has to be parked then.
     """
 
     id: str
@@ -35,3 +38,4 @@ class TaskRequest:
     content: Mapping[str, Any]
     content_pointer: str | None
     answer: Callable[[str, str], dict[str, Any]]
+    payload: PayloadRef | None = None

@@ -1,52 +1,66 @@
 """`POST /v1alpha1`: a body of the SD Web UI's own API, routed by keys in its `alwayson_scripts`."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from task_record.tasktypes import ROUTING_KEYS
 
+from . import request_schema
 from .body import Body
-from .content_rules import check_content
-from .fields import a_context, a_prefix, a_task_id, a_text, an_expiry, an_object
+from .content_rules import FETCHED_LINKS, check_content
+from .fields import check_context, expiry_ms
+from .images import check_image
 from .runtimes import Runtimes, check_tasktype
 from .task_request import TaskRequest
 
-_SCRIPTS: Final = "alwayson_scripts."
-_TASK: Final = "task"
-_ID: Final = "id_task"
-_CHECKPOINT: Final = "sd_model_checkpoint"
-_SAVE_DIR: Final = "save_dir"
-_IMAGE_LINK: Final = "image_link"
+if TYPE_CHECKING:
+    from .uploads import Uploads
+
+_SCRIPTS: Final = "alwayson_scripts"
 
 
-def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int) -> TaskRequest:
+def read_v1alpha1(
+    body: Body,
+    runtimes: Runtimes,
+    *,
+    uploads: "Uploads",  # noqa: ARG001 (as for v1alpha2: this version refers to none)
+    owner: str,  # noqa: ARG001 (as above)
+    now_ms: int,
+    max_age_s: int,
+) -> TaskRequest:
     """Read a request and translate it to what v1alpha2 says.
+
+    Args:
+        body: its body.
+        runtimes: those of this deployment.
+        uploads: not used.
+        owner: not used.
+        now_ms: epoch milliseconds.
+        max_age_s: age at which an unfinished task expires.
 
     Raises:
         ApiError: something in it is wrong.
     """
-    scripts = an_object(body.value, "alwayson_scripts", "")
-    tasktype = a_text(scripts, _TASK, _SCRIPTS)
-    task_id = a_task_id(scripts, _ID, _SCRIPTS)
-    checkpoint = a_text(scripts, _CHECKPOINT, _SCRIPTS)
-    runtime = runtimes.serving(checkpoint, f"{_SCRIPTS}{_CHECKPOINT}")
-    check_tasktype(tasktype, runtime, f"{_SCRIPTS}{_TASK}")
+    request_schema.submit_v1alpha1(body.value, "")
+    scripts = body.value[_SCRIPTS]
+    task_id, tasktype, checkpoint = scripts["id_task"], scripts["task"], scripts["sd_model_checkpoint"]
+    runtime = runtimes.serving(checkpoint, f"{_SCRIPTS}.sd_model_checkpoint")
+    check_tasktype(tasktype, runtime, f"{_SCRIPTS}.task")
+    context = {"uid": scripts["uid"]} if scripts.get("uid") is not None else None
+    check_context(context, f"{_SCRIPTS}.uid")
 
     translated: dict[str, Any] = {}
     if runtime.dynamic_model:
-        overrides = body.value.get("override_settings")
-        translated["override_settings"] = {
-            **(overrides if isinstance(overrides, dict) else {}),
-            "sd_model_checkpoint": checkpoint,
-        }
-    if scripts.get(_IMAGE_LINK) and "init_images" not in body.value:
-        translated["init_images"] = [a_text(scripts, _IMAGE_LINK, _SCRIPTS)]
+        overrides = body.value.get("override_settings") or {}
+        translated["override_settings"] = {**overrides, "sd_model_checkpoint": checkpoint}
+    if scripts.get("image_link") and "init_images" not in body.value:
+        check_image(scripts["image_link"], f"{_SCRIPTS}.image_link", fetched=FETCHED_LINKS)
+        translated["init_images"] = [scripts["image_link"]]
     content = {
         **body.value,
         **translated,
-        "alwayson_scripts": {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
+        _SCRIPTS: {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
     }
     check_content(tasktype, content, "")
-    uid = scripts.get("uid")
 
     def answer(_submission: str, output_location: str) -> dict[str, Any]:
         return {"id_task": task_id, "sd_model_checkpoint": checkpoint, "output_location": output_location}
@@ -55,10 +69,10 @@ def read_v1alpha1(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int
         id=task_id,
         runtime=runtime,
         tasktype=tasktype,
-        prefix=a_prefix(scripts, _SAVE_DIR, _SCRIPTS),
-        context=a_context({"uid": {"uid": uid}}, "uid", _SCRIPTS) if uid is not None else None,
+        prefix=(scripts.get("save_dir") or "").rstrip("/") or None,
+        context=context,
         inputs={},
-        expires_at_ms=an_expiry({}, "expires_at", _SCRIPTS, now_ms=now_ms, max_age_s=max_age_s),
+        expires_at_ms=expiry_ms(None, "", now_ms=now_ms, max_age_s=max_age_s),
         content=content,
         # The agent leaves the routing keys out by itself.
         content_pointer=None if translated else "",

@@ -1,58 +1,91 @@
 """`POST /v1alpha2`: `{"task": {"metadata": {...}, "content": {...}}}`."""
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from .body import Body
+from task_record.message import PayloadRef
+
+from . import request_schema
+from .body import Body, NotJsonError, decoded, not_json, read_json
 from .content_rules import check_content
-from .errors import invalid
-from .fields import a_context, a_prefix, a_task_id, a_text, an_expiry, an_object, no_others
+from .fields import check_context, expiry_ms
 from .runtimes import Runtimes, check_tasktype
 from .task_request import TaskRequest
 
-_METADATA: Final = "task.metadata."
-_METADATA_KEYS: Final = frozenset({"id", "runtime", "tasktype", "prefix", "context", "inputs", "expires_at"})
-_TASK_KEYS: Final = frozenset({"metadata", "content"})
-_BODY_KEYS: Final = frozenset({"task"})
+if TYPE_CHECKING:
+    from .uploads import Uploads
+
+_METADATA: Final = "task.metadata"
+_CONTENT: Final = ".task.content"
+_CONTENT_REF: Final = "task.content_ref"
 
 
-def read_v1alpha2(body: Body, runtimes: Runtimes, *, now_ms: int, max_age_s: int) -> TaskRequest:
+def read_v1alpha2(
+    body: Body, runtimes: Runtimes, *, uploads: "Uploads", owner: str, now_ms: int, max_age_s: int
+) -> TaskRequest:
     """Read a request.
 
+    Args:
+        body: its body.
+        runtimes: those of this deployment.
+        uploads: reads what was uploaded before, where the body refers to it.
+        owner: whose the request is.
+        now_ms: epoch milliseconds.
+        max_age_s: age at which an unfinished task expires.
+
     Raises:
-        ApiError: something in it is wrong.
+        ApiError: something in it is wrong, or what it refers to cannot be read.
     """
-    task = an_object(body.value, "task", "")
-    no_others(body.value, _BODY_KEYS, "")
-    metadata = an_object(task, "metadata", "task.")
-    no_others(task, _TASK_KEYS, "task.")
-    no_others(metadata, _METADATA_KEYS, _METADATA)
-    task_id = a_task_id(metadata, "id", _METADATA)
-    runtime = runtimes.named(a_text(metadata, "runtime", _METADATA), f"{_METADATA}runtime")
-    tasktype = a_text(metadata, "tasktype", _METADATA)
-    check_tasktype(tasktype, runtime, f"{_METADATA}tasktype")
-    if metadata.get("inputs"):
-        raise invalid(f"{_METADATA}inputs", "is not taken by this version; the workflow must hold its images")
-    content = an_object(task, "content", "task.")
-    check_content(tasktype, content, "task.content.")
+    request_schema.task_envelope(body.value, "")
+    task = body.value["task"]
+    metadata = task["metadata"]
+    runtime = runtimes.named(metadata["runtime"], f"{_METADATA}.runtime")
+    check_tasktype(metadata["tasktype"], runtime, f"{_METADATA}.tasktype")
+    context = metadata.get("context")
+    check_context(context, f"{_METADATA}.context")
+    expires_at_ms = expiry_ms(metadata.get("expires_at"), f"{_METADATA}.expires_at", now_ms=now_ms, max_age_s=max_age_s)
+    content = _content(task, uploads, owner)
+    # What was uploaded is told wrong in the same words as what came along.
+    check_content(metadata["tasktype"], content.value, _CONTENT)
 
     def answer(submission: str, output_location: str) -> dict[str, Any]:
         return {
-            "id": task_id,
-            "id_task": task_id,
+            "id": metadata["id"],
+            "id_task": metadata["id"],
             "submission": submission,
             "runtime": runtime.name,
             "output_location": output_location,
         }
 
     return TaskRequest(
-        id=task_id,
+        id=metadata["id"],
         runtime=runtime,
-        tasktype=tasktype,
-        prefix=a_prefix(metadata, "prefix", _METADATA),
-        context=a_context(metadata, "context", _METADATA),
+        tasktype=metadata["tasktype"],
+        prefix=(metadata.get("prefix") or "").rstrip("/") or None,
+        context=context,
         inputs={},
-        expires_at_ms=an_expiry(metadata, "expires_at", _METADATA, now_ms=now_ms, max_age_s=max_age_s),
-        content=content,
-        content_pointer="/task/content",
+        expires_at_ms=expires_at_ms,
+        content=content.value,
+        content_pointer="/task/content" if content.payload is None else None,
         answer=answer,
+        payload=content.payload,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A content, and where it is if it was uploaded before."""
+
+    value: dict[str, Any]
+    payload: PayloadRef | None = None
+
+
+def _content(task: dict[str, Any], uploads: "Uploads", owner: str) -> _Content:
+    if "content" in task:
+        return _Content(task["content"])
+    uploaded = uploads.read(task["content_ref"], owner)
+    try:
+        value = read_json(decoded(uploaded.body))
+    except NotJsonError as error:
+        raise not_json(str(error), field=_CONTENT_REF) from error
+    return _Content(value, PayloadRef(url=uploaded.url, etag=uploaded.etag, pointer=""))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sd_on_eks.execution_environment.topic import MessageRefusedError
+
 from .stream_record import PoisonRecordError, StreamRecord
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ Outcome = Callable[[str, str, str], None]
 
 
 class FailureBucket:
-    """Where records are kept that can never be sent; sending them later is an operator's decision.
+    """Where records are kept that can never be sent; `scripts/resend.py` sends them again once the cause is gone.
 
     Args:
         client: S3.
@@ -74,7 +76,7 @@ def process(
             try:
                 if send(StreamRecord.from_event(raw)):
                     outcome("Sent", record_id, "")
-            except PoisonRecordError as poison:
+            except (PoisonRecordError, MessageRefusedError) as poison:
                 failures.put(raw, str(poison))
                 outcome("Poison", record_id, str(poison))
         except (ClientError, BotoCoreError) as error:

@@ -1,47 +1,58 @@
-"""What the two handlers have in common as Lambda functions: logs, metrics, wiring once a process."""
+"""The two handlers as Lambda functions: settings and clients once a process, logs, metrics."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from sd_on_eks.execution_environment.clients import s3_client, sns_client
+from sd_on_eks.execution_environment.topic import Topic
+
 from .batch import FailureBucket, process
-from .clients import s3_client
+from .notifier import Notifier
+from .relay import Relay
 from .settings import Settings
 from .stream_record import StreamRecord
 
-Send = Callable[[StreamRecord], bool]
-LambdaHandler = Callable[[dict[str, Any], LambdaContext], None]
+LambdaHandler = Callable[[dict[str, Any], LambdaContext], dict[str, int]]
+
+_settings = Settings.from_environment(os.environ)
+_topic = Topic(sns_client(), _settings.topic_arn)
 
 
-def entry_point(name: str, make: Callable[[Settings], Send]) -> LambdaHandler:
-    """Make a handler's entry point; it raises `BatchNotDoneError` where some records could not be sent this time.
+def _lambda_handler(name: str, send: Callable[[StreamRecord], bool]) -> LambdaHandler:
+    """Make a handler's entry point.
 
-    Args:
-        name: the handler's name, the first part of the keys in the failure bucket.
-        make: makes what sends a record.
+    It returns how many records came to which end, which the stream ignores and `scripts/resend.py` reads, and raises
+    `BatchNotDoneError` where some records could not be sent this time.
     """
     logger, metrics = Logger(), Metrics()
-
-    @cache
-    def wired() -> tuple[Send, FailureBucket]:
-        settings = Settings.from_environment(os.environ)
-        return make(settings), FailureBucket(s3_client(), settings.failure_bucket, name)
-
-    def count(outcome: str, record_id: str, reason: str) -> None:
-        metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
-        if reason:
-            logger.warning("record not sent", extra={"outcome": outcome, "record": record_id, "reason": reason})
+    failures = FailureBucket(s3_client(), _settings.failure_bucket, name)
 
     @metrics.log_metrics
     @logger.inject_lambda_context
-    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001 (Lambda's signature)
+    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001 (Lambda's signature)
+        outcomes: Counter[str] = Counter()
+
+        def count(outcome: str, record_id: str, reason: str) -> None:
+            outcomes[outcome] += 1
+            metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
+            if reason:
+                logger.warning("record not sent", extra={"outcome": outcome, "record": record_id, "reason": reason})
+
         metrics.add_metric(name="Received", unit=MetricUnit.Count, value=len(event["Records"]))
-        send, failures = wired()
         process(event["Records"], send=send, failures=failures, outcome=count)
+        return dict(outcomes)
 
     return lambda_handler
+
+
+relay = _lambda_handler("relay", Relay(_topic).send)
+notifier = _lambda_handler(
+    "notifier",
+    Notifier(_topic, output_bucket=_settings.output_bucket, notify_running=_settings.notify_running).send,
+)

@@ -1,13 +1,16 @@
 """Notifier: publishes the callback of every task that ended; the one and only publisher to the output topic."""
 
+from typing import Final
+
+from sd_on_eks.execution_environment.topic import Topic
 from task_record import table
 from task_record.callback import callback_of
 from task_record.status import Status
 
-from .clients import sns_client
-from .entry_point import entry_point
 from .stream_record import PoisonRecordError, StreamRecord
-from .topic import Topic
+
+_UNREADABLE: Final = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+"""What reading a record raises that is none of ours: an attribute is missing, is no JSON or is other JSON."""
 
 
 class Notifier:
@@ -31,7 +34,8 @@ class Notifier:
             False where the change is none that is told.
 
         Raises:
-            PoisonRecordError: the record cannot be told, or SNS will never take the callback.
+            PoisonRecordError: the record cannot be told.
+            MessageRefusedError: SNS will never take the callback.
             ClientError: SNS did not take it this time.
             BotoCoreError: SNS could not be reached.
         """
@@ -44,7 +48,7 @@ class Notifier:
             if not self._is_told(Status(str(new.get(table.STATUS))), record):
                 return False
             callback = callback_of(new, self._output_bucket)
-        except (KeyError, ValueError) as error:
+        except _UNREADABLE as error:
             raise PoisonRecordError(f"no callback can be made of the record: {error!r}") from error
         self._topic.publish(callback.body, callback.attributes)
         return True
@@ -56,15 +60,3 @@ class Notifier:
             return False
         # A heartbeat changes the same record; only another claim is news.
         return record.old is None or record.old.get(table.CLAIM) != record.new.get(table.CLAIM)
-
-
-lambda_handler = entry_point(
-    "notifier",
-    lambda settings: (
-        Notifier(
-            Topic(sns_client(), settings.topic_arn),
-            output_bucket=settings.output_bucket,
-            notify_running=settings.notify_running,
-        ).send
-    ),
-)

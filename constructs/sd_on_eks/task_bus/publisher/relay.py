@@ -1,12 +1,10 @@
 """Relay: publishes the message of every new task to the input topic."""
 
+from sd_on_eks.execution_environment.topic import Topic
 from task_record import table
 from task_record.message import RUNTIME_ATTRIBUTE
 
-from .clients import sns_client
-from .entry_point import entry_point
 from .stream_record import PoisonRecordError, StreamRecord
-from .topic import Topic
 
 
 class Relay:
@@ -26,7 +24,8 @@ class Relay:
             False where the record is none of a new message.
 
         Raises:
-            PoisonRecordError: the record has no message or no runtime, or SNS will never take it.
+            PoisonRecordError: the record has no message or no runtime.
+            MessageRefusedError: SNS will never take the message.
             ClientError: SNS did not take it this time.
             BotoCoreError: SNS could not be reached.
         """
@@ -38,6 +37,3 @@ class Relay:
             raise PoisonRecordError("the item has no message or no runtime")
         self._topic.publish(str(message), {RUNTIME_ATTRIBUTE: str(runtime)})
         return True
-
-
-lambda_handler = entry_point("relay", lambda settings: Relay(Topic(sns_client(), settings.topic_arn)).send)

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-class SettingsError(Exception):
-    """The environment is incomplete: which variables are missing."""
+from sd_on_eks.execution_environment.variables import required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +29,10 @@ class Settings:
         Raises:
             SettingsError: variables are missing.
         """
-        names = ("TOPIC_ARN", "FAILURE_BUCKET_NAME", "OUTPUT_BUCKET_NAME", "NOTIFY_RUNNING")
-        missing = [name for name in names if not environment.get(name)]
-        if missing:
-            raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
+        found = required(environment, "TOPIC_ARN", "FAILURE_BUCKET_NAME", "OUTPUT_BUCKET_NAME", "NOTIFY_RUNNING")
         return cls(
-            topic_arn=environment["TOPIC_ARN"],
-            failure_bucket=environment["FAILURE_BUCKET_NAME"],
-            output_bucket=environment["OUTPUT_BUCKET_NAME"],
-            notify_running=environment["NOTIFY_RUNNING"] == "true",
+            topic_arn=found["TOPIC_ARN"],
+            failure_bucket=found["FAILURE_BUCKET_NAME"],
+            output_bucket=found["OUTPUT_BUCKET_NAME"],
+            notify_running=found["NOTIFY_RUNNING"] == "true",
         )

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from .stream_record import PoisonRecordError
-
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors: what is wrong with the message itself.
 _WRONG_MESSAGE: Final = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
+
+
+class MessageRefusedError(Exception):
+    """SNS will never take this message, however often it is tried: why."""
 
 
 class Topic:
@@ -30,7 +32,7 @@ class Topic:
         """Publish a message.
 
         Raises:
-            PoisonRecordError: SNS will never take this message.
+            MessageRefusedError: SNS will never take this message.
             ClientError: SNS did not take it this time.
             BotoCoreError: SNS could not be reached.
         """
@@ -44,5 +46,5 @@ class Topic:
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _WRONG_MESSAGE:
-                raise PoisonRecordError(f"SNS refuses the message: {error.response['Error']['Code']}") from error
+                raise MessageRefusedError(f"SNS refuses the message: {error.response['Error']['Code']}") from error
             raise

@@ -1,0 +1,195 @@
+"""The API's operations: what each takes and answers."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sd_on_eks.task_api.contract.schemas import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter of the path, the query or a header.
+
+    Attributes:
+        name: its name.
+        place: path, query or header, as OpenAPI calls them.
+        description: what it is for.
+        schema: what it may be.
+        required: whether it must be there.
+    """
+
+    name: str
+    place: str
+    description: str
+    schema: Schema
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An operation.
+
+    Attributes:
+        method: HTTP method.
+        path: as the gateway has it, with a slash before it.
+        name: for programs that are generated.
+        summary: one line.
+        description: what to know about it, in Markdown.
+        answer: schema of the answer.
+        request: schema of the body, where there is one.
+        parameters: all others.
+        codes: of its own; those of every operation come along.
+        examples: names of files in docs/api-examples, without their suffix; those of kinds of tasks are named by them.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    description: str
+    answer: str
+    request: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    codes: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+CODES_OF_EVERY_OPERATION: Final = (
+    "invalid_request",
+    "unauthorized",
+    "access_denied",
+    "throttled",
+    "quota_exceeded",
+    "internal",
+    "unavailable",
+    "timeout",
+)
+CODES_OF_EVERY_BODY: Final = ("invalid_json", "too_large", "unsupported_media_type")
+
+_IDEMPOTENCY_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    place="header",
+    description=(
+        "A text of yours that names this request. The same key with the same body, byte for byte, gives the same "
+        "answer and one task for 24 hours, so a request without an answer can be sent again; with another body it is "
+        "refused."
+    ),
+    schema={"type": "string", "minLength": 1, "maxLength": 256},
+)
+_ID: Final = Parameter(
+    name="id",
+    place="path",
+    description="Your id of the task.",
+    schema={"$ref": "#/components/schemas/TaskId"},
+    required=True,
+)
+_SUBMISSION: Final = Parameter(
+    name="submission",
+    place="query",
+    description="Which submission of this id; the newest where it is left out.",
+    schema={"type": "string", "pattern": "^[A-Za-z0-9]{1,100}$"},
+)
+
+
+def _query(name: str, description: str, schema: Any, *, required: bool = False) -> Parameter:  # noqa: ANN401 (a JSON Schema)
+    return Parameter(name=name, place="query", description=description, schema=schema, required=required)
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1alpha2",
+        name="submitTask",
+        summary="Submit a task",
+        description=(
+            "`metadata` says who does what; `content` is the body that the runtime's own API takes. The answer comes "
+            "at once and promises that the task will end: `GET` shows how it stands, and a callback tells its end."
+        ),
+        request="SubmitTask",
+        answer="Submitted",
+        parameters=(_IDEMPOTENCY_KEY,),
+        codes=("unknown_runtime", "idempotency_key_reused", "backlog_full"),
+        examples=("idempotent_retry",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1alpha2/uploads",
+        name="createUpload",
+        summary="Upload a large content",
+        description=(
+            "4 MiB of a request are always taken, more of it perhaps. A larger content, up to 20 MiB, is uploaded "
+            "first: ask for a link, `PUT` the content there with the headers that come along, and submit the task with "
+            "`content_ref` in place of `content`. The link is good for 15 minutes and for one size and type."
+        ),
+        request="UploadRequest",
+        answer="Upload",
+        examples=("upload",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1alpha2/tasks/{id}",
+        name="getTask",
+        summary="See how a task stands, and fetch its results",
+        description=(
+            "Ask once a second at most, and honour `Retry-After`; a callback saves asking. The links to the results "
+            "are good until their `expires_at`, 15 minutes; ask again for new ones. You see your own tasks only."
+        ),
+        answer="Task",
+        parameters=(
+            _ID,
+            _SUBMISSION,
+            _query(
+                "position",
+                "`1` adds `tasks_ahead`: how many tasks are queued before this one.",
+                {"type": "string", "enum": ["0", "1"]},
+            ),
+        ),
+        codes=("unknown_task",),
+        examples=("get_task",),
+    ),
+    Operation(
+        method="GET",
+        path="/v1alpha2/tasks",
+        name="listTasks",
+        summary="List tasks",
+        description="Your tasks of one runtime, newest first. A task may take a second to appear in it.",
+        answer="TaskList",
+        parameters=(
+            _query("runtime", "Name of the runtime.", {"$ref": "#/components/schemas/RuntimeName"}, required=True),
+            _query("status", "Only tasks in this state.", {"$ref": "#/components/schemas/Status"}),
+            _query("limit", "Tasks of a page; 20 by default.", {"type": "integer", "minimum": 1, "maximum": 100}),
+            _query("next", "`next` of the page before.", {"type": "string", "maxLength": 1000}),
+        ),
+        codes=("unknown_runtime",),
+        examples=("list_tasks",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1alpha2/tasks/{id}/cancel",
+        name="cancelTask",
+        summary="Cancel a task",
+        description=(
+            "The task is cancelled at once; a runtime that computes it is interrupted within seconds, and nothing of "
+            "it is kept. Cancelling it again is answered like the first time. It takes no body."
+        ),
+        answer="Task",
+        parameters=(_ID, _SUBMISSION),
+        codes=("unknown_task", "task_ended"),
+        examples=("cancel_task",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1alpha1",
+        name="submitV1alpha1",
+        summary="Submit a body of the SD Web UI's own API",
+        description=(
+            "For clients that already speak the SD Web UI's API: its body, with the keys that route it in "
+            "`alwayson_scripts`. The checkpoint names the runtime. In all else it is `POST /v1alpha2`."
+        ),
+        request="SubmitV1alpha1",
+        answer="SubmittedV1alpha1",
+        parameters=(_IDEMPOTENCY_KEY,),
+        codes=("unknown_checkpoint", "idempotency_key_reused", "backlog_full"),
+        examples=("text_to_image_v1alpha1",),
+    ),
+)

@@ -1,0 +1,256 @@
+"""The page for application developers, docs/api.md."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from sd_on_eks.task_api.contract.error_codes import ERROR_CODES
+from sd_on_eks.task_api.contract.openapi import codes_of
+from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation, Parameter
+from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, Schema, resolved, schemas
+from sd_on_eks.task_api.contract.sentences import alternatives, must
+
+_DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
+REFERENCE_FILE: Final = _DOCS / "api.md"
+EXAMPLES: Final = _DOCS / "api-examples"
+
+_LINE: Final = 120
+
+_INTRODUCTION: Final = """\
+# API
+
+<!-- Written by `python -m sd_on_eks.task_api.contract`; change constructs/sd_on_eks/task_api/{schemas,contract}. -->
+
+Send a task, get an answer at once, and be told when the pictures lie in S3. An accepted task always ends, and none is
+run twice.
+
+| | |
+|---|---|
+{operations}
+
+[openapi.json](openapi.json) says the same for programs (OpenAPI 3.1).
+
+## Before you begin
+
+The stack's outputs name the endpoint and the command that shows the API key. The examples below find them in the
+environment, and so do the files in [api-examples](api-examples), which are the same:
+
+```bash
+export ENDPOINT=https://abcdefghij.execute-api.us-east-1.amazonaws.com/prod/   # with the slash at its end
+export API_KEY=...
+export SDWEBUI_RUNTIME=sdruntime COMFYUI_RUNTIME=comfyui                       # names of your runtimes
+```
+
+- Every request carries the key in the header `x-api-key`, and every body is JSON with `Content-Type: application/json`.
+- You see and cancel the tasks of your own API key only, unless the deployment says otherwise.
+- Every answer is JSON. Any but 200 is an [error](#errors) that says what is wrong; nothing wrong leaves a trace.
+- A request without an answer may be sent again: with an `Idempotency-Key` it becomes one task.
+- Fields in **bold** must be there. A field that is not named here is refused, except in a content: the SD Web UI and
+  its extensions know more fields, which are passed on as they are.
+
+The Python examples use this client, [client.py](api-examples/client.py):
+
+```python
+{client}
+```
+"""
+
+
+def reference_text() -> str:
+    """The page as it stands in the file."""
+    client = (EXAMPLES / "client.py").read_text(encoding="utf-8").rstrip()
+    callback, error = schemas()["Callback"], schemas()["Error"]
+    lines = [_INTRODUCTION.replace("{operations}", _contents()).replace("{client}", client)]
+    for operation in OPERATIONS:
+        lines += _operation(operation)
+    lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback)), *_answer(callback)]
+    lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error), *_codes()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_CALLBACKS: Final = (
+    "When a task has ended, the deployment publishes a message to its output topic (SNS), which is the stack's output "
+    "`sdNotificationOutputArn`. Subscribe a queue, a function or an HTTPS endpoint to it."
+)
+_ERRORS: Final = (
+    "`code` is for programs, `message` for people, and `field` says where to look. After 429 and 5xx the same request "
+    "may be sent again, after the seconds that `Retry-After` says."
+)
+
+
+def _contents() -> str:
+    return "\n".join(
+        f"| [{operation.summary}](#{_anchor(operation.summary)}) | `{operation.method} {operation.path}` |"
+        for operation in OPERATIONS
+    )
+
+
+def _operation(operation: Operation) -> Iterator[str]:
+    yield f"## {operation.summary}"
+    yield ""
+    yield f"`{operation.method} {operation.path}`"
+    yield ""
+    yield from _paragraph(operation.description)
+    if operation.parameters:
+        yield "### Parameters"
+        yield ""
+        yield from _table((_name(one), one.schema, one.description, one.required) for one in operation.parameters)
+    if operation.request is not None:
+        yield "### Request"
+        yield ""
+        yield from _request(schemas()[operation.request])
+    yield "### Example"
+    yield ""
+    for name in operation.examples:
+        yield from _example(name)
+    yield "### Answer"
+    yield ""
+    yield from _answer(schemas()[operation.answer])
+    yield from _paragraph(
+        f"[Errors](#errors): {', '.join(f'{one.status} `{one.code}`' for one in codes_of(operation))}."
+    )
+
+
+def _request(schema: Schema) -> Iterator[str]:
+    yield from _table(_fields(schema))
+    common: dict[str, list[str]] = {}
+    for branch in schema.get("allOf", ()):
+        if "then" not in branch:
+            continue
+        # `if: tasktype is ...`, `then: content is ...`
+        tasktype = _inner(branch["if"], "task", "metadata", "tasktype")["const"]
+        content = resolved(_inner(branch["then"], "task", "content"))
+        yield f"#### Content of `{tasktype}`"
+        yield ""
+        yield from _paragraph(_words(content))
+        yield from _example(tasktype.replace("-", "_"))
+        yield from _table(_own_fields(content))
+        for part in content.get("allOf", ()):
+            name = part["$ref"].removeprefix(REFERENCE_PREFIX)
+            common.setdefault(name, []).append(tasktype)
+    for name, tasktypes in common.items():
+        yield f"#### Content of {alternatives([f'`{one}`' for one in tasktypes])}, further fields"
+        yield ""
+        yield from _paragraph(_words(schemas()[name]))
+        yield from _table(_fields(schemas()[name]))
+
+
+def _inner(schema: Schema, *path: str) -> Schema:
+    for name in path:
+        schema = schema["properties"][name]
+    return schema
+
+
+def _answer(schema: Schema) -> Iterator[str]:
+    yield "```json"
+    yield json.dumps(schema["examples"][0], indent=2, ensure_ascii=False)
+    yield "```"
+    yield ""
+    yield "| Field | Meaning |"
+    yield "|---|---|"
+    for name, _, meaning, required in _fields(schema):
+        yield f"| {_shown_name(name, required=required)} | {_escaped(meaning)} |"
+    yield ""
+
+
+_Row = tuple[str, Schema, str, bool]
+"""Name, schema, meaning, whether it must be there."""
+
+
+def _fields(schema: Schema) -> Iterator[_Row]:
+    """Every field of an object, with those of the schemas that it adds to."""
+    for part in schema.get("allOf", ()):
+        yield from _fields(resolved(part))
+    yield from _own_fields(schema)
+
+
+def _own_fields(schema: Schema, prefix: str = "") -> Iterator[_Row]:
+    """The fields of an object, those of inner objects by their path."""
+    for name, given in schema.get("properties", {}).items():
+        field = resolved(given)
+        item = resolved(field["items"]) if "items" in field else field
+        path, required = f"{prefix}{name}", name in schema.get("required", ())
+        if field.get("description"):
+            yield path, field, _words(field), required
+        yield from _own_fields(item, f"{path}{'[]' if item is not field else ''}.")
+    node = schema.get("additionalProperties")
+    if isinstance(node, dict) and "description" in node:
+        yield f"{prefix}<id>", node, _words(node), False
+        yield from _own_fields(node, f"{prefix}<id>.")
+
+
+def _table(rows: Iterable[_Row]) -> Iterator[str]:
+    yield "| Field | Value | Meaning |"
+    yield "|---|---|---|"
+    for name, schema, meaning, required in rows:
+        yield f"| {_shown_name(name, required=required)} | {_escaped(_value(schema))} | {_escaped(meaning)} |"
+    yield ""
+
+
+def _shown_name(name: str, *, required: bool) -> str:
+    return f"**`{name}`**" if required else f"`{name}`"
+
+
+def _value(schema: Schema) -> str:
+    """What a field may be, as a table says it: `a whole number from 1 to 150`."""
+    schema = resolved(schema)
+    if "const" in schema:
+        return f"`{json.dumps(schema['const'])}`"
+    if "x-must" not in schema and "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "x-must" not in schema and "type" not in schema:
+        return "any JSON"
+    return must(schema).removeprefix("be ")
+
+
+def _name(parameter: Parameter) -> str:
+    return {"query": f"?{parameter.name}=", "path": f"{{{parameter.name}}}"}.get(parameter.place, parameter.name)
+
+
+def _codes() -> Iterator[str]:
+    yield "| Status | Code | Meaning |"
+    yield "|---|---|---|"
+    for one in ERROR_CODES:
+        yield f"| {one.status} | `{one.code}` | {_escaped(one.meaning)} |"
+    yield ""
+
+
+def _example(name: str) -> Iterator[str]:
+    yield from _code(f"{name}.sh", "bash")
+    yield "<details><summary>The same in Python</summary>"
+    yield ""
+    yield from _code(f"{name}.py", "python")
+    yield "</details>"
+    yield ""
+
+
+def _code(file: str, language: str) -> Iterator[str]:
+    yield f"[{file}](api-examples/{file})"
+    yield ""
+    yield f"```{language}"
+    yield (EXAMPLES / file).read_text(encoding="utf-8").removeprefix("#!/usr/bin/env bash\n").rstrip()
+    yield "```"
+    yield ""
+
+
+def _words(schema: Schema) -> str:
+    return " ".join(str(schema.get("description", "")).split())
+
+
+def _paragraph(text: str) -> Iterator[str]:
+    yield from textwrap.wrap(text, width=_LINE, break_long_words=False, break_on_hyphens=False)
+    yield ""
+
+
+def _anchor(heading: str) -> str:
+    """The address that GitHub gives to a heading."""
+    return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+
+
+def _escaped(text: str) -> str:
+    """Text for a cell of a table; what stands in backticks is shown as it is."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
+    return "`".join(parts)

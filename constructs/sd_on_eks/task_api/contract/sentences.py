@@ -1,0 +1,67 @@
+"""What a schema says, in words that complete "must ..."."""
+
+from typing import Any
+
+from sd_on_eks.task_api.contract.schemas import Schema
+
+
+def must(schema: Schema) -> str:
+    """What a value must be like, such as `be a whole number from 1 to 150`.
+
+    Raises:
+        TypeError: the schema says nothing that there are words for; it needs `x-must`.
+    """
+    if "x-must" in schema:
+        return str(schema["x-must"])
+    if "enum" in schema:
+        return f"be {alternatives([str(value) for value in schema['enum']])}"
+    match json_type(schema):
+        case "integer":
+            return f"be a whole number{_bounds(schema)}{_step(schema)}"
+        case "number":
+            return f"be a number{_bounds(schema)}"
+        case "boolean":
+            return "be true or false"
+        case "string":
+            return _text(schema)
+        case "array":
+            return f"be a list{_bounds(schema, 'Items')}"
+        case "object":
+            return "be an object"
+    raise TypeError(f"there are no words for {schema}")
+
+
+def json_type(schema: Schema) -> str | None:
+    """The type of a value; null beside it stands for a field that was left out."""
+    named = schema.get("type")
+    named = [named] if isinstance(named, str) else (named or [])
+    return next((one for one in named if one != "null"), None)
+
+
+def alternatives(words: list[str]) -> str:
+    """Words such as `a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _text(schema: Schema) -> str:
+    if "maxLength" in schema:
+        return f"be a string of at most {schema['maxLength']} characters"
+    return "be a non-empty string" if schema.get("minLength") else "be a string"
+
+
+def _bounds(schema: Schema, of: str = "imum") -> str:
+    least, most = schema.get(f"min{of}"), schema.get(f"max{of}")
+    if "exclusiveMinimum" in schema:
+        return f" more than {_number(schema['exclusiveMinimum'])} and at most {_number(most)}"
+    if least is not None and most is not None:
+        return f" from {_number(least)} to {_number(most)}" if of == "imum" else f" of {least} to {most}"
+    return f" of at least {_number(least)}" if least is not None else ""
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 (a JSON number)
+    return str(value)
+
+
+def _step(schema: Schema) -> str:
+    return f", a multiple of {schema['multipleOf']}" if "multipleOf" in schema else ""

@@ -1,0 +1,45 @@
+"""Whether a runtime takes a further task."""
+
+import math
+import time
+from collections.abc import Callable
+
+from .errors import backlog_full
+from .runtimes import Runtime
+from .task_store import TaskStore
+
+_KEPT_S = 1.0
+"""How long a count is good: what other processes accept meanwhile goes beyond the limit."""
+
+
+class Admission:
+    """Counts the tasks that wait, for runtimes that have a limit.
+
+    Args:
+        store: the task table.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, store: TaskStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._counts: dict[str, tuple[float, int]] = {}
+
+    def admit(self, runtime: Runtime) -> None:
+        """Admit one task more.
+
+        Raises:
+            ApiError: 429 with the wait that is expected, where as many wait as may; 503 where they cannot be counted.
+        """
+        limit = runtime.backlog_limit
+        if limit is None:
+            return
+        counted_at, queued = self._counts.get(runtime.name, (-math.inf, 0))
+        if self._clock() - counted_at >= _KEPT_S:
+            counted_at, queued = self._clock(), self._store.count_queued(runtime.name, at_most=limit)
+        if queued >= limit:
+            self._counts[runtime.name] = counted_at, queued
+            wait_s = math.ceil(queued * runtime.typical_task_s / runtime.max_replicas)
+            raise backlog_full(runtime.name, queued=queued, wait_s=wait_s)
+        # Mine counts at once; the index will show it a little later.
+        self._counts[runtime.name] = counted_at, queued + 1

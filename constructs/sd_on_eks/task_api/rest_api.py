@@ -1,0 +1,135 @@
+"""The REST API with its stage, its logs and its routes."""
+
+import json
+from typing import Final
+
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from sd_on_eks.acknowledgment import acknowledge
+from sd_on_eks.config.gateway import ApiGateway
+from sd_on_eks.task_api.access import endpoint_configuration, resource_policy
+
+_ACCESS_LOG_FIELDS: Final = {
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "httpMethod": "$context.httpMethod",
+    "resourcePath": "$context.resourcePath",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "responseLatency": "$context.responseLatency",
+    "integrationLatency": "$context.integration.latency",
+    "apiKeyId": "$context.identity.apiKeyId",
+    "errorType": "$context.error.responseType",
+}
+"""No header, no body, no key, no query: what a caller sent is not logged."""
+
+_LOGGING_POLICY: Final = "AmazonAPIGatewayPushToCloudWatchLogs"
+
+_ROUTES: Final = (
+    ("v1alpha1", "POST"),
+    ("v1alpha2", "POST"),
+    ("v1alpha2/tasks", "GET"),
+    ("v1alpha2/tasks/{id}", "GET"),
+    ("v1alpha2/tasks/{id}/cancel", "POST"),
+    ("v1alpha2/uploads", "POST"),
+)
+
+_PREFLIGHT_HOLDS: Final = Duration.hours(1)
+_SENT_HEADERS: Final = ["Content-Type", "Idempotency-Key", "X-Api-Key"]
+_READ_HEADERS: Final = ["Retry-After"]
+
+
+def build_rest_api(scope: Construct, config: ApiGateway) -> apigateway.RestApi:
+    """Make the API, its stage and its logs; what it answers itself and its routes come later.
+
+    Args:
+        scope: the API.
+        config: its section of the configuration.
+    """
+    access_log = logs.LogGroup(
+        scope, "AccessLogGroup", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
+    )
+    limit = config.method_throttle
+    api = apigateway.RestApi(
+        scope,
+        "RestApi",
+        # Its metrics carry the name alone, so two stacks of an account need two.
+        rest_api_name=Aws.STACK_NAME,
+        description="Stable Diffusion on EKS: tasks in, pictures out",
+        endpoint_configuration=endpoint_configuration(scope, config),
+        policy=resource_policy(config),
+        # Without the account's logging role, a stage that logs cannot be deployed to a fresh account. The role is
+        # the account's, so it outlives the stack.
+        cloud_watch_role=config.cloud_watch_role,
+        cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if config.cloud_watch_role else None,
+        deploy_options=apigateway.StageOptions(
+            stage_name=config.stage_name,
+            access_log_destination=apigateway.LogGroupLogDestination(access_log),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG_FIELDS)),
+            logging_level=apigateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,
+            metrics_enabled=True,
+            throttling_rate_limit=None if limit is None else limit.rate_limit,
+            throttling_burst_limit=None if limit is None else limit.burst_limit,
+        ),
+    )
+    # The library's own output repeats the stack's `FrontApiEndpoint`.
+    api.node.try_remove_child("Endpoint")
+    execution_log = logs.LogGroup(
+        scope,
+        "ExecutionLogGroup",
+        # API Gateway writes to this name, and would make the group itself, without retention.
+        log_group_name=Fn.join("", ["API-Gateway-Execution-Logs_", api.rest_api_id, "/", config.stage_name]),
+        retention=logs.RetentionDays.ONE_MONTH,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    api.deployment_stage.node.add_dependency(execution_log)
+    _acknowledge(api)
+    return api
+
+
+def add_routes(api: apigateway.RestApi, integration: apigateway.Integration, config: ApiGateway) -> None:
+    """Add the contract's methods, each of which asks for a key, and what browsers ask before they call.
+
+    Args:
+        api: the API.
+        integration: what answers.
+        config: the API's section of the configuration.
+    """
+    for path, method in _ROUTES:
+        resource = api.root.resource_for_path(path)
+        resource.add_method(method, integration, api_key_required=True)
+        if config.cors.allow_origins:
+            preflight = resource.add_cors_preflight(
+                allow_origins=list(config.cors.allow_origins),
+                allow_methods=[method],
+                allow_headers=_SENT_HEADERS,
+                expose_headers=_READ_HEADERS,
+                max_age=_PREFLIGHT_HOLDS,
+            )
+            acknowledge(
+                preflight,
+                ["AwsSolutions-APIG4", "AwsSolutions-COG4"],
+                reason="A browser sends neither a key nor anything else with its preflight request.",
+            )
+
+
+def _acknowledge(api: apigateway.RestApi) -> None:
+    acknowledge(
+        api,
+        ["AwsSolutions-APIG2"],
+        reason="Requests are validated in the handler: a gateway validator would answer off the contract.",
+    )
+    acknowledge(
+        api,
+        ["AwsSolutions-APIG4", "AwsSolutions-COG4"],
+        reason="API keys are the documented contract; every method requires one.",
+    )
+    acknowledge(
+        api,
+        [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_LOGGING_POLICY}]"],
+        reason="The account's logging role: API Gateway documents this policy for it.",
+    )

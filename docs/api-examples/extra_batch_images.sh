@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Make several pictures larger.
+set -euo pipefail
+
+curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
+  --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
+{
+  "task": {
+    "metadata": {"id": "cat-4", "runtime": "$SDWEBUI_RUNTIME", "tasktype": "extra-batch-images"},
+    "content": {
+      "imageList": [
+        {"name": "one.png", "data": "$(base64 <picture.png | tr -d "\n")"},
+        {"name": "two.png", "data": "$(base64 <picture.png | tr -d "\n")"}
+      ],
+      "upscaler_1": "R-ESRGAN 4x+",
+      "upscaling_resize": 2
+    }
+  }
+}
+JSON

@@ -1,0 +1,13 @@
+"""Run a workflow of ComfyUI, exported in the API format."""
+
+import json
+import os
+from pathlib import Path
+
+from client import TaskApi
+
+answer = TaskApi().submit(
+    metadata={"id": "dog-1", "runtime": os.environ["COMFYUI_RUNTIME"], "tasktype": "pipeline"},
+    content=json.loads(Path("workflow.json").read_text()),
+)
+print(answer["output_location"])

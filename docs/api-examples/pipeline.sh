@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Run a workflow of ComfyUI, exported in the API format.
+set -euo pipefail
+
+curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
+  --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
+{
+  "task": {
+    "metadata": {"id": "dog-1", "runtime": "$COMFYUI_RUNTIME", "tasktype": "pipeline"},
+    "content": $(cat workflow.json)
+  }
+}
+JSON

@@ -1,0 +1,237 @@
+"""Measure the task API: its cold start beside `import boto3`, its own processor time, its memory, its AWS calls.
+
+    .venv/bin/python scripts/bench_task_api.py --runs 7
+
+The cold start is a process that is started, makes the clients that a submit needs, and has its answer, with a stand-in
+for AWS on loopback; it and `import boto3` take turns, so that a machine that slows down slows both. Prints medians with
+minimum and maximum beside their limits. A figure beyond its limit is marked and does not change the exit status:
+machines differ, and a time is never a test.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+SMALL_BYTES: Final = 2 * 1024
+LARGE_BYTES: Final = 4 * 1024 * 1024
+_COLD_PAIRS: Final = 3
+_WARM_SUBMITS: Final = 200
+_LARGE_SUBMITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What was measured, in one unit."""
+
+    name: str
+    unit: str
+    limit: float
+    runs: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """The figure to quote."""
+        return statistics.median(self.runs)
+
+
+class StandIn:
+    """AWS on loopback that takes everything, and counts the calls."""
+
+    def __init__(self) -> None:
+        stand_in = self
+        self.calls = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                stand_in.calls += 1
+                self.rfile.read(int(self.headers["Content-Length"]))
+                # DynamoDB answers JSON; what S3 has stored is answered with its ETag alone.
+                body = b"{}" if self.command == "POST" else b""
+                self.send_response(200)
+                self.send_header("ETag", '"stand-in"')
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_PUT = answer  # noqa: N815 (the names that the server calls)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Bench:
+    """Runs processes of the task API.
+
+    Args:
+        stand_in: AWS.
+        folder: for the events.
+    """
+
+    def __init__(self, stand_in: StandIn, folder: Path) -> None:
+        self._stand_in = stand_in
+        self._folder = folder
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(ROOT / "constructs"),
+            "AWS_ENDPOINT_URL": stand_in.url,
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "POWERTOOLS_SERVICE_NAME": "bench",
+            "POWERTOOLS_METRICS_NAMESPACE": "bench",
+            "TASK_TABLE_NAME": "tasks",
+            "OUTPUT_BUCKET_NAME": "output",
+            "RUNTIMES": json.dumps([{"name": "sd", "type": "sdwebui"}]),
+            "MAX_TASK_AGE_S": "259200",
+            "RECORD_TTL_S": "2592000",
+            "TENANT_ISOLATION": "true",
+            "TENANTS": "{}",
+        }
+
+    def wall_s(self, *arguments: str) -> float:
+        """Seconds of a process from its start to its end."""
+        began_s = time.perf_counter()
+        self._run(*arguments)
+        return time.perf_counter() - began_s
+
+    def submits(self, kind: str, body_bytes: int, count: int) -> dict[str, Any]:
+        """What a process says of itself that has handled so many submits."""
+        said: dict[str, Any] = json.loads(self._run(*self.command(kind, body_bytes, count)).splitlines()[-1])
+        return said
+
+    def calls(self, body_bytes: int) -> int:
+        """AWS calls of one submit."""
+        before = self._stand_in.calls
+        self._run(*self.command("real", body_bytes, 1))
+        return self._stand_in.calls - before
+
+    def command(self, kind: str, body_bytes: int, count: int) -> tuple[str, ...]:
+        """Arguments of Python for a process that handles submits."""
+        file = self._folder / f"{body_bytes}.json"
+        if not file.exists():
+            file.write_text(json.dumps(event(body_bytes)))
+        return str(ROOT / "scripts" / "task_api_process.py"), kind, str(file), str(count)
+
+    def _run(self, *arguments: str) -> str:
+        return subprocess.run(  # noqa: S603 (our own commands)
+            [sys.executable, *arguments], env=self._environment, check=True, capture_output=True, text=True
+        ).stdout
+
+
+def event(body_bytes: int) -> dict[str, Any]:
+    """What API Gateway sends for a submit with a body of this size: mostly a prompt, or an image in base64."""
+    task_type = "text-to-image" if body_bytes <= SMALL_BYTES else "image-to-image"
+    content: dict[str, Any] = {"prompt": "a cat", "steps": 20, "width": 512, "height": 512}
+    padded = content | ({"negative_prompt": ""} if task_type == "text-to-image" else {"init_images": [""]})
+    task = {"metadata": {"id": "bench", "runtime": "sd", "tasktype": task_type}, "content": padded}
+    room = body_bytes - len(json.dumps({"task": task}))
+    if task_type == "text-to-image":
+        padded["negative_prompt"] = "x" * room
+    else:
+        padded["init_images"] = ["A" * (room // 4 * 4)]
+    return {
+        "httpMethod": "POST",
+        "resource": "/v1alpha2",
+        "path": "/v1alpha2",
+        "headers": {"Content-Type": "application/json"},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {"requestId": "bench", "identity": {"apiKeyId": "bench"}},
+        "body": json.dumps({"task": task}),
+        "isBase64Encoded": False,
+    }
+
+
+def measure(bench: Bench, runs: int, console: Console) -> list[Figure]:
+    """Run everything so many times.
+
+    Raises:
+        subprocess.CalledProcessError: a process failed; its output is in the error.
+    """
+    cold = Figure(name="start to first submit / import boto3", unit="x", limit=2.0)
+    small = Figure(name="own processor time, 2 KB", unit="ms", limit=2.0)
+    large = Figure(name="own processor time, 4 MiB", unit="ms", limit=25.0)
+    memory = Figure(name="peak memory, 4 MiB", unit="MB", limit=128.0)
+    # The first round warms the caches and is not counted.
+    for turn in track(range(runs + 1), "submitting", console=console):
+        shares = []
+        for _ in range(_COLD_PAIRS):
+            boto3_s = bench.wall_s("-c", "import boto3, os; os._exit(0)")
+            shares.append(bench.wall_s(*bench.command("real", SMALL_BYTES, 1)) / boto3_s)
+        if turn == 0:
+            continue
+        cold.runs.append(statistics.median(shares))
+        small.runs.append(statistics.median(bench.submits("stubbed", SMALL_BYTES, _WARM_SUBMITS)["cpu_s"]) * 1e3)
+        large.runs.append(statistics.median(bench.submits("stubbed", LARGE_BYTES, _LARGE_SUBMITS)["cpu_s"]) * 1e3)
+        memory.runs.append(bench.submits("real", LARGE_BYTES, _LARGE_SUBMITS)["peak_bytes"] / 1e6)
+    return [
+        cold,
+        small,
+        large,
+        memory,
+        Figure(name="AWS calls of a submit", unit="", limit=1, runs=[bench.calls(SMALL_BYTES)]),
+        Figure(name="AWS calls with a parked payload", unit="", limit=2, runs=[bench.calls(LARGE_BYTES)]),
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; exit status 0, or 1 where a process failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each process (default 7)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
+    options = parser.parse_args(arguments)
+    console = Console(stderr=True)
+    try:
+        with StandIn() as stand_in, tempfile.TemporaryDirectory() as folder:
+            figures = measure(Bench(stand_in, Path(folder)), options.runs, console)
+    except subprocess.CalledProcessError as error:
+        console.print(f"{' '.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr}", markup=False)
+        return 1
+    if options.json:
+        print(json.dumps({"figures": [asdict(figure) | {"median": figure.median} for figure in figures]}))
+        return 0
+    shown = Table("figure", "median", "min-max", "limit", "share of the limit")
+    for figure in figures:
+        share = figure.median / figure.limit
+        shown.add_row(
+            figure.name,
+            f"{figure.median:.3g} {figure.unit}",
+            f"{min(figure.runs):.3g}-{max(figure.runs):.3g}",
+            f"{figure.limit:g} {figure.unit}",
+            f"{share:.0%}" + ("  (beyond the limit)" if share > 1 else ""),
+        )
+    Console().print(shown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

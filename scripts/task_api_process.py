@@ -1,0 +1,68 @@
+"""One process of the task API, as scripts/bench_task_api.py measures it. It imports no more than the function does.
+
+    python scripts/task_api_process.py real EVENT_FILE COUNT
+    python scripts/task_api_process.py stubbed EVENT_FILE COUNT
+
+Handles the event so many times, on the function's own clients or on stubs of them, and prints a last line of JSON:
+processor time of each time but the first, and the peak of the process's memory.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+
+class Stub:
+    """DynamoDB and S3 that take everything."""
+
+    def transact_write_items(self, **_: object) -> dict[str, Any]:
+        """W1."""
+        return {}
+
+    def put_object(self, **_: object) -> dict[str, Any]:
+        """A parked body."""
+        return {"ETag": '"stub"'}
+
+
+def handler(kind: str) -> Callable[..., dict[str, Any]]:
+    """The function's handler; it is imported here, so that this is part of the time to the first answer."""
+    if kind == "real":
+        from sd_on_eks.task_api.handler.app import lambda_handler  # noqa: PLC0415 (see above)
+
+        return lambda_handler
+    from sd_on_eks.task_api.handler.entry_point import entry_point  # noqa: PLC0415 (see above)
+    from sd_on_eks.task_api.handler.settings import Settings  # noqa: PLC0415 (see above)
+
+    stub: Any = Stub()
+    return entry_point(Settings.from_environment(os.environ), dynamodb=lambda: stub, s3=lambda: stub)
+
+
+def main() -> None:
+    """Handle the event."""
+    kind, event_file, count = sys.argv[1:]
+    event = json.loads(Path(event_file).read_text())
+    context = SimpleNamespace(
+        function_name="bench", memory_limit_in_mb=1024, invoked_function_arn="arn", aws_request_id="bench"
+    )
+    handle = handler(kind)
+    times_s = []
+    for _ in range(int(count)):
+        began_s = time.process_time()
+        answer = handle(event, context)
+        times_s.append(time.process_time() - began_s)
+        if answer["statusCode"] != 200:  # noqa: PLR2004 (OK)
+            sys.exit(f"the task API answered {answer}")
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"cpu_s": times_s[1:], "peak_bytes": peak_bytes}), flush=True)
+    # What Python does to end is no part of an answer.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Whatever a caller sends is answered within the contract, and as the OpenAPI document says."""
+
+import base64
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sd_on_eks.task_api.contract.openapi import openapi
+from sd_on_eks.task_api.contract.operations import OPERATIONS
+from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, schemas
+from tests.unit.task_api.conftest import routed
+from tests.unit.task_api.generated_requests import CONTENTS, REQUESTS, Request, mutated, submits, submits_v1alpha1
+
+DOCUMENT = openapi()
+IMAGE = base64.b64encode(b"an image!").decode()
+SUBMISSION = "01KAVR2M5T8Z3N6W1Q4Y7H0C2E"
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator({"$ref": f"{REFERENCE_PREFIX}{name}", "components": {"schemas": schemas()}})
+
+
+VALIDATORS = {name: validator(name) for name in {"Error", *(operation.answer for operation in OPERATIONS)}}
+
+
+def check_answer(method: str, path: str, status: int, answer: dict[str, Any]) -> None:
+    """An answer is one of those that the document has for the route."""
+    described = DOCUMENT["paths"].get(routed(path)[0], {}).get(method.lower())
+    if described is None:
+        assert (status, answer["error"]["code"]) == (404, "unknown_route")
+        return
+    response = described["responses"][str(status)]
+    schema = response["content"]["application/json"]["schema"]["$ref"].removeprefix(REFERENCE_PREFIX)
+    VALIDATORS[schema].validate(answer)
+    if status != 200:
+        assert f"`{answer['error']['code']}`" in response["description"]
+
+
+def send(api: Any, request: Request) -> tuple[int, dict[str, Any]]:
+    status, answer, _ = api.send(
+        request.method,
+        request.path,
+        request.body,
+        headers=request.headers,
+        query=request.query,
+        key=request.key,
+        base64_encoded=request.base64_encoded,
+    )
+    check_answer(request.method, request.path, status, answer)
+    return status, answer
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(request=REQUESTS)
+def test_any_request_is_answered_within_the_contract(api: Any, request: Request) -> None:
+    api.calls.clear()
+    status, answer = send(api, request)
+    assert status < 500, answer
+    # A reused Idempotency-Key is found by the write itself.
+    if status not in {200, 409}:
+        assert not {"TransactWriteItems", "PutObject"} & set(api.calls)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    request=submits().map(lambda body: Request("POST", "/v1alpha2", json.dumps(body)))
+    | submits_v1alpha1().map(lambda body: Request("POST", "/v1alpha1", json.dumps(body)))
+)
+def test_what_is_right_is_accepted(api: Any, request: Request) -> None:
+    status, answer = send(api, request)
+    assert status == 200, answer
+
+
+def upload(api: Any, body: bytes, name: str = "a") -> str:
+    api.s3.put_object(Bucket="output", Key=f"uploads/key1/{name}", Body=body)
+    return f"s3://output/uploads/key1/{name}"
+
+
+METADATA = {
+    tasktype: {"id": "t1", "runtime": "comfy" if tasktype == "pipeline" else "sd", "tasktype": tasktype}
+    for tasktype in CONTENTS
+}
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(tasktype=st.sampled_from(sorted(CONTENTS)), data=st.data())
+def test_what_was_uploaded_is_judged_like_what_comes_along(api: Any, tasktype: str, data: st.DataObject) -> None:
+    content = data.draw(mutated(CONTENTS[tasktype]).filter(lambda value: isinstance(value, dict)))
+    metadata = METADATA[tasktype]
+    inline = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content": content}}))
+    reference = upload(api, json.dumps(content).encode())
+    uploaded = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content_ref": reference}}))
+    assert inline[0] == uploaded[0]
+    if inline[0] != 200 and inline[1]["error"]["code"] != "invalid_json":
+        assert inline[1] == uploaded[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"[]", "it must be an object, got a list"),
+        (b"\xff", "is not UTF-8"),
+        (b'{"a": 1, "a": 2}', "the key 'a' stands twice"),
+        (b'{"a": NaN}', "NaN is no JSON"),
+        (b'{"a": 1e999}', "beyond what a number can hold"),
+        (b'{"a": "\\ud800"}', "lone surrogate"),
+        (b'{"a":' * 200 + b"1" + b"}" * 200, "nested more than 100 deep"),
+    ],
+    ids=["empty", "list", "bytes", "twice", "not a number", "infinite", "surrogate", "deep"],
+)
+def test_fails_when_what_was_uploaded_is_no_json_object(api: Any, body: bytes, why: str) -> None:
+    task = {"metadata": METADATA["text-to-image"], "content_ref": upload(api, body)}
+    status, answer, _ = api.send("POST", "/v1alpha2", json.dumps({"task": task}))
+    error = answer["error"]
+    assert (status, error["code"], error["field"]) == (400, "invalid_json", "task.content_ref")
+    assert error["message"].startswith("task.content_ref: what was uploaded is no JSON object: ")
+    assert why in error["message"]
+    assert api.items() == []
+
+
+def test_a_whole_number_may_be_written_with_a_point(api: Any) -> None:
+    # JSON knows one kind of number, and so do its schemas: 512.0 is an integer.
+    request = Request("POST", "/v1alpha2/uploads", '{"content_type": "image/png", "content_length": 512.0}')
+    status, answer = send(api, request)
+    assert (status, answer["headers"]["Content-Length"]) == (200, "512")
+
+
+def test_every_answer_is_as_the_document_says(api: Any) -> None:
+    body = json.dumps({"task": {"metadata": METADATA["text-to-image"] | {"context": {"a": 1}}, "content": {}}})
+    v1alpha1 = {
+        "alwayson_scripts": {"task": "text-to-image", "id_task": "t2", "sd_model_checkpoint": "v1-5.safetensors"}
+    }
+    sent = [
+        Request("POST", "/v1alpha2", body),
+        Request("GET", "/v1alpha2/tasks/t1", query={"position": "1"}),
+        Request("GET", "/v1alpha2/tasks", query={"runtime": "sd"}),
+        Request("POST", "/v1alpha2/tasks/t1/cancel"),
+        Request("POST", "/v1alpha2/uploads", '{"content_type": "image/png", "content_length": 1}'),
+        Request("POST", "/v1alpha1", json.dumps(v1alpha1)),
+    ]
+    assert {(one.method, routed(one.path)[0]) for one in sent} == {(one.method, one.path) for one in OPERATIONS}
+    for request in sent:
+        status, answer = send(api, request)
+        assert status == 200, answer
+        operation = next(
+            one for one in OPERATIONS if (one.method, one.path) == (request.method, routed(request.path)[0])
+        )
+        assert answer.keys() <= documented(operation.answer), "an answer has a field that the document has not"
+
+
+def test_a_completed_task_is_as_the_document_says(api: Any) -> None:
+    api.complete(api.submit())
+    status, answer = send(api, Request("GET", "/v1alpha2/tasks/t1"))
+    assert (status, answer["status"]) == (200, "completed")
+    assert answer.keys() <= documented("Task")
+
+
+def documented(name: str) -> set[str]:
+    schema = schemas()[name]
+    fields = set(schema["properties"])
+    for part in schema.get("allOf", ()):
+        fields |= documented(part["$ref"].removeprefix(REFERENCE_PREFIX))
+    return fields

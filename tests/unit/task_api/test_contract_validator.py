@@ -1,0 +1,101 @@
+"""The generated validator accepts what the schemas accept, and tells what is wrong in the contract's words."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema.protocols import Validator
+
+from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, schemas
+from sd_on_eks.task_api.handler import request_schema
+from sd_on_eks.task_api.handler.errors import ApiError
+from tests.unit.task_api.generated_requests import CONTENTS, JSON, UPLOADS, mutated, submits, submits_v1alpha1
+
+CHECKED: list[tuple[str, Callable[[Any, str], None], st.SearchStrategy[Any]]] = [
+    ("TaskEnvelope", request_schema.task_envelope, submits()),
+    ("SubmitV1alpha1", request_schema.submit_v1alpha1, submits_v1alpha1()),
+    ("TextToImage", request_schema.text_to_image, CONTENTS["text-to-image"]),
+    ("ImageToImage", request_schema.image_to_image, CONTENTS["image-to-image"]),
+    ("ExtraSingleImage", request_schema.extra_single_image, CONTENTS["extra-single-image"]),
+    ("ExtraBatchImages", request_schema.extra_batch_images, CONTENTS["extra-batch-images"]),
+    ("Pipeline", request_schema.pipeline, CONTENTS["pipeline"]),
+    ("UploadRequest", request_schema.upload_request, UPLOADS),
+]
+
+
+def ended(schema: Any) -> Any:
+    """A schema whose patterns end where ECMA 262 says: Python's `$` would let a line break follow."""
+    if isinstance(schema, dict):
+        return {
+            name: value.replace("$", r"\Z") if name == "pattern" and isinstance(value, str) else ended(value)
+            for name, value in schema.items()
+        }
+    return [ended(one) for one in schema] if isinstance(schema, list) else schema
+
+
+@cache
+def validators(name: str) -> tuple[Validator, Validator]:
+    schema = {"allOf": [{"$ref": f"{REFERENCE_PREFIX}{name}"}], "components": {"schemas": ended(schemas())}}
+    return jsonschema.Draft7Validator(schema), jsonschema.Draft202012Validator(schema)
+
+
+def refusal(check: Callable[[Any, str], None], value: Any) -> ApiError | None:
+    try:
+        check(value, ".body")
+    except ApiError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(("name", "check", "right"), CHECKED, ids=[name for name, _, _ in CHECKED])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+@given(data=st.data())
+def test_validator_agrees_with_the_schema_in_both_drafts(
+    name: str, check: Callable[[Any, str], None], right: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    value = data.draw(mutated(right) | JSON)
+    refused = refusal(check, value)
+    assert [validator.is_valid(value) for validator in validators(name)] == [refused is None] * 2
+    if refused is not None:
+        field = str(refused.field)
+        assert (refused.status, refused.code) == (400, "invalid_request")
+        assert field == "body" or field.startswith(("body.", "body["))
+        assert refused.message.startswith(f"{field}: ")
+        assert len(refused.message) < 1000
+
+
+@pytest.mark.parametrize(("name", "check", "right"), CHECKED, ids=[name for name, _, _ in CHECKED])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
+@given(data=st.data())
+def test_what_is_right_is_accepted(
+    name: str, check: Callable[[Any, str], None], right: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    assert refusal(check, data.draw(right)) is None, name
+
+
+def told(check: Callable[[Any, str], None], value: Any) -> str:
+    with pytest.raises(ApiError) as caught:
+        check(value, "")
+    return caught.value.message
+
+
+def test_the_first_wrong_entry_is_told_each_time() -> None:
+    graph = {f"n{number}": {"class_type": "X", "inputs": {}} for number in range(50)} | {"bad": 1, "worse": 2}
+    assert {told(request_schema.pipeline, graph) for _ in range(5)} == {
+        "bad: must be a node with class_type and inputs, got the number 1"
+    }
+
+
+def test_a_long_key_and_value_are_told_shortened() -> None:
+    said = told(request_schema.pipeline, {"k" * 10_000: "v" * 10_000})
+    assert said == (f"{'k' * 60}: must be a node with class_type and inputs, got '{'v' * 60}'... (10000 characters)")
+
+
+def test_a_value_is_not_changed_by_its_check() -> None:
+    value = {"content_type": "image/png", "content_length": 5.0}
+    request_schema.upload_request(value, "")
+    assert value == {"content_type": "image/png", "content_length": 5.0}

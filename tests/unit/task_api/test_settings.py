@@ -1,0 +1,95 @@
+"""Settings: from the environment, once, when the function starts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sd_on_eks.task_api.handler.settings import Settings, SettingsError
+
+ROOT = Path(__file__).resolve().parents[3]
+COMPLETE = {
+    "TASK_TABLE_NAME": "tasks",
+    "OUTPUT_BUCKET_NAME": "output",
+    "RUNTIMES": json.dumps(
+        [{"name": "sd", "type": "sdwebui", "backlog_limit": 9, "typical_task_s": 12.5, "max_replicas": 3}]
+    ),
+    "MAX_TASK_AGE_S": "3600",
+    "RECORD_TTL_S": "2592000",
+    "TENANT_ISOLATION": "true",
+    "TENANTS": '{"key1": "team"}',
+}
+
+
+def test_settings_are_what_the_environment_says() -> None:
+    settings = Settings.from_environment(COMPLETE | {"CORS_ALLOW_ORIGINS": "https://a.example,https://b.example"})
+    assert (settings.table_name, settings.output_bucket, settings.max_task_age_s) == ("tasks", "output", 3600)
+    assert settings.times.record_ttl_s == 2592000
+    runtime = settings.runtimes.named("sd", "runtime")
+    assert (runtime.backlog_limit, runtime.typical_task_s, runtime.max_replicas) == (9, 12.5, 3)
+    assert settings.allowed_origins == {"https://a.example", "https://b.example"}
+    assert Settings.from_environment(COMPLETE).allowed_origins == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("isolation", "owners"),
+    [("true", {"key1": "team", "key2": "key2"}), ("false", {"key1": "-", "key2": "-"})],
+)
+def test_a_task_belongs_to_the_tenant_of_its_key(isolation: str, owners: dict[str, str]) -> None:
+    tenants = Settings.from_environment(COMPLETE | {"TENANT_ISOLATION": isolation}).tenants
+    assert {key: tenants.owner(key) for key in owners} == owners
+
+
+def test_fails_when_the_environment_is_incomplete_and_names_all_that_is_missing() -> None:
+    incomplete = {"MAX_TASK_AGE_S": "1", "TENANT_ISOLATION": "true", "TENANTS": ""}
+    with pytest.raises(
+        SettingsError, match="^environment variables are missing: "
+        "TASK_TABLE_NAME, OUTPUT_BUCKET_NAME, RUNTIMES, RECORD_TTL_S, TENANTS$"
+    ):  # fmt: skip
+        Settings.from_environment(incomplete)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUNTIMES", "sd"),
+        ("RUNTIMES", '[{"type": "sdwebui"}]'),
+        ("RUNTIMES", '[{"name": "sd", "type": "sdwebui", "colour": "red"}]'),
+        ("TENANTS", "key1"),
+        ("TENANTS", "1"),
+        ("MAX_TASK_AGE_S", "soon"),
+        ("RECORD_TTL_S", "60"),
+    ],
+)
+def test_fails_when_a_variable_cannot_be_read(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Settings.from_environment(COMPLETE | {name: value})
+
+
+def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Import the function, as Lambda does at a cold start."""
+    return subprocess.run(
+        [sys.executable, "-c", "from sd_on_eks.task_api.handler.app import lambda_handler"],
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT / "constructs"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_fails_when_it_starts_without_its_environment_and_says_so_in_one_line() -> None:
+    started = start({name: value for name, value in COMPLETE.items() if name not in {"RUNTIMES", "TASK_TABLE_NAME"}})
+    assert started.returncode != 0
+    assert started.stderr.splitlines()[-1] == (
+        "sd_on_eks.task_api.handler.settings.SettingsError: environment variables are missing: "
+        "TASK_TABLE_NAME, RUNTIMES"
+    )
+
+
+def test_it_starts_without_credentials_or_a_region() -> None:
+    # Clients are made when a request first needs them.
+    started = start(COMPLETE | {"POWERTOOLS_METRICS_NAMESPACE": "test", "POWERTOOLS_SERVICE_NAME": "test"})
+    assert (started.returncode, started.stderr) == (0, "")
