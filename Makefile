@@ -31,7 +31,7 @@ test: setup lint ## Everything that must hold before a change lands, in at most 
 
 .PHONY: soak
 soak: setup ## The long forms of what `make test` samples, in at most 25 minutes
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist loadgroup
 
 .PHONY: synth
 synth: setup ## Write cdk.out/SdOnEKSStack.template.json from config.yaml (CDK_CONFIG_PATH names another file)

@@ -2,13 +2,21 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+
+from sd_on_eks.config.loader import load_config
+from sd_on_eks.idle_cost import as_sentence, idle_cost
 
 ROOT = Path(__file__).parents[2]
+CDK = str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
 pytestmark = pytest.mark.xdist_group("synth")
 
 
@@ -18,15 +26,53 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_cdk_synth_passes_the_validator_and_cdk_nag_and_cfn_lint(tmp_path: Path) -> None:
-    cdk = str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
-    done = run(os.environ["JSII_NODE"], cdk, "synth", "--quiet", "--output", str(tmp_path / "cdk.out"))
+@dataclass(frozen=True)
+class Synthesis:
+    """A run of `cdk synth` and what it wrote."""
+
+    done: subprocess.CompletedProcess[str]
+    template: Path
+    report: Path
+
+
+@pytest.fixture(scope="module")
+def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    out = tmp_path_factory.mktemp("synthesis") / "cdk.out"
+    done = run(os.environ["JSII_NODE"], CDK, "synth", "--output", str(out))
     assert done.returncode == 0, done.stdout + done.stderr
-    template = tmp_path / "cdk.out" / "SdOnEKSStack.template.json"
-    report = json.loads((tmp_path / "cdk.out" / "validation-report.json").read_text())
-    assert report["pluginReports"] == []
-    lint = run(str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", "W3005", "--", str(template))
+    return Synthesis(done, out / "SdOnEKSStack.template.json", out / "validation-report.json")
+
+
+def test_cdk_synth_passes_the_validator_and_cdk_nag_and_cfn_lint(synthesis: Synthesis) -> None:
+    assert json.loads(synthesis.report.read_text())["pluginReports"] == []
+    lint = run(str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", "W3005", "--", str(synthesis.template))
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+def test_cdk_synth_prints_the_template_and_nothing_else(synthesis: Synthesis) -> None:
+    template = json.loads(synthesis.template.read_text())
+    del template["Rules"]  # the check of the bootstrap's version, which the CLI does not show
+    assert yaml.safe_load(synthesis.done.stdout) == template
+
+
+def test_cdk_synth_says_beside_it_what_the_stack_costs_while_idle(synthesis: Synthesis) -> None:
+    total = as_sentence(idle_cost(load_config(ROOT / "config.yaml")))
+    assert synthesis.done.stderr.splitlines() == [f"SdOnEKSStack costs {total}"]
+
+
+def test_a_terminal_shows_the_idle_cost_line_by_line() -> None:
+    ours, terminal = pty.openpty()
+    code = "import app; app.tell_idle_cost(app.load_config())"
+    shown = b""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=terminal):  # noqa: S603 (our own code)
+        os.close(terminal)
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+    os.close(ours)
+    lines = idle_cost(load_config(ROOT / "config.yaml"))
+    assert [line.what for line in lines if line.what not in shown.decode()] == []
+    assert f"SdOnEKSStack costs {as_sentence(lines)}" in shown.decode()
 
 
 def test_a_broken_configuration_ends_with_status_2_and_leaves_nothing(tmp_path: Path) -> None:

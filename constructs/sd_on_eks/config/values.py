@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 _DNS_LABEL: Final = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 _RUNTIME_NAME: Final = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
@@ -36,7 +36,7 @@ _TAG_VALUE: Final = r"^[A-Za-z0-9 _.:/=+@-]{0,256}$"
 _CRON: Final = r"^[0-9*,/-]+( [A-Za-z0-9*,/-]+){4}$"
 _CRON_OR_MACRO: Final = r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9*,/-]+( [A-Za-z0-9*,/-]+){4})$"
 _NODE_COUNT: Final = r"^([0-9]{1,4}|[0-9]{1,2}%|100%)$"
-_FILE_NAME: Final = r"^[^/\\\x00-\x1f]([^\\\x00-\x1f]{0,253}[^/\\\x00-\x1f])?$"
+_FILE_NAME: Final = r"^[^/\\\x00-\x1f\x7f-\x9f]([^\\\x00-\x1f\x7f-\x9f]{0,253}[^/\\\x00-\x1f\x7f-\x9f])?$"
 
 PATTERN_WORDS: Final = {
     _DNS_LABEL: "be lower-case letters, digits and dashes, begin with a letter and have at most 63 characters",
@@ -80,6 +80,13 @@ def _text(pattern: str) -> StringConstraints:
     return StringConstraints(pattern=pattern)
 
 
+def _has_labels(arn: str) -> str:
+    name = arn.rpartition(":")[2]
+    if any(pair in name for pair in ("..", ".-", "-.")):
+        raise ValueError(f'must name a bucket whose dots stand between letters and digits, got "{name}"')
+    return arn
+
+
 DnsLabel = Annotated[str, _text(_DNS_LABEL)]
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
 
@@ -91,7 +98,9 @@ PlanName = Annotated[str, _text(_RUNTIME_NAME)]
 
 StageName = Annotated[str, _text(_STAGE_NAME)]
 StackName = Annotated[str, _text(_STACK_NAME)]
-BucketArn = Annotated[str, _text(_BUCKET_ARN)]
+BucketArn = Annotated[str, _text(_BUCKET_ARN), AfterValidator(_has_labels)]
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
 PrincipalArn = Annotated[str, _text(_PRINCIPAL_ARN)]
 AvailabilityZone = Annotated[str, _text(_ZONE)]
 InstanceType = Annotated[str, _text(_INSTANCE_TYPE)]

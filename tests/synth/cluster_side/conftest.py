@@ -17,6 +17,7 @@ from constructs import Construct
 
 from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.models import Config
+from tests.synth.synthesis import filled
 
 CONFIG = {
     "clusterComponents": {"instanceType": "t4g.large", "desiredCount": 2},
@@ -110,7 +111,7 @@ def resources(template: assertions.Template) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def fill() -> Callable[[object], str]:
     """Text of a property, with a plausible value in place of each token."""
-    return _fill
+    return filled
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +122,7 @@ def manifests(resources: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, 
 
 def _manifests(resources: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return {
-        logical_id: json.loads(_fill(resource["Properties"]["Manifest"]))
+        logical_id: json.loads(filled(resource["Properties"]["Manifest"]))
         for logical_id, resource in resources.items()
         if resource["Type"] == "Custom::AWSCDK-EKS-KubernetesResource"
     }
@@ -165,26 +166,6 @@ def kubernetes_object(objects: list[dict[str, Any]]) -> Callable[[str, str], dic
         return found
 
     return find
-
-
-_PSEUDO_PARAMETERS = {"AWS::Region": "us-east-1", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
-
-
-def _fill(value: object) -> str:
-    match value:
-        case str():
-            return value
-        case {"Fn::Join": [separator, [*parts]]}:
-            return str(separator).join(_fill(part) for part in parts)
-        case {"Fn::Sub": text}:
-            return str(text).replace("${", "").replace("}", "").replace("::", "-").lower()
-        case {"Ref": name}:
-            return _PSEUDO_PARAMETERS.get(str(name), str(name).replace("::", "-").lower())
-        case {"Fn::GetAtt": [name, "ClusterSecurityGroupId"]}:
-            return f"sg-{name}".lower()
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"{name}-{attribute}".lower()
-    raise AssertionError(f"no value for {value!r}")
 
 
 def _references(value: object) -> Iterator[str]:

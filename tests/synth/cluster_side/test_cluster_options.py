@@ -12,9 +12,9 @@ Synthesize = Callable[[dict[str, Any]], assertions.Template]
 
 SUBNETS = [
     {
-        "subnetId": f"subnet-0123456789abcde{number}",
+        "subnetId": f"subnet-0123456789abcdef{number}",
         "availabilityZone": f"us-east-1{zone}",
-        "routeTableId": f"rtb-0123456789abcde{number}",
+        "routeTableId": f"rtb-0123456789abcdef{number}",
     }
     for number, zone in enumerate("ab")
 ]

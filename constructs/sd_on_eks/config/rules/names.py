@@ -36,6 +36,8 @@ def violations(config: "Config") -> Iterator[Violation]:
     yield from _unique("modelsRuntime", [runtime.name for runtime in config.models_runtime], "name")
     yield from _unique("APIGW.plans", [plan.name for plan in config.apigw.plans], "name")
     yield from _unique("APIGW.cors.allowOrigins", list(config.apigw.cors.allow_origins))
+    if config.apigw.private_endpoint is not None:
+        yield from _unique("APIGW.privateEndpoint.vpcEndpointIds", config.apigw.private_endpoint.vpc_endpoint_ids)
     yield from _unique("gpuNodeGroups", [group.name for group in config.gpu_node_groups], "name")
     yield from _unique("availabilityZones", list(config.availability_zones))
     yield from _unique("cluster.adminRoleArns", list(config.cluster.admin_role_arns))

@@ -1,0 +1,102 @@
+"""Requests made from the OpenAPI document, right ones and wrong ones, over real HTTPS: none is answered off it.
+
+And none leaves a task without an end: whatever was accepted is completed, failed or cancelled afterwards.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+pytestmark = pytest.mark.xdist_group("local_stack")
+
+DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+Send = Callable[[int, int], None]
+
+
+def cases() -> st.SearchStrategy[Any]:
+    """A request to any operation, half of them wrong in some way."""
+    found = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
+    operations = [one.ok() for one in found if isinstance(one, Ok)]
+    assert len(operations) == sum(len(methods) for methods in DOCUMENT["paths"].values())
+    return st.one_of(
+        *(
+            operation.as_strategy(generation_mode=mode)
+            for operation in operations
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        )
+    )
+
+
+def name_a_runtime(case: Any) -> None:
+    """The document cannot know a deployment's runtimes: without one nearly everything would be refused for that."""
+    try:
+        metadata = case.body["task"]["metadata"]
+        metadata["runtime"] = "comfy" if metadata["tasktype"] == "pipeline" else "sd"
+    except (KeyError, TypeError):
+        return  # it is wrong in another way
+
+
+@pytest.fixture
+def send(client: Any) -> Send:
+    """Send so many requests, made from a seed."""
+    session, ca_bundle = requests.Session(), str(client.stack.emulator.ca_bundle)
+    url = client.stack.deployment.endpoint_url
+
+    def run(count: int, number: int) -> None:
+        @seed(number)
+        @settings(max_examples=count, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @given(case=cases())
+        def each(case: Any) -> None:
+            name_a_runtime(case)
+            answer = case.call(base_url=url, session=session, headers={"x-api-key": client.key}, verify=ca_bundle)
+            case.validate_response(answer, checks=CHECKS)
+
+        each()
+
+    return run
+
+
+def unended(client: Any) -> int:
+    """How many tasks have no end yet."""
+    table = client.stack.deployment.table_name
+    page = client.stack.emulator.dynamodb().scan(
+        TableName=table, FilterExpression="attribute_exists(#open)", ExpressionAttributeNames={"#open": "open"}
+    )
+    return len(page["Items"])
+
+
+def wait_for_all(client: Any, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while left := unended(client):
+        client.stack.check()
+        assert time.monotonic() < deadline, f"{left} tasks have no end"
+        time.sleep(0.5)
+
+
+def test_generated_requests_are_answered_as_the_document_says(client: Any, send: Send) -> None:
+    send(300, 1)
+    wait_for_all(client, 120)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(4))
+def test_many_generated_requests_are_answered_as_the_document_says(client: Any, send: Send, number: int) -> None:
+    send(2_000, 100 + number)
+    wait_for_all(client, 600)

@@ -1,0 +1,130 @@
+"""Drawing what a model of the configuration takes: each key by its own type, bounds and form.
+
+What several keys must agree on is the caller's: it says what is drawn instead.
+"""
+
+import math
+from collections.abc import Iterable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from sd_on_eks.config.model import ConfigModel
+
+T = TypeVar("T")
+Data = dict[str, Any]
+
+_MOST: Final = 3
+"""Entries of a list or a mapping."""
+
+_LETTERS: Final = st.characters(exclude_categories=["Cc", "Cn", "Cs"], include_characters="\n\t")
+"""What people write where anything goes: several lines, quotes, any language."""
+
+
+def some_keys(
+    model: type[ConfigModel],
+    *,
+    keep: Iterable[str] = (),
+    leave_out: Iterable[str] = (),
+    **instead: st.SearchStrategy[Any],
+) -> st.SearchStrategy[Data]:
+    """Mappings with any part of a model's keys.
+
+    Args:
+        model: the model.
+        keep: fields that are always there, beside those that the model requires.
+        leave_out: fields that are never there.
+        instead: field -> what is drawn for it, in place of whatever its type takes.
+    """
+    always: dict[str, st.SearchStrategy[Any]] = {}
+    sometimes: dict[str, st.SearchStrategy[Any]] = {}
+    for name, field in model.model_fields.items():
+        if name not in leave_out:
+            # A section without keys says the same as none, and what is in it would be drawn half as often.
+            is_section = isinstance(field.default, ConfigModel)
+            keys = always if field.is_required() or name in keep or is_section else sometimes
+            keys[str(field.alias)] = instead[name] if name in instead else values_of(model, name)
+    return st.fixed_dictionaries(always, optional=sometimes)
+
+
+@cache
+def values_of(model: type[ConfigModel], field: str) -> st.SearchStrategy[Any]:
+    """Whatever a field takes by itself."""
+    return _of(get_type_hints(model, include_extras=True)[field], tuple(model.model_fields[field].metadata))
+
+
+def numbers(
+    model: type[ConfigModel], field: str, *, least: float = -math.inf, most: float = math.inf
+) -> st.SearchStrategy[Any]:
+    """Numbers that a field takes, within narrower bounds."""
+    hint = get_type_hints(model, include_extras=True)[field]
+    limits = _Limits(model.model_fields[field].metadata)
+    return _numbers(int if int in (hint, *get_args(hint)) else float, max(limits.least, least), min(limits.most, most))
+
+
+def texts(form: object) -> st.SearchStrategy[str]:
+    """Any text of a form of `sd_on_eks.config.values`, however odd."""
+    return _of(form, ())
+
+
+def few(values: st.SearchStrategy[T], *, least: int = 0, unique: bool = False) -> st.SearchStrategy[list[T]]:
+    """A short list; a long one shows nothing that a short one does not."""
+    return st.lists(values, min_size=least, max_size=_MOST, unique=unique)
+
+
+class _Limits:
+    """What a field's type is narrowed by."""
+
+    def __init__(self, metadata: Iterable[object]) -> None:
+        found: dict[str, Any] = {}
+        for one in metadata:
+            names = ("ge", "gt", "le", "min_length", "max_length", "pattern")
+            found |= {name: value for name in names if (value := getattr(one, name, None)) is not None}
+        self.pattern: str | None = found.get("pattern")
+        self.least: float = found.get("ge", found["gt"] + 0.001 if "gt" in found else -math.inf)
+        self.most: float = found.get("le", math.inf)
+        self.min_length: int = found.get("min_length", 0)
+        self.max_length: int = min(found.get("max_length", _MOST), max(_MOST, self.min_length))
+
+
+def _of(annotation: Any, metadata: tuple[object, ...]) -> st.SearchStrategy[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    limits = _Limits(metadata)
+    if origin is Annotated:
+        return _of(arguments[0], (*metadata, *arguments[1:]))
+    if origin in (Union, UnionType):
+        (inner,) = (argument for argument in arguments if argument is not NoneType)
+        return _of(inner, metadata)
+    if origin is tuple:
+        return st.lists(_of(arguments[0], ()), min_size=limits.min_length, max_size=limits.max_length)
+    if origin is dict:
+        keys, values = (_of(argument, ()) for argument in arguments)
+        return st.dictionaries(keys, values, max_size=limits.max_length)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    return _of_class(annotation, limits)
+
+
+def _of_class(kind: type[Any], limits: _Limits) -> st.SearchStrategy[Any]:
+    if kind is bool:
+        return st.booleans()
+    if kind in (int, float):
+        return _numbers(kind, limits.least, limits.most)
+    if kind is str:
+        return _text(limits)
+    if issubclass(kind, ConfigModel):
+        return some_keys(kind)
+    raise TypeError(f"no values are known for {kind}")
+
+
+def _numbers(kind: type[float], least: float, most: float) -> st.SearchStrategy[Any]:
+    whole = st.integers(math.ceil(least), math.floor(most)) if math.ceil(least) <= most else st.nothing()
+    return whole if kind is int else st.floats(least, most) | whole
+
+
+def _text(limits: _Limits) -> st.SearchStrategy[str]:
+    if limits.pattern is not None:
+        return st.from_regex(limits.pattern, fullmatch=True, alphabet=_LETTERS)
+    return st.text(_LETTERS, min_size=limits.min_length, max_size=40)

@@ -1,0 +1,100 @@
+"""A configuration, synthesized, and what it makes: the template and the Kubernetes objects in it."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from sd_on_eks.config.models import Config
+from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+
+Resources = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What a configuration makes.
+
+    Attributes:
+        config: the configuration.
+        text: the template as the CDK writes it.
+        resources: its resources by logical id.
+        objects: its Kubernetes objects, in which a text stands for what CloudFormation puts in.
+        warnings: what the library says while it makes them, beyond what is acknowledged.
+    """
+
+    config: Config
+    text: str = field(repr=False)
+    resources: Resources = field(repr=False)
+    objects: list[dict[str, Any]] = field(repr=False)
+    warnings: Sequence[str] = ()
+
+    def of_type(self, kind: str) -> Resources:
+        """Its resources of a type."""
+        return {name: one for name, one in self.resources.items() if one["Type"] == kind}
+
+
+def synthesis(config: Config, app: cdk.App) -> Synthesis:
+    """Synthesize the whole stack, checked by cdk-nag.
+
+    Args:
+        config: the configuration.
+        app: a fresh app; its folder is gone afterwards.
+
+    Raises:
+        RuntimeError: the library refuses it, or cdk-nag has a finding that is not acknowledged.
+    """
+    SdOnEKSStack(app, CONSTRUCT_ID, config=config)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    folder = Path(app.outdir)
+    try:
+        messages = app.synth().get_stack_artifact(CONSTRUCT_ID).messages
+        text = (folder / f"{CONSTRUCT_ID}.template.json").read_text(encoding="utf-8")
+        return replace(synthesis_of(text, config), warnings=[f"{one.id}: {one.entry.data}" for one in messages])
+    finally:
+        shutil.rmtree(folder)
+
+
+def synthesis_of(text: str, config: Config) -> Synthesis:
+    """What a template says.
+
+    Args:
+        text: the template as the CDK writes it.
+        config: the configuration that it was made from.
+    """
+    resources: Resources = json.loads(text)["Resources"]
+    return Synthesis(config=config, text=text, resources=resources, objects=list(_objects(resources)))
+
+
+def _objects(resources: Resources) -> Iterator[dict[str, Any]]:
+    for one in resources.values():
+        if one["Type"] == "Custom::AWSCDK-EKS-KubernetesResource":
+            yield from json.loads(filled(one["Properties"]["Manifest"]))
+
+
+_PSEUDO_PARAMETERS: Final = {"AWS::Region": "us-east-1", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
+
+
+def filled(value: object) -> str:
+    """A text, with something plausible for whatever CloudFormation puts in."""
+    match value:
+        case str():
+            return value
+        case {"Fn::Join": [separator, [*parts]]}:
+            return str(separator).join(filled(part) for part in parts)
+        case {"Fn::Sub": text}:
+            return str(text).replace("${", "").replace("}", "").replace("::", "-").lower()
+        case {"Fn::Select": [_, {"Fn::Split": [_, inner]}]}:
+            return filled(inner)
+        case {"Ref": name}:
+            return _PSEUDO_PARAMETERS.get(str(name), str(name).replace("::", "-").lower())
+        case {"Fn::GetAtt": [name, "ClusterSecurityGroupId"]}:
+            return f"sg-{name}".lower()
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}-{attribute}".lower()
+    raise AssertionError(f"no value for {value!r}")
