@@ -35,6 +35,7 @@ class Held:
         message: what is to be done.
         tasktype: its kind, also where the message does not say.
         holding: the lease.
+        asked_at: monotonic time at which the queue was asked for it.
         received_at: monotonic time of the receive.
         queued_ms: how long it waited, submit to receive.
     """
@@ -42,6 +43,7 @@ class Held:
     message: TaskMessage
     tasktype: str
     holding: Holding
+    asked_at: float
     received_at: float
     queued_ms: int
 
@@ -54,16 +56,24 @@ class Intake:
         queue: the queue.
         store: the output bucket, for messages that no agent can handle.
         settings: the runtime and the times.
+        holdings: what this agent holds already, which a message may name again.
     """
 
-    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, record: Record, queue: Queue, store: Store, settings: Settings, holdings: Mapping[TaskRef, Holding]
+    ) -> None:
         self._record = record
         self._queue = queue
         self._store = store
         self._settings = settings
+        self._holdings = holdings
 
-    async def take(self, received: Message) -> Held | None:
+    async def take(self, received: Message, *, asked_at: float) -> Held | None:
         """Claim the task of a message.
+
+        Args:
+            received: the message.
+            asked_at: monotonic time at which the queue was asked for it.
 
         Returns:
             The task, or `None` where there is nothing to do now.
@@ -83,6 +93,11 @@ class Intake:
             id=safe_task_id(message.id),
             submission=message.submission or submission_of_message(message.sns_message_id or received.id, sent_at_ms),
         )
+        holding = self._holdings.get(task)
+        if holding is not None:
+            # A redelivery of what is in hand: its newer handle is the one that hides and deletes the message.
+            holding.handle = received.handle
+            return None
         creates = None if message.submission is not None else self._first_attributes(task, message, sent_at_ms)
         try:
             tasktype = self._check(message)
@@ -110,6 +125,7 @@ class Intake:
                 message=message,
                 tasktype=tasktype,
                 holding=holding,
+                asked_at=asked_at,
                 received_at=received_at,
                 queued_ms=max(0, now_ms - sent_at_ms),
             )
