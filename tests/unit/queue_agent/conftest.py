@@ -18,7 +18,7 @@ from queue_agent.store import Store
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef, TaskMessage, encode_message
-from task_record.status import Status
+from task_record.status import TERMINAL, Status
 from task_record.table import Item
 from task_record.transition import Transition
 
@@ -42,6 +42,7 @@ class World:
     """How long a call to AWS takes."""
     running: str | None = None
     prepared: set[str] = field(default_factory=set)
+    endings: dict[str, list[str]] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
     receives: list[tuple[float, int]] = field(default_factory=list)
     hidden: dict[str, tuple[Message, asyncio.TimerHandle]] = field(default_factory=dict)
@@ -59,6 +60,12 @@ class World:
         self.records.clear()
         if item is not None:
             self.records[key_of(item)] = item
+
+    def change(self, old: Item | None, new: Item) -> None:
+        """Put a record; every change from open to ended is counted."""
+        self.records[key_of(new)] = new
+        if new[table.STATUS] in TERMINAL and (old is None or old[table.STATUS] not in TERMINAL):
+            self.endings.setdefault(str(new[table.SUBMISSION]), []).append(str(new[table.STATUS]))
 
     def note(self, what: str) -> None:
         if what in self.before:
@@ -150,7 +157,7 @@ class MemoryRecord(Record):
                 return Written(sent_at)
             self._world.note(f"{transition.name} refused")
             return Refused(old)
-        self._world.records[key] = new
+        self._world.change(old, new)
         status = new[table.STATUS]
         self._world.note(f"{transition.name}: {status}")
         return Written(sent_at)
