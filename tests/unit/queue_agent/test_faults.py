@@ -1,5 +1,6 @@
 """Kill, stop and cancel at every call: nothing is lost, nothing ends twice, nothing runs twice but for the fault."""
 
+from collections.abc import Iterator
 from itertools import combinations
 
 import pytest
@@ -8,7 +9,7 @@ from queue_agent import clock
 from task_record import table
 from task_record.status import TERMINAL, Status
 from tests.unit.queue_agent.conftest import EPOCH_MS
-from tests.unit.queue_agent.fault_world import Fault, Kind, Shared, play, submissions
+from tests.unit.queue_agent.fault_world import Fault, Inference, Kind, Shared, play, submissions
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -26,30 +27,32 @@ def broken(shared: Shared, *, faults: int, was_checked: bool) -> list[str]:
         faults: kills and stops that were injected.
         was_checked: the fault came between the check of the deadline and the request, which nobody can fence.
     """
-    found: list[str] = []
-    for submission in submissions():
-        item = shared.record_of(submission)
-        if item[table.STATUS] not in TERMINAL:
-            found.append(f"{submission} is {item[table.STATUS]}")
-        if len(shared.world.endings.get(submission, [])) != 1:
-            found.append(f"{submission} ended {len(shared.world.endings.get(submission, []))} times")
-        mine = [one for one in shared.inferences if one.submission == submission]
-        if len(mine) > 1 + faults:
-            found.append(f"{submission} was inferred {len(mine)} times")
-        for one, other in combinations(mine, 2):
-            if one.ended is None or other.ended is None or (one.started < other.ended and other.started < one.ended):
-                found.append(f"{submission} was inferred twice at once")
-        if not was_checked and any(one.others_lease for one in mine):
-            found.append(f"{submission} was begun under another's lease")
-        if not was_checked and any(one.was_finished for one in mine):
-            found.append(f"{submission} was begun after it had ended")
-        if item[table.STATUS] == Status.COMPLETED:
-            tag = str(item[table.CLAIM])[:4]
-            if f"-{tag}-0.png" not in str(item[table.RESULT]):
-                found.append(f"{submission} names objects of another claim")
+    found = [promise for one in submissions() for promise in _broken_of(shared, one, faults, was_checked)]
     if shared.world.messages or shared.world.hidden:
         found.append("messages are left")
     return found
+
+
+def _broken_of(shared: Shared, submission: str, faults: int, was_checked: bool) -> Iterator[str]:
+    item = shared.record_of(submission)
+    endings = shared.world.endings.get(submission, [])
+    if item[table.STATUS] not in TERMINAL or len(endings) != 1:
+        yield f"{submission} is {item[table.STATUS]} and ended {len(endings)} times"
+    mine = [one for one in shared.inferences if one.submission == submission]
+    if len(mine) > 1 + faults:
+        yield f"{submission} was inferred {len(mine)} times"
+    if any(_overlap(one, other) for one, other in combinations(mine, 2)):
+        yield f"{submission} was inferred twice at once"
+    if not was_checked and any(one.others_lease or one.was_finished for one in mine):
+        yield f"{submission} was begun under another's lease, or after it had ended"
+    if item[table.STATUS] == Status.COMPLETED and f"-{str(item[table.CLAIM])[:4]}-0.png" not in str(item[table.RESULT]):
+        yield f"{submission} names objects of another claim"
+
+
+def _overlap(one: Inference, other: Inference) -> bool:
+    if one.ended is None or other.ended is None:
+        return True
+    return one.started < other.ended and other.started < one.ended
 
 
 async def test_without_a_fault_every_task_is_inferred_once() -> None:
