@@ -1,6 +1,7 @@
 """The agent on ports in memory and on virtual time; every call is noted in the order in which it happens."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,7 +47,8 @@ class World:
     posts: list[str] = field(default_factory=list)
     receives: list[tuple[float, int]] = field(default_factory=list)
     hidden: dict[str, tuple[Message, asyncio.TimerHandle]] = field(default_factory=dict)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    waiters: "list[asyncio.Future[None]]" = field(default_factory=list)
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens right before an event of this name."""
 
@@ -60,6 +62,12 @@ class World:
         self.records.clear()
         if item is not None:
             self.records[key_of(item)] = item
+
+    def arrive(self, message: Message) -> None:
+        """A message can be received; of those that wait for one, any may get it."""
+        self.messages.append(message)
+        if self.waiters:
+            self.waiters.pop(self.chance.randrange(len(self.waiters))).set_result(None)
 
     def change(self, old: Item | None, new: Item) -> None:
         """Put a record; every change from open to ended is counted."""
@@ -101,11 +109,15 @@ class MemoryQueue(Queue):
         await asyncio.sleep(world.call_s)
         until = clock.monotonic_s() + wait_s
         while not world.messages:
-            world.arrived.clear()
+            waiter = asyncio.get_running_loop().create_future()
+            world.waiters.append(waiter)
             try:
-                await asyncio.wait_for(world.arrived.wait(), until - clock.monotonic_s())
+                await asyncio.wait_for(waiter, until - clock.monotonic_s())
             except TimeoutError:
                 return None
+            finally:
+                if waiter in world.waiters:
+                    world.waiters.remove(waiter)
         message = world.messages.pop(0)
         world.note(f"receive {message.id}")
         self._hide(message, VISIBILITY_S)
@@ -132,8 +144,7 @@ class MemoryQueue(Queue):
 
     def _show(self, message: Message) -> None:
         del self._world.hidden[message.handle]
-        self._world.messages.append(message)
-        self._world.arrived.set()
+        self._world.arrive(message)
 
 
 class MemoryRecord(Record):

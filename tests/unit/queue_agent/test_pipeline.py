@@ -140,7 +140,7 @@ async def test_a_redelivery_of_what_is_in_hand_brings_a_newer_handle_and_nothing
     def redeliver(_: Worker) -> None:
         message = make.message(1)
         world.hidden.pop("h1")[1].cancel()
-        world.messages.append(type(message)(id="m1", body=message.body, handle="newer", sent_at_ms=message.sent_at_ms))
+        world.arrive(type(message)(id="m1", body=message.body, handle="newer", sent_at_ms=message.sent_at_ms))
 
     await work(seconds=200, runtime={"seconds": 2.0}, during={5: redeliver})
     assert "delete newer" in world.names()
