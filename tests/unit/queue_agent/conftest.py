@@ -210,10 +210,11 @@ class MemoryInputs:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def fetch(
-        self, tasktype: str, content: Mapping[str, Any], named: Mapping[str, Any], *, owner: str
-    ) -> tuple[Mapping[str, Any], Mapping[str, InputFile]]:
-        return content, {}
+    async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
+        return content
+
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        return {}
 
 
 @dataclass

@@ -162,10 +162,11 @@ class GatedInputs(MemoryInputs):
         super().__init__(world)
         self._gate = gate
 
-    async def fetch(
-        self, tasktype: str, content: Mapping[str, Any], named: Mapping[str, Any], *, owner: str
-    ) -> tuple[Mapping[str, Any], Mapping[str, InputFile]]:
-        return await self._gate.call("inputs", lambda: MemoryInputs.fetch(self, tasktype, content, named, owner=owner))
+    async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
+        return await self._gate.call("inputs", lambda: MemoryInputs.in_content(self, content, owner=owner))
+
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        return await self._gate.call("inputs", lambda: MemoryInputs.named(self, inputs, owner=owner))
 
 
 class Server:

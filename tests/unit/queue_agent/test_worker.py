@@ -134,6 +134,14 @@ async def test_a_message_that_nobody_can_read_is_parked_and_deleted(world: Any, 
     assert world.names()[-2:] == ["delete h1", "exit"]
 
 
+async def test_a_message_that_only_names_its_task_ends_it(world: Any, work: Any, make: Any) -> None:
+    body = make.message().body.partition('"content"')[0] + '"content": ' + "[" * 50_000
+    world.messages = [make.raw(body)]
+    await work()
+    assert world.names() == [*START, "give_up: failed", "delete h1", "exit"]
+    assert error(world)["code"] == "bad_message"
+
+
 async def test_a_message_without_submission_makes_its_record(world: Any, work: Any, make: Any) -> None:
     world.record = None
     world.messages = [make.message(submission=None, owner="-", id="ü/1")]

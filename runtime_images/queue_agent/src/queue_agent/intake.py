@@ -84,9 +84,12 @@ class Intake:
         received_at, now_ms = clock.monotonic_s(), clock.now_ms()
         try:
             message = decode_message(received.body)
+            unreadable = None
         except MalformedMessageError as error:
-            await self._park(received, str(error))
-            return None
+            if error.known is None:
+                await self._park(received, str(error))
+                return None
+            message, unreadable = error.known, str(error)
         sent_at_ms = message.sns_timestamp_ms or received.sent_at_ms
         task = TaskRef(
             owner=message.owner,
@@ -100,6 +103,8 @@ class Intake:
             return None
         creates = None if message.submission is not None else self._first_attributes(task, message, sent_at_ms)
         try:
+            if unreadable is not None:
+                raise BadTaskError("bad_message", unreadable)  # noqa: TRY301 (one ending for all that can never be run)
             tasktype = self._check(message)
         except BadTaskError as error:
             await self._give_up(received, task, creates, error.code, str(error))

@@ -42,13 +42,17 @@ _STALLED_IDLE_S: Final = 10.0
 class Inputs(Protocol):
     """Fetches what a task refers to."""
 
-    async def fetch(
-        self, tasktype: str, content: Mapping[str, Any], named: Mapping[str, Any], *, owner: str
-    ) -> tuple[Mapping[str, Any], Mapping[str, InputFile]]:
-        """Fetch the inputs of a task.
+    async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
+        """The content with what its links lead to in their place.
 
-        Returns:
-            The content with its links replaced, and the named inputs.
+        Raises:
+            BadTaskError: an input may not be fetched, or is none.
+            AwsError: S3 does not answer or says no.
+        """
+        ...
+
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        """The named inputs of a workflow.
 
         Raises:
             BadTaskError: an input may not be fetched, or is none.
@@ -150,41 +154,40 @@ class Stages:
         """
         log("task_claimed", task_id=held.message.id, tasktype=held.tasktype, queued_ms=held.queued_ms)
         run = _Run(held, hold_s, timings={"queued_ms": held.queued_ms})
-        try:
-            outputs = await self._outputs(run)
-        except AgentError as error:
-            await self._end(run, error)
-            return
-        try:
-            await self._delivery.complete(held, outputs, run.timings)
-        except AgentError as error:
-            await self._end(run, error)
-        finally:
-            self._deliveries.release()
+        # The answer is read through what was prepared, so that is let go last.
+        async with AsyncExitStack() as prepared:
+            try:
+                outputs = await self._outputs(run, prepared)
+            except AgentError as error:
+                await self._end(run, error)
+                return
+            try:
+                await self._delivery.complete(held, outputs, run.timings)
+            except AgentError as error:
+                await self._end(run, error)
+            finally:
+                self._deliveries.release()
 
-    async def _outputs(self, run: _Run) -> Outputs:
+    async def _outputs(self, run: _Run, prepared: AsyncExitStack) -> Outputs:
         """Prepare and infer. A place for the delivery is taken where this succeeds."""
         signals, holding = self._signals, run.held.holding
-        async with AsyncExitStack() as prepared:
-            task, request = await holding.guard(
-                self._prepare(run.held, prepared), signals.stopping, signals.runtime_away
-            )
-            ready_at = clock.monotonic_s()
-            run.timings["prepare_ms"] = _ms(ready_at - run.held.received_at)
-            if run.hold_s is not None:
-                self._prefetch.fetched_in(ready_at - run.held.asked_at)
-            try:
-                await holding.guard(self._turn(run), signals.stopping, signals.runtime_away)
-                run.timings["waited_ms"] = _ms(clock.monotonic_s() - ready_at)
-                outputs = await self._infer(run, request, self._runtime.likeness(task))
-                # Held until there is room: results in memory are bounded, and so inferring waits.
-                await self._deliveries.acquire()
-            except AgentError as error:
-                await self._quiet(run, error)
-                raise
-            finally:
-                if run.has_gpu:
-                    self._gpu.let_go()
+        task, request = await holding.guard(self._prepare(run.held, prepared), signals.stopping, signals.runtime_away)
+        ready_at = clock.monotonic_s()
+        run.timings["prepare_ms"] = _ms(ready_at - run.held.received_at)
+        if run.hold_s is not None:
+            self._prefetch.fetched_in(ready_at - run.held.asked_at)
+        try:
+            await holding.guard(self._turn(run), signals.stopping, signals.runtime_away)
+            run.timings["waited_ms"] = _ms(clock.monotonic_s() - ready_at)
+            outputs = await self._infer(run, request, self._runtime.likeness(task))
+            # Held until there is room: results in memory are bounded, and so inferring waits.
+            await self._deliveries.acquire()
+        except AgentError as error:
+            await self._quiet(run, error)
+            raise
+        finally:
+            if run.has_gpu:
+                self._gpu.let_go()
         return outputs
 
     async def _prepare(self, held: Held, prepared: AsyncExitStack) -> tuple[RuntimeTask, Request]:
@@ -193,9 +196,10 @@ class Stages:
         if message.payload is not None:
             payload = message.payload
             content = await self._delivery.retried(lambda: self._delivery.store.read_content(payload))
-        content, named = await self._delivery.retried(
-            lambda: self._inputs.fetch(held.tasktype, content, message.inputs, owner=message.owner)
-        )
+        if self._settings.runtime_type == "sdwebui":
+            fixed = content
+            content = await self._delivery.retried(lambda: self._inputs.in_content(fixed, owner=message.owner))
+        named = await self._delivery.retried(lambda: self._inputs.named(message.inputs, owner=message.owner))
         task = RuntimeTask(
             claim_id=held.holding.claim_id,
             submission=held.holding.task.submission,
