@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from queue_agent import clock
-from queue_agent.errors import BadTaskError, GpuFaultError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.errors import AwsError, BadTaskError, GpuFaultError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef
 from task_record.status import Status
+from tests.unit.queue_agent.conftest import MemoryRecord
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -140,6 +141,18 @@ async def test_a_message_that_only_names_its_task_ends_it(world: Any, work: Any,
     await work()
     assert world.names() == [*START, "give_up: failed", "delete h1", "exit"]
     assert error(world)["code"] == "bad_message"
+
+
+async def test_a_message_whose_task_the_table_never_takes_is_parked(
+    world: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise AwsError("ValidationException", "the key is too long", status=400)
+
+    monkeypatch.setattr(MemoryRecord, "write", refuse)
+    await work()
+    assert list(world.objects) == ["parked/queue/m1"]
+    assert world.names() == [*START, "put parked/queue/m1", "delete h1", "exit"]
 
 
 async def test_a_message_without_submission_makes_its_record(world: Any, work: Any, make: Any) -> None:

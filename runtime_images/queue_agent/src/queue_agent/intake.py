@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from queue_agent import clock
-from queue_agent.errors import BadTaskError
+from queue_agent.errors import AwsError, BadTaskError
 from queue_agent.holding import Holding
 from queue_agent.logs import log
 from queue_agent.queue import Message, Queue
@@ -25,6 +25,8 @@ from task_record.tasktypes import TASKTYPES
 from task_record.transitions import TaskRef
 
 _JITTER_S: Final = 2.0
+_NEVER: Final = "ValidationException"
+"""DynamoDB's word for a request that is wrong in itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,8 @@ class Intake:
     async def take(self, received: Message, *, asked_at: float) -> Held | None:
         """Claim the task of a message.
 
+        A message whose task the table will never take, such as one with an endless owner, is parked.
+
         Args:
             received: the message.
             asked_at: monotonic time at which the queue was asked for it.
@@ -81,6 +85,15 @@ class Intake:
         Raises:
             AwsError: the table does not answer. The message stays.
         """
+        try:
+            return await self._take(received, asked_at)
+        except AwsError as error:
+            if error.code != _NEVER:
+                raise
+            await self._park(received, str(error))
+            return None
+
+    async def _take(self, received: Message, asked_at: float) -> Held | None:
         received_at, now_ms = clock.monotonic_s(), clock.now_ms()
         try:
             message = decode_message(received.body)
