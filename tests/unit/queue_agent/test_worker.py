@@ -311,6 +311,15 @@ async def test_an_inference_over_the_longest_task_is_failed(world: Any, work: An
     assert error(world)["message"] == "the task took longer than 480 s"
 
 
+async def test_an_error_that_nobody_foresaw_ends_the_task_after_its_attempts_and_not_the_agent(
+    world: Any, work: Any
+) -> None:
+    await work(runtime={"outcome": ZeroDivisionError("surprise")})
+    assert world.names().count("post") == 3
+    assert error(world)["code"] == "attempts"
+    assert world.names()[-2:] == ["delete h1", "exit"]
+
+
 async def test_a_runtime_that_does_not_stop_a_stalled_task_is_to_be_restarted_and_gets_no_other(
     world: Any, work: Any, fill: Any, tmp_path: Path
 ) -> None:

@@ -231,6 +231,9 @@ class Worker:
         try:
             async with held.holding:
                 await self._stages.run(held, hold_s=hold_s)
+        except Exception as error:  # noqa: BLE001 (the one outermost loop)
+            # The outermost place: one task must not end the others. Its lease runs out, and its attempts are counted.
+            log("task_left", task_id=held.message.id, error=repr(error))
         finally:
             del self._holdings[held.holding.task]
 
