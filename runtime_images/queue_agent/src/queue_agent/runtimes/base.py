@@ -125,7 +125,7 @@ class Runtime(Protocol):
         ...
 
     def prepare(self, task: RuntimeTask) -> AbstractAsyncContextManager[Request]:
-        """Do what can be done before the GPU is free. What it holds for the task is let go at the end of the context.
+        """Do what can be done before the GPU is free. The context ends when the outputs have been read.
 
         Raises:
             TaskFailedError: the server refused an input, in its own words.
