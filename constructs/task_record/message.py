@@ -11,8 +11,9 @@ take it raw or inside an SNS envelope, with or without the outer `task`.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,8 +32,22 @@ RUNTIME_ATTRIBUTE: Final = "runtime"
 """Message attribute that the subscriptions' filter policies match."""
 
 
+_MAX_DEPTH: Final = 200
+"""Deepest nesting of a message: twice what the task API takes, and less than any further reader's own limit."""
+
+_METADATA: Final = re.compile(r'"metadata"\s*:\s*')
+
+
 class MalformedMessageError(ValueError):
-    """A message that is none of ours: what is wrong with it."""
+    """A message that no agent can work on: what is wrong with it.
+
+    Attributes:
+        known: what names its task, so that the task can be ended; `None` where even that cannot be told.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.known: TaskMessage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +130,27 @@ def decode_message(body: str | bytes) -> TaskMessage:
     """Read the body of an SQS message.
 
     Raises:
-        MalformedMessageError: it is no JSON object, or has no usable metadata, id or content.
+        MalformedMessageError: it is no JSON object, or has no usable metadata, id or content. What names its task is in
+            the error, where that can be told.
     """
-    outer = _object(_load(body), "the message")
-    sns_message_id, sns_timestamp_ms = None, None
-    if outer.get("Type") == "Notification" and isinstance(outer.get("Message"), str):
-        sns_message_id = outer.get("MessageId")
-        sns_timestamp_ms = _timestamp_ms(outer.get("Timestamp"))
-        outer = _object(_load(outer["Message"]), "the SNS envelope's Message")
+    text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+    sns_message_id: str | None = None
+    sns_timestamp_ms: int | None = None
+    try:
+        outer = _object(_load(text), "the message")
+        if outer.get("Type") == "Notification" and isinstance(outer.get("Message"), str):
+            text = outer["Message"]
+            sns_message_id = _optional_text(outer, "MessageId")
+            sns_timestamp_ms = _timestamp_ms(outer.get("Timestamp"))
+            outer = _object(_load(text), "the SNS envelope's Message")
+        message = _message(outer)
+    except MalformedMessageError as error:
+        error.known = _known(text, sns_message_id, sns_timestamp_ms)
+        raise
+    return replace(message, sns_message_id=sns_message_id, sns_timestamp_ms=sns_timestamp_ms)
+
+
+def _message(outer: dict[str, Any]) -> TaskMessage:
     task = _object(outer["task"], "task") if "task" in outer else outer
     metadata = _object(task.get("metadata"), "metadata")
     payload, content = None, None
@@ -134,14 +162,9 @@ def decode_message(body: str | bytes) -> TaskMessage:
         )
     else:
         content = _object(task.get("content"), "content")
-    task_id = metadata.get("id")
-    if isinstance(task_id, int) and not isinstance(task_id, bool):
-        task_id = str(task_id)
-    if not isinstance(task_id, str) or not task_id:
-        raise MalformedMessageError(f"metadata.id must be a non-empty string, got {type(task_id).__name__}")
     inputs = metadata.get("inputs")
     return TaskMessage(
-        id=task_id,
+        id=_task_id(metadata),
         runtime=_optional_text(metadata, "runtime"),
         tasktype=_optional_text(metadata, "tasktype"),
         owner=_optional_text(metadata, "owner") or table.NO_OWNER,
@@ -153,16 +176,64 @@ def decode_message(body: str | bytes) -> TaskMessage:
         expires_at_ms=_optional_integer(metadata, "expires_at"),
         content=content,
         payload=payload,
-        sns_message_id=sns_message_id,
-        sns_timestamp_ms=sns_timestamp_ms,
     )
 
 
-def _load(text: str | bytes) -> Any:  # noqa: ANN401 (any JSON value)
+def _known(text: str, sns_message_id: str | None, sns_timestamp_ms: int | None) -> TaskMessage | None:
+    """What names the task of a message that cannot be read: its metadata alone, wherever that stands."""
+    found = _METADATA.search(text)
+    if found is None:
+        return None
     try:
-        return json.loads(text)
+        metadata, _ = json.JSONDecoder().raw_decode(text, found.end())
+        _check(metadata, text)
+        metadata = _object(metadata, "metadata")
+        return TaskMessage(
+            id=_task_id(metadata),
+            runtime=None,
+            tasktype=None,
+            owner=_optional_text(metadata, "owner") or table.NO_OWNER,
+            submission=_optional_text(metadata, "submission"),
+            sns_message_id=sns_message_id,
+            sns_timestamp_ms=sns_timestamp_ms,
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _task_id(metadata: Mapping[str, Any]) -> str:
+    task_id = metadata.get("id")
+    if isinstance(task_id, int) and not isinstance(task_id, bool):
+        return str(task_id)
+    if not isinstance(task_id, str) or not task_id:
+        raise MalformedMessageError(f"metadata.id must be a non-empty string, got {type(task_id).__name__}")
+    return task_id
+
+
+def _load(text: str) -> Any:  # noqa: ANN401 (any JSON value)
+    try:
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedMessageError(f"the message is no JSON: {error}") from error
+    _check(value, text)
+    return value
+
+
+def _check(value: Any, text: str) -> None:  # noqa: ANN401 (any JSON value)
+    """Refuse what can be read but never be passed on."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        containers = [one for one in level if isinstance(one, dict | list)]
+        if not containers:
+            break
+        level = [inner for one in containers for inner in (one.values() if isinstance(one, dict) else one)]
+    else:
+        raise MalformedMessageError(f"the message is nested more than {_MAX_DEPTH} deep")
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise MalformedMessageError("the message holds a lone surrogate") from error
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)

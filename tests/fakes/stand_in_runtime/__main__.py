@@ -17,10 +17,16 @@ def main() -> None:
     parser.add_argument("--type", choices=("sdwebui", "comfyui"), required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds-per-task", type=float, default=0.5)
+    parser.add_argument("--image-bytes", type=int, default=None, help="pictures of noise, of this size each")
     parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
     options = parser.parse_args()
     sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; it draws the prompt\n")
-    app = make_app(options.type, seconds_per_task=options.seconds_per_task, journal=options.journal)
+    app = make_app(
+        options.type,
+        seconds_per_task=options.seconds_per_task,
+        journal=options.journal,
+        image_bytes=options.image_bytes,
+    )
     if options.type == "comfyui":
         # The real server dies at once; the SD Web UI finishes the running request first.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(143))

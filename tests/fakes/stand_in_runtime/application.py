@@ -8,13 +8,18 @@ from aiohttp import web
 from .comfyui import ComfyUi
 from .faults import Faults
 from .gpu import Gpu
+from .pictures import Pictures
 from .sdwebui import SdWebUi
 
 RuntimeType = Literal["sdwebui", "comfyui"]
 
 
 def make_app(
-    runtime_type: RuntimeType, *, seconds_per_task: float = 0.0, journal: Path | None = None
+    runtime_type: RuntimeType,
+    *,
+    seconds_per_task: float = 0.0,
+    journal: Path | None = None,
+    image_bytes: int | None = None,
 ) -> web.Application:
     """Make a server.
 
@@ -22,8 +27,9 @@ def make_app(
         runtime_type: whose API it speaks.
         seconds_per_task: how long an inference takes.
         journal: file that notes every inference.
+        image_bytes: size of a picture, which is noise then; `None` for drawings in which the prompt can be read.
     """
-    gpu, faults = Gpu(seconds_per_task, journal), Faults()
+    gpu, faults, pictures = Gpu(seconds_per_task, journal), Faults(), Pictures(image_bytes)
     if runtime_type == "sdwebui":
-        return SdWebUi(gpu, faults).application()
-    return ComfyUi(gpu, faults).application()
+        return SdWebUi(gpu, faults, pictures).application()
+    return ComfyUi(gpu, faults, pictures).application()

@@ -3,27 +3,48 @@
 import asyncio
 import json
 import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from .drawing import draw
-from .faults import Faults, add_routes
+from .faults import CUDA_ERROR, Faults, add_routes
 from .gpu import Gpu
+from .pictures import Pictures
+from .workflows import FIRST_BYTES, OUTPUT_NODES, refusal, validate
 
-KNOWN_NODES = {
-    "CheckpointLoaderSimple",
-    "CLIPTextEncode",
-    "EmptyLatentImage",
-    "KSampler",
-    "LoadImage",
-    "PreviewImage",
-    "SaveImage",
-    "VAEDecode",
-    "VAEEncode",
-}
-_OUTPUT_NODES = {"SaveImage", "PreviewImage"}
 _HISTORY_DELAY_S = 0.05
+_LATE_EVERY = 7
+_MAX_REQUEST = 64 * 2**20
+_OUT_OF_MEMORY = "Allocation on device\nThis error means you ran out of memory on your GPU.\n"
+Tell = Callable[..., Awaitable[None]]
+FileName = tuple[str, str, str]
+"""Folder (`output` or `temp`), subfolder, name."""
+
+
+@dataclass
+class _Job:
+    """A graph in the queue."""
+
+    number: int
+    prompt_id: str
+    graph: dict[str, Any]
+    client_id: str
+    outputs: list[str]
+    messages: list[list[Any]] = field(default_factory=list)
+
+    def entry(self) -> list[Any]:
+        return [self.number, self.prompt_id, self.graph, {"client_id": self.client_id}, self.outputs]
+
+    def prompts(self) -> list[str]:
+        nodes = self.graph.values()
+        return [str(node["inputs"].get("text", "")) for node in nodes if node["class_type"] == "CLIPTextEncode"]
+
+    def number_of(self, name: str, default: int) -> int:
+        found = (node["inputs"][name] for node in self.graph.values() if name in node.get("inputs", {}))
+        return int(next(found, default))
 
 
 class ComfyUi:
@@ -32,26 +53,34 @@ class ComfyUi:
     Args:
         gpu: computes.
         faults: go wrong.
+        pictures: makes them.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults) -> None:
+    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures) -> None:
         self._gpu = gpu
         self._faults = faults
-        self._sockets: dict[str, web.WebSocketResponse] = {}
-        self._pending: asyncio.Queue[tuple[int, str, dict[str, Any], str, list[str]]] = asyncio.Queue()
-        self._waiting: list[tuple[int, str]] = []
-        self._running: tuple[int, str] | None = None
+        self._pictures = pictures
+        self._sockets: dict[str, tuple[web.WebSocketResponse, web.Request]] = {}
+        self._clients: list[str] = []
+        self._takes_websockets = True
+        self._uploads: dict[str, bytes] = {}
+        self._executor: asyncio.Task[None] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._waiting: list[_Job] = []
+        self._has_work = asyncio.Event()
+        self._running: _Job | None = None
         self._history: dict[str, Any] = {}
-        self._files: dict[str, bytes] = {}
+        self._files: dict[FileName, Callable[[], bytes]] = {}
         self._cache: dict[str, dict[str, Any]] = {}
         self._number = 0
-        self._deleted: set[str] = set()
-        self._executor: asyncio.Task[None] | None = None
 
     def application(self) -> web.Application:
         """The server."""
-        app = web.Application(client_max_size=64 * 2**20)
+        app = web.Application(client_max_size=_MAX_REQUEST)
         app.router.add_post("/prompt", self._prompt)
+        app.router.add_post("/upload/image", self._upload)
         app.router.add_get("/ws", self._websocket)
         app.router.add_get("/history/{id}", self._get_history)
         app.router.add_get("/queue", self._get_queue)
@@ -59,7 +88,11 @@ class ComfyUi:
         app.router.add_post("/interrupt", self._interrupt)
         app.router.add_get("/view", self._view)
         app.router.add_get("/system_stats", self._system_stats)
+        app.router.add_get("/_stand_in/uploads", self._list_uploads)
+        app.router.add_get("/_stand_in/clients", self._list_clients)
+        app.router.add_post("/_stand_in/forget_uploads", self._forget_uploads)
         app.on_startup.append(self._start)
+        app.on_shutdown.append(self._close_sockets)
         app.on_cleanup.append(self._stop)
         add_routes(app, self._faults, self._gpu)
         return app
@@ -67,150 +100,230 @@ class ComfyUi:
     async def _start(self, _app: web.Application) -> None:
         self._executor = asyncio.create_task(self._execute_for_ever())
 
+    async def _close_sockets(self, _app: web.Application | None = None) -> None:
+        for socket, _ in list(self._sockets.values()):
+            await socket.close()
+
     async def _stop(self, _app: web.Application) -> None:
         if self._executor is not None:
             self._executor.cancel()
             await asyncio.wait({self._executor})
 
+    def _restart(self) -> None:
+        """As if the process had been killed and started again."""
+        if self._executor is not None:
+            self._executor.cancel()
+        self._gpu.interrupt()
+        self._forget()
+        for _, request in self._sockets.values():
+            if request.transport is not None:
+                request.transport.abort()
+        self._executor = asyncio.create_task(self._execute_for_ever())
+
     async def _prompt(self, request: web.Request) -> web.Response:
-        if self._faults.take("unavailable"):
-            return web.Response(status=503, text="Service Unavailable")
+        refused = self._faults.refusal()
+        if refused is not None:
+            return refused
         try:
             body = await request.json()
             graph = body.get("prompt")
         except (ValueError, AttributeError):
             return web.Response(status=500, text="500 Internal Server Error\n\nServer got itself in trouble")
         if graph is None:
-            return _refusal("no_prompt", "No prompt provided", "No prompt provided", {})
+            return refusal("no_prompt", "No prompt provided", "No prompt provided", {})
         if not isinstance(graph, dict) or "nodes" in graph:
             return web.Response(status=500, text="500 Internal Server Error\n\nServer got itself in trouble")
         prompt_id = str(body.get("prompt_id") or uuid.uuid4())
-        refusal, outputs, wrong = _validate(graph, prompt_id)
-        if refusal is not None:
-            return refusal
+        refused, outputs, wrong = validate(graph, prompt_id, self._uploads)
+        if refused is not None:
+            return refused
         self._number += 1
-        self._waiting.append((self._number, prompt_id))
-        self._pending.put_nowait((self._number, prompt_id, graph, str(body.get("client_id", "")), outputs))
+        self._waiting.append(_Job(self._number, prompt_id, graph, str(body.get("client_id", "")), outputs))
+        self._has_work.set()
         return web.json_response({"prompt_id": prompt_id, "number": self._number, "node_errors": wrong})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        image = form["image"]
+        if not isinstance(image, web.FileField):
+            return web.Response(status=400)
+        subfolder = str(form.get("subfolder", ""))
+        path = f"{subfolder}/{image.filename}" if subfolder else image.filename
+        if ".." in path or path.startswith("/") or (path in self._uploads and form.get("overwrite") != "true"):
+            return web.Response(status=400)
+        self._uploads[path] = image.file.read()
+        return web.json_response({"name": image.filename, "subfolder": subfolder, "type": "input"})
+
+    async def _list_uploads(self, _request: web.Request) -> web.Response:
+        return web.json_response({path: len(data) for path, data in self._uploads.items()})
+
+    async def _list_clients(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._clients)
+
+    async def _forget_uploads(self, _request: web.Request) -> web.Response:
+        self._uploads.clear()
+        return web.Response()
 
     async def _execute_for_ever(self) -> None:
         while True:
-            number, prompt_id, graph, client_id, outputs = await self._pending.get()
-            if (number, prompt_id) in self._waiting:
-                self._waiting.remove((number, prompt_id))
-            if prompt_id in self._deleted:
-                continue
-            self._running = (number, prompt_id)
-            await self._execute(prompt_id, graph, client_id, outputs)
+            while not self._waiting:
+                self._has_work.clear()
+                await self._has_work.wait()
+            if self._faults.take("hung_worker"):
+                await asyncio.Event().wait()
+            self._running = self._waiting.pop(0)
+            await self._execute(self._running)
             self._running = None
+            self._takes_websockets = True
 
-    async def _execute(self, prompt_id: str, graph: dict[str, Any], client_id: str, outputs: list[str]) -> None:
-        messages: list[list[Any]] = []
-
+    async def _execute(self, job: _Job) -> None:
         async def tell(kind: str, **data: Any) -> None:
             if kind.startswith("execution"):
-                messages.append([kind, {"prompt_id": prompt_id, **data}])
-            await self._send(client_id, kind, {"prompt_id": prompt_id, **data})
+                job.messages.append([kind, {"prompt_id": job.prompt_id, **data}])
+            await self._send(job.client_id, kind, {"prompt_id": job.prompt_id, **data})
 
         await tell("execution_start")
-        identical = json.dumps(graph, sort_keys=True)
+        identical = json.dumps(job.graph, sort_keys=True)
         cached = self._cache.get(identical)
-        await tell("execution_cached", nodes=list(graph) if cached is not None else [])
+        await tell("execution_cached", nodes=list(job.graph) if cached is not None else [])
         if cached is not None:
             # Nothing runs, and the answer names the files of the first time.
-            await self._end(prompt_id, tell, messages, cached, "success")
+            for key, output in cached.items():
+                await tell("executed", node=key, output=output)
+            await self._end(job, tell, cached, "success")
             return
-        sampler = next((key for key, node in graph.items() if node["class_type"] == "KSampler"), outputs[0])
-        for key in [*(key for key in graph if key not in {sampler, *outputs}), sampler]:
+        sampler = next((key for key, node in job.graph.items() if node["class_type"] == "KSampler"), job.outputs[0])
+        for key in [*(key for key in job.graph if key not in {sampler, *job.outputs}), sampler]:
             await tell("executing", node=key)
-        await self._faults.before_inference(self._gpu)
-        if self._faults.take("out_of_memory"):
-            await self._run_out_of_memory(prompt_id, sampler, tell, messages)
+        if await self._fails(job, sampler, tell):
             return
-        steps = int(graph[sampler].get("inputs", {}).get("steps", 20))
-        if self._faults.take("drop_websocket"):
-            for socket in list(self._sockets.values()):
-                await socket.close()
-        reports: asyncio.Queue[int] = asyncio.Queue()
-        reporter = asyncio.create_task(self._report(reports, tell, sampler, steps))
-        share = await self._gpu.infer(prompt_id, steps=steps, on_step=reports.put_nowait)
-        reporter.cancel()
-        await asyncio.wait({reporter})
+        share = await self._infer(job, sampler, tell)
         if share < 1:
             await tell("execution_interrupted", node_id=sampler, node_type="KSampler", executed=[])
-            await self._end(prompt_id, tell, messages, {}, "error")
+            await self._end(job, tell, {}, "error")
             return
-        self._cache[identical] = await self._make_outputs(graph, outputs, tell)
-        await self._end(prompt_id, tell, messages, self._cache[identical], "success")
+        self._cache[identical] = await self._make_outputs(job, tell)
+        await self._end(job, tell, self._cache[identical], "success")
 
-    async def _make_outputs(self, graph: dict[str, Any], outputs: list[str], tell: Any) -> dict[str, Any]:
+    async def _fails(self, job: _Job, sampler: str, tell: Tell) -> bool:
+        """Whether it goes wrong in place of running."""
+        await self._faults.before_inference(self._gpu, job.prompt_id)
+        for fault, kind, message in (
+            ("out_of_memory", "torch.OutOfMemoryError", _OUT_OF_MEMORY),
+            ("cuda_error", "torch.AcceleratorError", CUDA_ERROR),
+        ):
+            if self._faults.take(fault):
+                await tell(
+                    "execution_error",
+                    node_id=sampler,
+                    node_type="KSampler",
+                    exception_type=kind,
+                    exception_message=message,
+                    traceback=["  File 'execution.py', line 1\n"],
+                    current_inputs={"tensor": ["tensor([...])" * 10]},
+                )
+                await self._end(job, tell, {}, "error")
+                return True
+        for_good = self._faults.take("drop_websocket_for_good")
+        self._takes_websockets = not for_good
+        if self._faults.take("drop_websocket") or for_good:
+            await self._close_sockets()
+        if self._faults.take("restart"):
+            asyncio.get_running_loop().call_later(self._gpu.seconds_per_task / 2, self._restart)
+        return False
+
+    async def _infer(self, job: _Job, sampler: str, tell: Tell) -> float:
+        steps = job.number_of("steps", 20)
+        reports: asyncio.Queue[int] = asyncio.Queue()
+
+        async def report() -> None:
+            while True:
+                value = await reports.get()
+                node = {"value": value, "max": steps, "state": "running", "node_id": sampler}
+                await tell("progress_state", nodes={sampler: node})
+                await tell("progress", node=sampler, value=value, max=steps)
+
+        reporter = asyncio.create_task(report())
+        try:
+            return await self._gpu.infer(job.prompt_id, steps=steps, on_step=reports.put_nowait)
+        finally:
+            reporter.cancel()
+            await asyncio.wait({reporter})
+
+    async def _make_outputs(self, job: _Job, tell: Tell) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for key in outputs:
+        for key in job.outputs:
             await tell("executing", node=key)
-            made[key] = self._save(graph, key, len(self._files) + 1)
+            made[key] = await self._make(job, key)
             await tell("executed", node=key, output=made[key])
         return made
 
-    async def _run_out_of_memory(self, prompt_id: str, node: str, tell: Any, messages: list[list[Any]]) -> None:
-        await tell(
-            "execution_error",
-            node_id=node,
-            node_type="KSampler",
-            exception_type="torch.OutOfMemoryError",
-            exception_message="Allocation on device",
-            traceback=["  File 'execution.py', line 1\n"],
-            current_inputs={"tensor": ["tensor([...])" * 10]},
-        )
-        await self._end(prompt_id, tell, messages, {}, "error")
+    async def _make(self, job: _Job, key: str) -> dict[str, Any]:
+        node = job.graph[key]
+        kind = OUTPUT_NODES[node["class_type"]]
+        prompt = next(iter(job.prompts()), "no prompt")
+        if kind.key == "text":
+            return {"text": [prompt]}
+        subfolder, _, prefix = str(node["inputs"].get("filename_prefix", "ComfyUI")).rpartition("/")
+        entries = []
+        for number in range(job.number_of("batch_size", 1) if kind.extension == "png" else 1):
+            name = f"{prefix}_{len(self._files) + 1:05}_.{kind.extension}"
+            self._files[kind.folder, subfolder, name] = await self._bytes(job, key, kind.extension, number)
+            entries.append({"filename": name, "subfolder": subfolder, "type": kind.folder})
+        if kind.key == "result":
+            path = f"{subfolder}/{entries[0]['filename']}".lstrip("/")
+            return {"result": [path, {"position": {}}, ""]}
+        return {kind.key: entries, **dict(kind.further)}
 
-    @staticmethod
-    async def _report(reports: "asyncio.Queue[int]", tell: Any, sampler: str, steps: int) -> None:
-        while True:
-            await tell("progress", node=sampler, value=await reports.get(), max=steps)
-
-    def _save(self, graph: dict[str, Any], key: str, counter: int) -> dict[str, Any]:
-        texts = [
-            str(node["inputs"].get("text", "")) for node in graph.values() if node["class_type"] == "CLIPTextEncode"
-        ]
-        size: dict[str, Any] = next(
-            (node["inputs"] for node in graph.values() if node["class_type"] == "EmptyLatentImage"), {}
+    async def _bytes(self, job: _Job, key: str, extension: str, number: int) -> Callable[[], bytes]:
+        if extension != "png":
+            return lambda: FIRST_BYTES[extension]
+        source = job.graph[key]["inputs"].get("images")
+        if isinstance(source, list) and job.graph[source[0]]["class_type"] == "LoadImage":
+            uploaded = self._uploads[job.graph[source[0]]["inputs"]["image"]]
+            return lambda: uploaded
+        return await self._pictures.png(
+            next(iter(job.prompts()), "no prompt"),
+            seed=job.number_of("seed", 0) + number,
+            width=job.number_of("width", 512),
+            height=job.number_of("height", 512),
         )
-        seed = next((int(node["inputs"].get("seed", 0)) for node in graph.values() if "seed" in node["inputs"]), 0)
-        kind = "output" if graph[key]["class_type"] == "SaveImage" else "temp"
-        name = f"{graph[key].get('inputs', {}).get('filename_prefix', 'ComfyUI')}_{counter:05}_.png"
-        self._files[name] = draw(
-            texts[0] if texts else "no prompt",
-            seed=seed,
-            width=int(size.get("width", 512)),
-            height=int(size.get("height", 512)),
-        )
-        return {"images": [{"filename": name, "subfolder": "", "type": kind}]}
 
-    async def _end(
-        self, prompt_id: str, tell: Any, messages: list[list[Any]], outputs: dict[str, Any], status: str
-    ) -> None:
+    async def _end(self, job: _Job, tell: Tell, outputs: dict[str, Any], status: str) -> None:
         if status == "success":
             await tell("execution_success")
-        # For a moment the prompt has ended and has no history.
-        await asyncio.sleep(_HISTORY_DELAY_S)
-        self._history[prompt_id] = {
-            "prompt": [],
+        # The first one, and some of those that follow, have ended for a moment and have no history.
+        delay_s = _HISTORY_DELAY_S if job.number % _LATE_EVERY == 1 else 0
+        write = partial(self._write_history, self._history, job, outputs, status)
+        asyncio.get_running_loop().call_later(delay_s, write)
+
+    def _write_history(self, history: dict[str, Any], job: _Job, outputs: dict[str, Any], status: str) -> None:
+        history[job.prompt_id] = {
+            "prompt": job.entry(),
             "outputs": outputs,
-            "status": {"status_str": status, "completed": status == "success", "messages": messages},
+            "status": {"status_str": status, "completed": status == "success", "messages": job.messages},
             "meta": {},
         }
-        await tell("executing", node=None)
+        ended = {"prompt_id": job.prompt_id, "node": None}
+        self._telling = asyncio.ensure_future(self._send(job.client_id, "executing", ended))
 
     async def _send(self, client_id: str, kind: str, data: dict[str, Any]) -> None:
-        socket = self._sockets.get(client_id)
+        socket, _ = self._sockets.get(client_id, (None, None))
         if socket is not None and not socket.closed:
-            await socket.send_json({"type": kind, "data": data})
+            try:
+                await socket.send_json({"type": kind, "data": data})
+            except ConnectionResetError:
+                return
 
-    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        if not self._takes_websockets:
+            return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         # A second one of the same name starves the first without a word.
-        self._sockets[request.query.get("clientId", "")] = socket
+        client_id = request.query.get("clientId", "")
+        self._clients.append(client_id)
+        self._sockets[client_id] = (socket, request)
         await socket.send_json({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 0}}}})
         async for _ in socket:
             pass
@@ -222,66 +335,29 @@ class ComfyUi:
         return web.json_response({prompt_id: found} if found else {})
 
     async def _get_queue(self, _request: web.Request) -> web.Response:
-        running = [[*self._running, {}, {}, []]] if self._running else []
-        return web.json_response(
-            {"queue_running": running, "queue_pending": [[*entry, {}, {}, []] for entry in self._waiting]}
-        )
+        running = [self._running.entry()] if self._running else []
+        return web.json_response({"queue_running": running, "queue_pending": [job.entry() for job in self._waiting]})
 
     async def _change_queue(self, request: web.Request) -> web.Response:
         body = await request.json()
-        if body.get("clear"):
-            self._deleted |= {prompt_id for _, prompt_id in self._waiting}
-            self._waiting.clear()
-        for prompt_id in body.get("delete", []):
-            self._deleted.add(prompt_id)
-            self._waiting = [entry for entry in self._waiting if entry[1] != prompt_id]
+        unwanted = set(body.get("delete", []))
+        self._waiting = [] if body.get("clear") else [job for job in self._waiting if job.prompt_id not in unwanted]
         return web.Response()
 
     async def _interrupt(self, request: web.Request) -> web.Response:
         body = await request.json() if request.can_read_body else {}
         wanted = body.get("prompt_id")
-        if wanted is None or (self._running is not None and self._running[1] == wanted):
+        if wanted is None or (self._running is not None and self._running.prompt_id == wanted):
             self._gpu.interrupt()
         return web.Response()
 
     async def _view(self, request: web.Request) -> web.Response:
-        data = self._files.get(request.query.get("filename", ""))
-        if data is None:
-            return web.Response(status=404)
-        return web.Response(body=data, content_type="image/png")
+        query = request.query
+        folder, subfolder, name = query.get("type", "output"), query.get("subfolder", ""), query.get("filename", "")
+        if folder == "input":
+            return web.Response(status=200 if f"{subfolder}/{name}" in self._uploads else 404)
+        data = self._files.get((folder, subfolder, name))
+        return web.Response(status=404) if data is None else web.Response(body=data())
 
     async def _system_stats(self, _request: web.Request) -> web.Response:
         return web.json_response({"system": {"comfyui_version": "stand-in"}, "devices": []})
-
-
-def _validate(graph: dict[str, Any], prompt_id: str) -> tuple[web.Response | None, list[str], dict[str, Any]]:
-    """The refusal of a graph, or its valid outputs and what is wrong with the others."""
-    try:
-        canonical = str(uuid.UUID(prompt_id)) == prompt_id
-    except ValueError:
-        canonical = False
-    if not canonical:
-        return _refusal("invalid_prompt_id", "prompt_id must be a UUID", prompt_id, {}), [], {}
-    missing = [(key, node["class_type"]) for key, node in graph.items() if node["class_type"] not in KNOWN_NODES]
-    if missing:
-        key, kind = missing[0]
-        return _refusal("missing_node_type", f"Node '{kind}' not found.", f"Node ID '#{key}'", {}), [], {}
-    outputs = [key for key, node in graph.items() if node["class_type"] in _OUTPUT_NODES]
-    if not outputs:
-        return _refusal("prompt_no_outputs", "Prompt has no outputs", "", {}), [], {}
-    wrong = {key: _node_error(graph[key]) for key in outputs if "images" not in graph[key].get("inputs", {})}
-    valid = [key for key in outputs if key not in wrong]
-    if not valid:
-        failed = "prompt_outputs_failed_validation"
-        return _refusal(failed, "Prompt outputs failed validation", "", wrong), [], {}
-    return None, valid, wrong
-
-
-def _refusal(kind: str, message: str, details: str, node_errors: dict[str, Any]) -> web.Response:
-    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
-    return web.json_response({"error": error, "node_errors": node_errors}, status=400)
-
-
-def _node_error(node: dict[str, Any]) -> dict[str, Any]:
-    missing = {"type": "required_input_missing", "message": "Required input is missing", "details": "images"}
-    return {"errors": [missing], "dependent_outputs": [], "class_type": node["class_type"]}

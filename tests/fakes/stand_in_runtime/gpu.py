@@ -50,6 +50,16 @@ class Gpu:
             self._note("end" if share == 1 else "interrupted", name)
             return share
 
+    async def hang(self, name: str) -> None:
+        """Compute for ever, and hear no interrupt."""
+        await asyncio.shield(asyncio.ensure_future(self._hang(name)))
+
+    async def _hang(self, name: str) -> None:
+        async with self._lock:
+            self.running, self.share = name, 0.0
+            self._note("begin", name)
+            await asyncio.Event().wait()
+
     def interrupt(self) -> None:
         """Stop what runs, at its next step; nothing where nothing runs."""
         self._interrupted.set()

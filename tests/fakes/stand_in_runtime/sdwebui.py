@@ -1,5 +1,6 @@
 """The SD Web UI's API."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -7,12 +8,15 @@ import random
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from .drawing import draw
-from .faults import Faults, add_routes
+from .faults import CUDA_ERROR, OUT_OF_MEMORY, Faults, add_routes
 from .gpu import Gpu
+from .pictures import Pictures
 
 MODELS = ("v1-5-pruned-emaonly.safetensors", "sd_xl_base_1.0.safetensors")
+_COMPRESSED_FROM = 1000
+_MAX_REQUEST = 64 * 2**20
 
 
 def _title(filename: str) -> str:
@@ -25,17 +29,19 @@ class SdWebUi:
     Args:
         gpu: computes.
         faults: go wrong.
+        pictures: makes them.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults) -> None:
+    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures) -> None:
         self._gpu = gpu
         self._faults = faults
+        self._pictures = pictures
         self._titles = {filename: _title(filename) for filename in MODELS}
         self._current = MODELS[0]
 
     def application(self) -> web.Application:
         """The server."""
-        app = web.Application(client_max_size=64 * 2**20)
+        app = web.Application(client_max_size=_MAX_REQUEST, middlewares=[_compression])
         app.router.add_post("/sdapi/v1/txt2img", self._text_to_image)
         app.router.add_post("/sdapi/v1/img2img", self._image_to_image)
         app.router.add_post("/sdapi/v1/extra-single-image", self._extra_single)
@@ -45,64 +51,69 @@ class SdWebUi:
         app.router.add_get("/sdapi/v1/options", self._options)
         app.router.add_post("/sdapi/v1/options", self._set_options)
         app.router.add_get("/sdapi/v1/sd-models", self._models)
+        app.router.add_post("/sdapi/v1/refresh-checkpoints", self._refresh)
         add_routes(app, self._faults, self._gpu)
         return app
 
-    async def _text_to_image(self, request: web.Request) -> web.Response:
-        return await self._generate(await _body(request))
+    async def _text_to_image(self, request: web.Request) -> web.StreamResponse:
+        return await self._generate(request, await _body(request))
 
-    async def _image_to_image(self, request: web.Request) -> web.Response:
+    async def _image_to_image(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
         images = body.get("init_images")
         if not images:
             return _error(404, "HTTPException", "Init image not found")
-        for image in images:
-            try:
-                base64.b64decode(str(image).rpartition(",")[2], validate=True)
-            except binascii.Error:
-                return _error(500, "HTTPException", "Invalid encoded image")
-        return await self._generate(body)
+        if not all(_is_base64(image) for image in images):
+            return _error(500, "HTTPException", "Invalid encoded image")
+        return await self._generate(request, body)
 
-    async def _generate(self, body: dict[str, Any]) -> web.Response:
-        if self._faults.take("unavailable"):
-            return web.Response(status=503, text="Service Unavailable")
-        scripts = body.get("alwayson_scripts") or {}
-        for name in scripts:
-            if name.lower() not in {"controlnet", "adetailer"}:
-                return _error(422, "HTTPException", f"always on script {name} not found")
+    async def _generate(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        refusal = self._faults.refusal() or _unknown_field_type(body) or _unknown_script(body)
+        if refusal is not None:
+            return refusal
         wanted = str((body.get("override_settings") or {}).get("sd_model_checkpoint", "")).partition(" [")[0]
         if wanted in MODELS:
             self._current = wanted  # an unknown one is silently ignored
-        await self._faults.before_inference(self._gpu)
-        if self._faults.take("out_of_memory"):
-            return _error(500, "OutOfMemoryError", "", "CUDA out of memory. Tried to allocate 2.00 GiB")
         prompt, steps = str(body.get("prompt", "")), int(body.get("steps", 20))
         seed = int(body.get("seed", -1))
         seed = random.randrange(2**31) if seed < 0 else seed
         batch = int(body.get("batch_size", 1)) * int(body.get("n_iter", 1))
+
+        failure = await self._begin(request, prompt)
+        if failure is not None:
+            return failure
         share = await self._gpu.infer(prompt, steps=steps)
-        width, height = int(body.get("width", 512)), int(body.get("height", 512))
-        images = [draw(prompt, seed=seed + n, width=width, height=height, share=share) for n in range(batch)]
+
+        # From here on the next request has the GPU, as with the real server.
+        size = {"width": int(body.get("width", 512)), "height": int(body.get("height", 512))}
+        images = [await self._pictures.base64(prompt, seed=seed + n, share=share, **size) for n in range(batch)]
         if batch > 1:
-            images.insert(0, draw(f"grid of {batch}", seed=seed, width=width, height=height))
+            images.insert(0, await self._pictures.base64(f"grid of {batch}", seed=seed, **size))
+        ran = "another-model.ckpt" if self._faults.take("wrong_model") else self._current
         info = {
             "prompt": prompt,
             "all_prompts": [prompt] * batch,
             "seed": seed,
             "all_seeds": [seed + n for n in range(batch)],
-            "sd_model_name": self._current.rpartition(".")[0],
+            "sd_model_name": ran.rpartition(".")[0],
             "index_of_first_image": 1 if batch > 1 else 0,
         }
-        answer = {
-            "images": [base64.b64encode(image).decode() for image in images],
-            "parameters": {**body, "init_images": None},
-            "info": json.dumps(info),
-        }
-        return web.json_response(answer)
+        rest = {"parameters": {**body, "init_images": None}, "info": json.dumps(info)}
+        return await _send(request, _parts(images, rest), cut=self._faults.take("cut_answer"))
+
+    async def _begin(self, request: web.Request, prompt: str) -> web.Response | None:
+        await self._faults.before_inference(self._gpu, prompt)
+        if self._faults.take("out_of_memory"):
+            return _error(500, "OutOfMemoryError", "", OUT_OF_MEMORY)
+        if self._faults.take("cuda_error"):
+            return _error(500, "RuntimeError", "", CUDA_ERROR)
+        if self._faults.take("reset") and request.transport is not None:
+            asyncio.get_running_loop().call_later(self._gpu.seconds_per_task / 2, request.transport.abort)
+        return None
 
     async def _extra_single(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        if not body.get("image"):
+        if not body.get("image") or not _is_base64(body["image"]):
             return _error(500, "HTTPException", "Invalid encoded image")
         await self._gpu.infer("extra", steps=1)
         return web.json_response({"html_info": "<p>done</p>", "image": body["image"]})
@@ -140,10 +151,72 @@ class SdWebUi:
             ]
         )
 
+    async def _refresh(self, _request: web.Request) -> web.Response:
+        return web.json_response(None)
+
+
+@web.middleware
+async def _compression(request: web.Request, handler: Handler) -> web.StreamResponse:
+    # The real server compresses whatever a client lets it, which takes longer than a short inference.
+    response = await handler(request)
+    body = response.body if isinstance(response, web.Response) else None
+    if _takes_gzip(request) and isinstance(body, bytes) and len(body) > _COMPRESSED_FROM:
+        response.enable_compression()
+    return response
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+async def _send(request: web.Request, parts: list[bytes], *, cut: bool) -> web.StreamResponse:
+    """Send the headers first, like the real server, and what is large without putting it together."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    if _takes_gzip(request):
+        response.enable_compression()
+    else:
+        response.content_length = sum(len(part) for part in parts)
+    await response.prepare(request)
+    for number, part in enumerate(parts):
+        if cut and number == len(parts) // 2 and request.transport is not None:
+            request.transport.abort()
+        await response.write(part)
+    return response
+
 
 async def _body(request: web.Request) -> dict[str, Any]:
     body: dict[str, Any] = await request.json()
     return body
+
+
+def _parts(images: list[bytes], rest: dict[str, Any]) -> list[bytes]:
+    """JSON in parts: it holds megabytes that need no escapes."""
+    parts = [b'{"images": ["']
+    for image in images:
+        parts += [image, b'", "']
+    return [*parts[:-1], b'"], ', json.dumps(rest).encode()[1:]]
+
+
+def _is_base64(image: object) -> bool:
+    try:
+        base64.b64decode(str(image).rpartition(",")[2], validate=True)
+    except binascii.Error:
+        return False
+    return True
+
+
+def _unknown_field_type(body: dict[str, Any]) -> web.Response | None:
+    if isinstance(body.get("steps", 20), int):
+        return None
+    wrong = {"loc": ["body", "steps"], "msg": "value is not a valid integer", "type": "type_error.integer"}
+    return web.json_response({"detail": [wrong]}, status=422)
+
+
+def _unknown_script(body: dict[str, Any]) -> web.Response | None:
+    for name in body.get("alwayson_scripts") or {}:
+        if name.lower() not in {"controlnet", "adetailer"}:
+            return _error(422, "HTTPException", f"always on script {name} not found")
+    return None
 
 
 def _error(status: int, error: str, detail: str, errors: str = "") -> web.Response:

@@ -1,7 +1,9 @@
 """The agent on ports in memory and on virtual time; every call is noted in the order in which it happens."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +13,18 @@ from queue_agent import clock
 from queue_agent.errors import AwsUnreachableError
 from queue_agent.queue import Message, Queue
 from queue_agent.record import Record, Refused, Written
-from queue_agent.runtimes.base import Answer, OutputFile, RuntimeTask
+from queue_agent.runtimes.base import Description, InputFile, OutputFile, RuntimeTask
 from queue_agent.settings import Settings
 from queue_agent.store import Store
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef, TaskMessage, encode_message
-from task_record.status import Status
+from task_record.status import TERMINAL, Status
 from task_record.table import Item
 from task_record.transition import Transition
 
+VISIBILITY_S = 33
 EPOCH_MS = 1_800_000_000_000
-SUBMISSION = "01J00000000000000000000000"
 PNG = OutputFile(data=b"\x89PNG", extension="png", content_type="image/png")
 
 
@@ -31,14 +33,47 @@ class World:
     """What there is, and what has happened: `events` holds (virtual seconds, what)."""
 
     events: list[tuple[float, str]] = field(default_factory=list)
-    record: Item | None = None
+    records: dict[tuple[str, str], Item] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     objects: dict[str, bytes] = field(default_factory=dict)
     table_is_up: bool = True
     store_is_up: bool = True
+    put_s: float = 0.0
+    call_s: float = 0.0
+    """How long a call to AWS takes."""
     running: str | None = None
+    prepared: set[str] = field(default_factory=set)
+    endings: dict[str, list[str]] = field(default_factory=dict)
+    posts: list[str] = field(default_factory=list)
+    receives: list[tuple[float, int]] = field(default_factory=list)
+    hidden: dict[str, tuple[Message, asyncio.TimerHandle]] = field(default_factory=dict)
+    waiters: "list[asyncio.Future[None]]" = field(default_factory=list)
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens right before an event of this name."""
+
+    @property
+    def record(self) -> Item | None:
+        """The one record there is."""
+        return next(iter(self.records.values()), None)
+
+    @record.setter
+    def record(self, item: Item | None) -> None:
+        self.records.clear()
+        if item is not None:
+            self.records[key_of(item)] = item
+
+    def arrive(self, message: Message) -> None:
+        """A message can be received; of those that wait for one, any may get it."""
+        self.messages.append(message)
+        if self.waiters:
+            self.waiters.pop(self.chance.randrange(len(self.waiters))).set_result(None)
+
+    def change(self, old: Item | None, new: Item) -> None:
+        """Put a record; every change from open to ended is counted."""
+        self.records[key_of(new)] = new
+        if new[table.STATUS] in TERMINAL and (old is None or old[table.STATUS] not in TERMINAL):
+            self.endings.setdefault(str(new[table.SUBMISSION]), []).append(str(new[table.STATUS]))
 
     def note(self, what: str) -> None:
         if what in self.before:
@@ -46,33 +81,70 @@ class World:
         self.events.append((round(clock.monotonic_s(), 3), what))
 
     def names(self) -> list[str]:
-        """Events without the beat's."""
-        return [what for _, what in self.events if not what.startswith(("renew", "visibility 33"))]
+        """Events without the beat's, and without the ends of inferences, which the agent does not cause."""
+        quiet = ("renew", "visibility 33", "inferred")
+        return [what for _, what in self.events if not what.startswith(quiet)]
+
+    def times(self, what: str) -> list[float]:
+        return [seconds for seconds, name in self.events if name.startswith(what)]
 
     def at(self, what: str) -> float:
         return next(seconds for seconds, name in self.events if name.startswith(what))
 
 
+def key_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    return str(item[table.PK]), str(item[table.SK])
+
+
 class MemoryQueue(Queue):
-    """A queue that delivers what is in `World.messages`."""
+    """A queue that delivers what is in `World.messages`, and again what was not deleted in time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._url = "https://sqs/queue"
 
     async def receive(self, *, wait_s: int) -> Message | None:
-        if self._world.messages:
-            message = self._world.messages.pop(0)
-            self._world.note(f"receive {message.id}")
-            return message
-        await asyncio.sleep(wait_s)
-        return None
+        world = self._world
+        world.receives.append((round(clock.monotonic_s(), 3), wait_s))
+        await asyncio.sleep(world.call_s)
+        until = clock.monotonic_s() + wait_s
+        while not world.messages:
+            waiter = asyncio.get_running_loop().create_future()
+            world.waiters.append(waiter)
+            try:
+                await asyncio.wait_for(waiter, until - clock.monotonic_s())
+            except TimeoutError:
+                return None
+            finally:
+                if waiter in world.waiters:
+                    world.waiters.remove(waiter)
+        message = world.messages.pop(0)
+        world.note(f"receive {message.id}")
+        self._hide(message, VISIBILITY_S)
+        return message
 
     async def change_visibility(self, handle: str, seconds: float) -> None:
+        await asyncio.sleep(self._world.call_s)
         self._world.note(f"visibility {seconds:.0f}")
+        if handle in self._world.hidden:
+            message, _ = self._world.hidden[handle]
+            self._hide(message, seconds)
 
     async def delete(self, handle: str) -> None:
+        await asyncio.sleep(self._world.call_s)
         self._world.note(f"delete {handle}")
+        if handle in self._world.hidden:
+            self._world.hidden.pop(handle)[1].cancel()
+
+    def _hide(self, message: Message, seconds: float) -> None:
+        if message.handle in self._world.hidden:
+            self._world.hidden[message.handle][1].cancel()
+        timer = asyncio.get_running_loop().call_later(seconds, self._show, message)
+        self._world.hidden[message.handle] = (message, timer)
+
+    def _show(self, message: Message) -> None:
+        del self._world.hidden[message.handle]
+        self._world.arrive(message)
 
 
 class MemoryRecord(Record):
@@ -87,13 +159,16 @@ class MemoryRecord(Record):
             await asyncio.sleep(1)
             if clock.monotonic_s() > until:
                 raise AwsUnreachableError("the table is down")
-        new = transition.apply(self._world.record)
+        await asyncio.sleep(self._world.call_s)
+        key = key_of(transition.key)
+        old = self._world.records.get(key)
+        new = transition.apply(old)
         if new is None:
-            if self._world.record is not None and transition.was_done(self._world.record):
+            if old is not None and transition.was_done(old):
                 return Written(sent_at)
             self._world.note(f"{transition.name} refused")
-            return Refused(self._world.record)
-        self._world.record = new
+            return Refused(old)
+        self._world.change(old, new)
         status = new[table.STATUS]
         self._world.note(f"{transition.name}: {status}")
         return Written(sent_at)
@@ -113,6 +188,7 @@ class MemoryStore(Store):
 
     async def put(self, key: str, body: bytes, content_type: str) -> str:
         await self._answer()
+        await asyncio.sleep(self._world.put_s)
         self._world.note(f"put {key.rpartition('.')[2]}")
         self._world.objects[key] = body
         return f"s3://bucket/{key}"
@@ -128,19 +204,71 @@ class MemoryStore(Store):
             raise AwsUnreachableError("the bucket is down")
 
 
+class MemoryInputs:
+    """Nothing is referred to."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
+        return content
+
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        return {}
+
+
+@dataclass
+class FakeOutputs:
+    """What came out: `files`, then `error` where there is one."""
+
+    world: World
+    made: tuple[OutputFile, ...] = (PNG,)
+    error: Exception | None = None
+    read_s: float = 0.0
+
+    async def files(self) -> AsyncIterator[OutputFile]:
+        await asyncio.sleep(self.read_s)
+        for file in self.made:
+            yield file
+        if self.error is not None:
+            raise self.error
+
+    def description(self) -> Description:
+        return Description(summary={"seeds": [1]})
+
+
 @dataclass
 class FakeRuntime:
     """A server that takes `seconds` and then does what `outcome` says."""
 
     world: World
-    seconds: float = 2.0
-    outcome: Answer | Exception = field(default_factory=lambda: Answer(files=(PNG,), summary={"seeds": [1]}))
+    seconds: float | Mapping[str, float] = 2.0
+    """Of every task, or by submission."""
+    outcome: Exception | None = None
+    answer_error: Exception | None = None
+    """What goes wrong only when the answer is read."""
+    files: tuple[OutputFile, ...] = (PNG,)
+    read_s: float = 0.0
+    prepare_s: float = 0.0
+    ready: bool = True
     progress_every_s: float | None = None
     stops_after_s: float = 0.0
     """How long it takes to stop what runs."""
 
     async def is_ready(self) -> bool:
-        return True
+        return self.ready
+
+    def likeness(self, task: RuntimeTask) -> str:
+        return str(task.content.get("prompt"))
+
+    @asynccontextmanager
+    async def prepare(self, task: RuntimeTask) -> AsyncIterator["FakeRequest"]:
+        await asyncio.sleep(self.prepare_s)
+        self.world.prepared.add(task.submission)
+        try:
+            yield FakeRequest(self, task)
+        finally:
+            self.world.prepared.remove(task.submission)
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         self.world.note("interrupt")
@@ -152,23 +280,38 @@ class FakeRuntime:
         self.world.running = None
         return True
 
-    async def run(
-        self, task: RuntimeTask, *, before_post: Callable[[], None], on_progress: Callable[[float], None]
-    ) -> Answer:
+
+@dataclass
+class FakeRequest:
+    """A prepared task."""
+
+    runtime: FakeRuntime
+    task: RuntimeTask
+
+    async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> FakeOutputs:
+        world, runtime = self.runtime.world, self.runtime
         before_post()
-        self.world.note("post")
-        self.world.running = task.submission
-        left_s = self.seconds
+        world.note("post")
+        assert world.running is None, "two inferences at once"
+        world.running = self.task.submission
+        world.posts.append(self.task.submission)
+        seconds = runtime.seconds if isinstance(runtime.seconds, int | float) else runtime.seconds[self.task.submission]
+        left_s = seconds
         while left_s > 0:
-            step_s = min(self.progress_every_s or left_s, left_s)
+            step_s = min(runtime.progress_every_s or left_s, left_s)
             await asyncio.sleep(step_s)
             left_s -= step_s
-            if self.progress_every_s:
-                on_progress(1 - left_s / self.seconds)
-        self.world.running = None
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
+            if runtime.progress_every_s:
+                on_progress(1 - left_s / seconds)
+        world.running = None
+        world.events.append((round(clock.monotonic_s(), 3), "inferred"))
+        if runtime.outcome is not None:
+            raise runtime.outcome
+        return FakeOutputs(world, runtime.files, runtime.answer_error, runtime.read_s)
+
+
+def submission_of(number: int) -> str:
+    return f"01J{number:023}"
 
 
 def make_settings(**changes: Any) -> Settings:
@@ -184,25 +327,25 @@ def make_settings(**changes: Any) -> Settings:
     return Settings(**known | changes)
 
 
-def make_message(**changes: Any) -> Message:
+def make_message(number: int = 1, **changes: Any) -> Message:
     known: dict[str, Any] = {
-        "id": "t1",
+        "id": f"t{number}",
         "runtime": "sd",
         "tasktype": "text-to-image",
         "owner": "o",
-        "submission": SUBMISSION,
+        "submission": submission_of(number),
         "content": {"prompt": "x"},
     }
     sent_at_ms = changes.pop("sent_at_ms", EPOCH_MS)
     body = encode_message(TaskMessage(**known | changes))
-    return Message(id="m1", body=body, handle="h1", sent_at_ms=sent_at_ms)
+    return Message(id=f"m{number}", body=body, handle=f"h{number}", sent_at_ms=sent_at_ms)
 
 
-def make_record(status: Status = Status.QUEUED, **changes: str | int) -> Item:
+def make_record(status: Status = Status.QUEUED, *, number: int = 1, **changes: str | int) -> Item:
     return {
-        **table.meta_key("o", "t1", SUBMISSION),
-        table.ID: "t1",
-        table.SUBMISSION: SUBMISSION,
+        **table.meta_key("o", f"t{number}", submission_of(number)),
+        table.ID: f"t{number}",
+        table.SUBMISSION: submission_of(number),
         table.STATUS: status,
         table.ATTEMPTS: 0,
         table.EXPIRES_AT: EPOCH_MS + 1_000_000_000,
@@ -216,6 +359,7 @@ class Make:
 
     record = staticmethod(make_record)
     message = staticmethod(make_message)
+    submission = staticmethod(submission_of)
 
     @staticmethod
     def raw(body: str) -> Message:
@@ -227,10 +371,25 @@ def make() -> Make:
     return Make()
 
 
+Fill = Callable[[int], None]
+
+
+@pytest.fixture
+def fill(world: World) -> Fill:
+    """Let so many tasks wait."""
+
+    def make(count: int) -> None:
+        numbers = range(1, count + 1)
+        world.messages = [make_message(number) for number in numbers]
+        world.records = {key_of(item): item for item in (make_record(number=number) for number in numbers)}
+
+    return make
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(clock, "now_ms", lambda: EPOCH_MS + round(clock.monotonic_s() * 1000))
-    return World(record=make_record(), messages=[make_message()])
+    return World(records={key_of(item): item for item in (make_record(),)}, messages=[make_message()])
 
 
 Work = Callable[..., Any]
@@ -253,6 +412,7 @@ def work(world: World) -> Work:
             runtime=fake,
             store=MemoryStore(world),
             record=MemoryRecord(world),
+            inputs=MemoryInputs(world),
             settings=make_settings(**settings),
         )
         loop = asyncio.get_running_loop()

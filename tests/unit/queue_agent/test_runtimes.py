@@ -1,259 +1,199 @@
-"""Both runtimes over real HTTP and a real websocket, against stand-ins with the real servers' awkward sides."""
+"""What both runtimes have in common, over real HTTP and real websockets, against stand-ins with awkward sides."""
 
 import asyncio
-import base64
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
 
-from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
-from queue_agent.runtimes.base import Answer, Runtime, RuntimeTask
-from queue_agent.runtimes.comfyui import ComfyUi
-from queue_agent.runtimes.http import RuntimeHttp
-from queue_agent.runtimes.sdwebui import SdWebUi
-from tests.fakes.stand_in_runtime.application import RuntimeType, make_app
+from queue_agent.errors import BadTaskError, GpuFaultError, RuntimeUnavailableError, TaskFailedError
+from tests.fakes.stand_in_runtime.application import RuntimeType
+from tests.fakes.stand_in_runtime.bench import SMALL, bench, process_bench, workflow
 
-pytestmark = pytest.mark.asyncio
-PNG = b"\x89PNG"
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])]
 
 
-@dataclass
-class Bench:
-    """A runtime, the stand-in behind it, and the progress that was heard."""
-
-    runtime: Runtime
-    http: RuntimeHttp
-    server: TestServer
-    progress: list[float] = field(default_factory=list)
-    claim_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    async def run(self, content: dict[str, Any], tasktype: str = "text-to-image") -> Answer:
-        task = RuntimeTask(claim_id=self.claim_id, submission="S", tasktype=tasktype, content=content)
-        return await self.runtime.run(task, before_post=lambda: None, on_progress=self.progress.append)
-
-    async def fault(self, **faults: bool) -> None:
-        await self.http.post("/_stand_in/faults", faults)
-
-    async def journal(self) -> list[str]:
-        return [entry["event"] for entry in (await self.http.get("/_stand_in/journal")).json()]
-
-
-@asynccontextmanager
-async def bench(runtime_type: RuntimeType, seconds_per_task: float = 0.0) -> AsyncIterator[Bench]:
-    server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task))
-    await server.start_server()
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        http = RuntimeHttp(session, str(server.make_url("")).rstrip("/"))
-        runtime: Runtime = SdWebUi(http) if runtime_type == "sdwebui" else ComfyUi(http)
-        yield Bench(runtime, http, server)
-    await server.close()
-
-
-def workflow(seed: int = 1, further: dict[str, Any] | None = None) -> dict[str, Any]:
-    known = {
-        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 32, "height": 32}},
-        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
-        "3": {"class_type": "KSampler", "inputs": {"seed": seed, "steps": 4, "positive": ["6", 0]}},
-        "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["3", 0]}},
-    }
-    return known | (further or {})
-
-
-SMALL = {"prompt": "x", "width": 32, "height": 32, "steps": 2, "seed": 5}
-
-
-@pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
 async def test_a_runtime_that_answers_is_ready_and_one_that_is_gone_is_not(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         assert await one.runtime.is_ready()
-        await one.server.close()
+        await one.stop()
         assert not await one.runtime.is_ready()
 
 
-@pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
+async def test_a_runtime_that_is_gone_is_idle(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type) as one:
+        await one.stop()
+        assert await one.runtime.interrupt_until_idle(1)
+
+
 async def test_fails_when_the_runtime_is_gone_before_it_had_the_task(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
-        await one.server.close()
-        with pytest.raises(RuntimeUnavailableError) as error:
-            await one.run(SMALL if runtime_type == "sdwebui" else workflow())
-        assert error.value.accepted is False
+        async with one.runtime.prepare(one.task()) as request:
+            await one.stop()
+            with pytest.raises(RuntimeUnavailableError, match="cannot be reached") as error:
+                await request.infer(before_post=lambda: None, on_progress=one.progress.append)
+    assert error.value.accepted is False
 
 
-@pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
 async def test_fails_when_the_runtime_is_not_up_yet(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
-        await one.fault(unavailable=True)
+        await one.fault("unavailable")
         with pytest.raises(RuntimeUnavailableError, match="503") as error:
-            await one.run(SMALL if runtime_type == "sdwebui" else workflow())
-        assert error.value.accepted is False
+            await one.run()
+    assert error.value.accepted is False
 
 
-@pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
+async def test_fails_when_the_runtime_is_killed_under_the_task(runtime_type: RuntimeType) -> None:
+    async with process_bench(runtime_type, seconds_per_task=0.6) as one:
+        await one.fault("die_mid_task")
+        with pytest.raises(RuntimeUnavailableError) as error:
+            await one.run()
+    assert error.value.accepted is True
+
+
+async def test_fails_when_the_runtime_dies_before_its_answer_is_read(runtime_type: RuntimeType) -> None:
+    async with process_bench(runtime_type, image_bytes=8_000_000) as one:
+        async with one.runtime.prepare(one.task()) as request:
+            outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
+            await one.stop()
+            with pytest.raises(RuntimeUnavailableError) as error:
+                _ = [file async for file in outputs.files()]
+    assert error.value.accepted is True
+
+
+async def test_fails_with_a_plain_500_in_the_runtimes_words(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type) as one:
+        await one.fault("plain_500")
+        with pytest.raises(TaskFailedError, match="^Internal Server Error$") as error:
+            await one.run()
+    assert (error.value.code, error.value.details["status"]) == ("runtime_error", 500)
+
+
+async def test_fails_when_the_gpu_is_out_of_memory(runtime_type: RuntimeType) -> None:
+    says = {"sdwebui": "CUDA out of memory", "comfyui": "Allocation on device"}
+    async with bench(runtime_type) as one:
+        await one.fault("out_of_memory")
+        with pytest.raises(TaskFailedError, match=says[runtime_type]) as error:
+            await one.run()
+    assert error.value.code == "out_of_memory"
+
+
+async def test_a_cuda_error_is_the_gpus_fault_and_not_the_tasks(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type) as one:
+        await one.fault("cuda_error")
+        with pytest.raises(GpuFaultError, match="CUDA error: device-side assert triggered") as error:
+            await one.run()
+    assert error.value.accepted is True
+
+
+async def test_nothing_is_sent_when_the_task_may_not_begin_any_more(runtime_type: RuntimeType) -> None:
+    def no_more() -> None:
+        raise PermissionError("the lease is over")
+
+    async with bench(runtime_type) as one:
+        async with one.runtime.prepare(one.task()) as request:
+            with pytest.raises(PermissionError):
+                await request.infer(before_post=no_more, on_progress=one.progress.append)
+        assert await one.journal() == []
+
+
+async def test_preparing_a_task_needs_no_gpu(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type, seconds_per_task=30) as one:
+        running = asyncio.ensure_future(one.run())
+        await one.begun()
+        async with one.runtime.prepare(one.task()):
+            assert await one.journal() == ["begin"]
+        running.cancel()
+        await asyncio.wait({running})
+        assert await one.runtime.interrupt_until_idle(5)
+
+
+async def test_the_next_inference_begins_before_the_last_answer_is_read(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type, seconds_per_task=0.1) as one:
+        first, second = one.task(), one.task(workflow(2) if runtime_type == "comfyui" else SMALL)
+        async with one.runtime.prepare(first) as before, one.runtime.prepare(second) as after:
+            unread = await before.infer(before_post=lambda: None, on_progress=one.progress.append)
+            await after.infer(before_post=lambda: None, on_progress=one.progress.append)
+            assert await one.journal() == ["begin", "end"] * 2
+            assert [file.extension async for file in unread.files()] == ["png"]
+
+
 async def test_an_interrupted_runtime_is_seen_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type, seconds_per_task=30) as one:
-        running = asyncio.ensure_future(one.run(SMALL if runtime_type == "sdwebui" else workflow()))
-        await until(lambda: begun(one))
+        running = asyncio.ensure_future(one.run())
+        await one.begun()
         running.cancel()
         await asyncio.wait({running})
         assert await one.runtime.interrupt_until_idle(5)
         assert await one.journal() == ["begin", "interrupted"]
 
 
-async def begun(one: Bench) -> bool:
-    return "begin" in await one.journal()
+async def test_a_task_that_the_agent_interrupts_is_never_taken_for_done_or_failed(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type, seconds_per_task=30) as one:
+        running = asyncio.ensure_future(one.run())
+        await one.begun()
+        assert await one.runtime.interrupt_until_idle(5)
+        with pytest.raises(RuntimeUnavailableError, match="the agent has interrupted"):
+            await running
 
 
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(200):
-        if await is_so():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never happened")
-
-
-async def test_sdwebui_gives_pictures_seeds_and_the_model_that_ran() -> None:
-    async with bench("sdwebui") as one:
-        answer = await one.run(SMALL)
-    (file,) = answer.files
-    assert (file.data[:4], file.extension, file.content_type) == (PNG, "png", "image/png")
-    assert (answer.summary["seeds"], answer.summary["model"]) == ([5], "v1-5-pruned-emaonly")
-    assert "images" not in answer.response
-
-
-async def test_sdwebui_tells_a_grid_from_the_pictures() -> None:
-    async with bench("sdwebui") as one:
-        answer = await one.run({**SMALL, "batch_size": 3})
-    assert len(answer.files) == 3
-    assert answer.summary["seeds"] == [5, 6, 7]
-
-
-async def test_sdwebui_makes_a_picture_of_a_picture() -> None:
-    async with bench("sdwebui") as one:
-        answer = await one.run({**SMALL, "init_images": [base64.b64encode(PNG).decode()]}, "image-to-image")
-    assert len(answer.files) == 1
-
-
-async def test_sdwebui_enlarges_one_picture_and_several() -> None:
-    picture = base64.b64encode(PNG + b"x").decode()
-    async with bench("sdwebui") as one:
-        single = await one.run({"image": picture}, "extra-single-image")
-        batch = await one.run({"imageList": [{"data": picture, "name": "a"}] * 2}, "extra-batch-images")
-    assert [len(single.files), len(batch.files)] == [1, 2]
-
-
-async def test_sdwebui_does_not_get_the_keys_that_route_a_task() -> None:
-    scripts = {"task": "text-to-image", "id_task": "a", "sd_model_checkpoint": "m", "ControlNet": {"args": []}}
-    async with bench("sdwebui") as one:
-        assert (await one.run({**SMALL, "alwayson_scripts": scripts})).files
-
-
-async def test_sdwebui_switches_to_the_checkpoint_that_a_task_names() -> None:
-    async with bench("sdwebui") as one:
-        wanted = {"sd_model_checkpoint": "sd_xl_base_1.0.safetensors"}
-        answer = await one.run({**SMALL, "override_settings": wanted})
-    assert answer.summary["model"] == "sd_xl_base_1.0"
-
-
-async def test_fails_when_sdwebui_does_not_have_the_checkpoint() -> None:
-    async with bench("sdwebui") as one:
-        with pytest.raises(BadTaskError, match="'nonesuch.ckpt' is none of: sd_xl_base_1.0.safetensors, v1-5"):
-            await one.run({**SMALL, "override_settings": {"sd_model_checkpoint": "nonesuch.ckpt"}})
-        assert await one.journal() == []
-
-
-@pytest.mark.parametrize(
-    ("content", "tasktype", "says"),
-    [
-        ({**SMALL, "alwayson_scripts": {"nonesuch": {"args": []}}}, "text-to-image", "script nonesuch not found"),
-        (SMALL, "image-to-image", "Init image not found"),
-        ({**SMALL, "init_images": ["%%%"]}, "image-to-image", "Invalid encoded image"),
-    ],
-)
-async def test_fails_in_sdwebuis_own_words(content: dict[str, Any], tasktype: str, says: str) -> None:
-    async with bench("sdwebui") as one:
-        with pytest.raises(TaskFailedError, match=says):
-            await one.run(content, tasktype)
-
-
-@pytest.mark.parametrize(
-    ("runtime_type", "says"), [("sdwebui", "CUDA out of memory"), ("comfyui", "Allocation on device")]
-)
-async def test_fails_when_the_gpu_is_out_of_memory(runtime_type: RuntimeType, says: str) -> None:
+async def test_a_runtime_that_hears_no_interrupt_is_not_seen_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
-        await one.fault(out_of_memory=True)
-        with pytest.raises(TaskFailedError, match=says):
-            await one.run(SMALL if runtime_type == "sdwebui" else workflow())
+        await one.fault("hang")
+        running = asyncio.ensure_future(one.run())
+        await one.begun()
+        assert not await one.runtime.interrupt_until_idle(0.5)
+        running.cancel()
+        await asyncio.wait({running})
 
 
-async def test_comfyui_gives_pictures_and_progress() -> None:
-    async with bench("comfyui", seconds_per_task=0.2) as one:
-        answer = await one.run(workflow(), "pipeline")
-    (file,) = answer.files
-    assert (file.data[:4], file.content_type) == (PNG, "image/png")
+async def test_a_runtime_that_answers_nothing_is_neither_ready_nor_idle(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type, timeout_s=0.2) as one:
+        await one.fault("deaf")
+        assert not await one.runtime.is_ready()
+        assert not await one.runtime.interrupt_until_idle(0.1)
+
+
+async def test_progress_grows_to_the_end(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type, seconds_per_task=1.4) as one:
+        await one.run()
     assert one.progress == sorted(one.progress)
     assert 0 < max(one.progress) <= 1
 
 
-async def test_comfyui_answers_a_cached_graph_with_the_files_of_the_first_time() -> None:
-    async with bench("comfyui") as one:
-        first = await one.run(workflow(), "pipeline")
-        one.claim_id = str(uuid.uuid4())
-        second = await one.run(workflow(), "pipeline")
-        assert [file.data for file in first.files] == [file.data for file in second.files]
-        assert (await one.journal()).count("begin") == 1
+async def test_likeness_knows_what_a_task_asks_for_and_not_its_words(runtime_type: RuntimeType) -> None:
+    def changed(**inputs: Any) -> dict[str, Any]:
+        if runtime_type == "sdwebui":
+            return SMALL | inputs
+        graph = workflow()
+        sampler = {**graph["3"], "inputs": {**graph["3"]["inputs"], **inputs}}
+        return {**graph, "3": sampler}
+
+    async with bench(runtime_type) as one:
+        likeness = one.runtime.likeness(one.task(changed()))
+        assert likeness == one.runtime.likeness(one.task(changed(seed=7, prompt="y", text="y")))
+        assert likeness != one.runtime.likeness(one.task(changed(steps=50)))
+        assert likeness != one.runtime.likeness(one.task(changed(batch_size=4)))
 
 
-async def test_comfyui_runs_the_valid_part_of_a_graph_and_says_what_it_left_out() -> None:
-    broken = {"class_type": "SaveImage", "inputs": {"filename_prefix": "y"}}
-    async with bench("comfyui") as one:
-        answer = await one.run(workflow(further={"10": broken}), "pipeline")
-    assert len(answer.files) == 1
-    assert list(answer.summary["node_errors"]) == ["10"]
+async def test_text_that_is_no_unicode_and_large_numbers_reach_the_runtime(runtime_type: RuntimeType) -> None:
+    odd = {"text": "\ud800", "seed": 2**70}
+    graph = workflow()
+    graph["3"]["inputs"] |= odd
+    async with bench(runtime_type) as one:
+        assert (await one.run({**SMALL, "odd": odd} if runtime_type == "sdwebui" else graph)).files
 
 
-async def test_comfyui_hands_out_previews_only_where_there_is_nothing_else() -> None:
-    preview = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
-    async with bench("comfyui") as one:
-        both = await one.run(workflow(further={"10": preview}), "pipeline")
-        one.claim_id = str(uuid.uuid4())
-        alone = await one.run({**workflow(2), "9": preview}, "pipeline")
-    assert (len(both.files), len(alone.files)) == (1, 1)
+async def test_fails_when_the_content_is_nested_too_deeply(runtime_type: RuntimeType) -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    async with bench(runtime_type) as one:
+        with pytest.raises(BadTaskError, match="nested too deeply"):
+            await one.run({"prompt": deep})
+        assert await one.journal() == []
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ({"1": {"class_type": "Nonesuch", "inputs": {}}}, "Node 'Nonesuch' not found. Node ID '#1'"),
-        ({"1": {"class_type": "CLIPTextEncode", "inputs": {}}}, "Prompt has no outputs"),
-        ({"1": {"class_type": "SaveImage", "inputs": {}}}, "Prompt outputs failed validation"),
-        ({"nodes": [], "links": []}, "500 Internal Server Error"),
-    ],
-)
-async def test_fails_in_comfyuis_own_words(content: dict[str, Any], says: str) -> None:
-    async with bench("comfyui") as one:
-        with pytest.raises(TaskFailedError, match=says):
-            await one.run(content, "pipeline")
-
-
-async def test_comfyui_error_names_the_node_and_leaves_the_tensors_out() -> None:
-    async with bench("comfyui") as one:
-        await one.fault(out_of_memory=True)
-        with pytest.raises(TaskFailedError) as error:
-            await one.run(workflow(), "pipeline")
-    assert (error.value.details["node_id"], error.value.details["node_type"]) == ("3", "KSampler")
-    assert "tensor" not in str(error.value.details)
-
-
-async def test_comfyui_is_asked_when_its_websocket_is_gone() -> None:
-    async with bench("comfyui", seconds_per_task=0.4) as one:
-        await one.fault(drop_websocket=True)
-        answer = await one.run(workflow(), "pipeline")
-        assert len(answer.files) == 1
-        assert (await one.journal()).count("begin") == 1
+async def test_the_runtime_is_never_allowed_to_compress(runtime_type: RuntimeType) -> None:
+    async with bench(runtime_type) as one:
+        await one.run()
+        assert await one.get("/_stand_in/encodings") == ["identity"]

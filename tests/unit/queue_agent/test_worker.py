@@ -2,16 +2,18 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from queue_agent import clock
-from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.errors import AwsError, BadTaskError, GpuFaultError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef
 from task_record.status import Status
+from tests.unit.queue_agent.conftest import MemoryRecord
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -76,7 +78,7 @@ async def test_progress_is_told_with_the_beat(world: Any, work: Any) -> None:
 
 async def test_a_live_lease_is_left_to_its_holder_and_the_message_stays(world: Any, work: Any, make: Any) -> None:
     world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 20_000)
-    await work()
+    await work(seconds=20)
     _, _, refused, hidden, _ = world.names()
     assert refused == "claim refused"
     assert 22 <= float(hidden.removeprefix("visibility ")) <= 24
@@ -121,7 +123,7 @@ async def test_a_bad_task_is_given_up_without_a_claim(
 async def test_a_bad_task_under_a_live_lease_is_left_to_its_holder(world: Any, work: Any, make: Any) -> None:
     world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 20_000)
     world.messages = [make.message(runtime="other")]
-    await work()
+    await work(seconds=20)
     assert "delete h1" not in world.names()
     assert world.record[table.STATUS] == Status.RUNNING
 
@@ -131,6 +133,26 @@ async def test_a_message_that_nobody_can_read_is_parked_and_deleted(world: Any, 
     await work()
     assert list(world.objects) == ["parked/queue/m1"]
     assert world.names()[-2:] == ["delete h1", "exit"]
+
+
+async def test_a_message_that_only_names_its_task_ends_it(world: Any, work: Any, make: Any) -> None:
+    body = make.message().body.partition('"content"')[0] + '"content": ' + "[" * 50_000
+    world.messages = [make.raw(body)]
+    await work()
+    assert world.names() == [*START, "give_up: failed", "delete h1", "exit"]
+    assert error(world)["code"] == "bad_message"
+
+
+async def test_a_message_whose_task_the_table_never_takes_is_parked(
+    world: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise AwsError("ValidationException", "the key is too long", status=400)
+
+    monkeypatch.setattr(MemoryRecord, "write", refuse)
+    await work()
+    assert list(world.objects) == ["parked/queue/m1"]
+    assert world.names() == [*START, "put parked/queue/m1", "delete h1", "exit"]
 
 
 async def test_a_message_without_submission_makes_its_record(world: Any, work: Any, make: Any) -> None:
@@ -169,8 +191,13 @@ async def test_a_runtime_that_is_gone_gives_the_task_back_at_once(
     accepted: bool,
     attempts: int,
 ) -> None:
-    await work(runtime={"outcome": RuntimeUnavailableError("gone", accepted=accepted)})
-    assert world.names()[:6] == [*START, "claim: running", "post", "release: queued", "visibility 0"]
+    def go(worker: Worker) -> None:
+        worker._runtime.ready = False  # type: ignore[attr-defined]  # the fake
+
+    runtime = {"outcome": RuntimeUnavailableError("gone", accepted=accepted)}
+    await work(seconds=5, runtime=runtime, during={1: go})
+    assert world.names()[:5] == [*START, "claim: running", "post", "release: queued"]
+    assert "visibility 0" in world.names()
     assert (world.record[table.STATUS], world.record[table.ATTEMPTS]) == ("queued", attempts)
 
 
@@ -190,7 +217,7 @@ async def test_a_task_that_another_claim_has_is_not_touched(world: Any, work: An
     def lose(_: Worker) -> None:
         world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 100_000)
 
-    await work(runtime={"seconds": 60}, during={10: lose})
+    await work(seconds=20, runtime={"seconds": 60}, during={10: lose})
     assert world.names() == [*START, "claim: running", "post", "interrupt", "exit"]
     assert world.record[table.CLAIM] == OTHER
 
@@ -284,10 +311,52 @@ async def test_an_inference_over_the_longest_task_is_failed(world: Any, work: An
     assert error(world)["message"] == "the task took longer than 480 s"
 
 
-async def test_a_runtime_that_does_not_stop_a_stalled_task_ends_the_agent(world: Any, work: Any) -> None:
-    with pytest.raises(RuntimeUnavailableError, match="does not stop a stalled task"):
-        await work(runtime={"seconds": 1000, "stops_after_s": 60})
+async def test_an_error_that_nobody_foresaw_ends_the_task_after_its_attempts_and_not_the_agent(
+    world: Any, work: Any
+) -> None:
+    await work(runtime={"outcome": ZeroDivisionError("surprise")})
+    assert world.names().count("post") == 3
+    assert error(world)["code"] == "attempts"
+    assert world.names()[-2:] == ["delete h1", "exit"]
+
+
+async def test_a_runtime_that_does_not_stop_a_stalled_task_is_to_be_restarted_and_gets_no_other(
+    world: Any, work: Any, fill: Any, tmp_path: Path
+) -> None:
+    fill(2)
+    ready, hung = tmp_path / "ready", tmp_path / "hung"
+    seen: list[tuple[bool, bool]] = []
+    await work(
+        runtime={"seconds": 1000, "stops_after_s": 10_000},
+        during={
+            100: lambda _: seen.append((ready.exists(), hung.exists())),
+            300: lambda _: seen.append((ready.exists(), hung.exists())),
+        },
+        ready_marker=ready,
+        runtime_hung_marker=hung,
+    )
+    assert seen == [(True, False), (False, True)]
     assert "finish: failed" in world.names()
+    assert sum(name.startswith("receive") for name in world.names()) == 1
+
+
+async def test_a_runtime_that_was_restarted_is_no_longer_marked_as_hung(world: Any, work: Any, tmp_path: Path) -> None:
+    hung = tmp_path / "hung"
+    hung.touch()
+    world.messages = []
+    runtime = {"ready": False}
+    await work(seconds=10, runtime=runtime, runtime_hung_marker=hung)
+    assert not hung.exists()
+
+
+async def test_a_broken_gpu_gives_the_task_back_and_has_the_runtime_restarted(
+    world: Any, work: Any, tmp_path: Path
+) -> None:
+    hung = tmp_path / "hung"
+    await work(seconds=30, runtime={"outcome": GpuFaultError("CUDA error: unknown error")}, runtime_hung_marker=hung)
+    assert world.names() == [*START, "claim: running", "post", "release: queued", "visibility 0", "exit"]
+    assert world.record[table.ATTEMPTS] == 1
+    assert hung.exists()
 
 
 async def test_results_are_kept_while_the_bucket_is_away(world: Any, work: Any) -> None:
@@ -326,7 +395,7 @@ async def test_results_are_dropped_where_another_claim_has_the_task(world: Any, 
         world.record = make.record(Status.RUNNING, claim=OTHER, lease_until=EPOCH_MS + 100_000)
 
     world.before["put out"] = lose
-    await work()
+    await work(seconds=20)
     assert world.names()[-2:] == ["finish refused", "exit"]
 
 
@@ -352,6 +421,5 @@ async def test_a_process_that_slept_past_its_deadline_does_not_post(
 
     world.messages = [make.message(payload=PayloadRef(url="s3://bucket/k", etag="e", pointer=""), content=None)]
     world.before["read"] = sleep
-    await work(seconds=2)
-    assert "post" not in world.names()
-    assert "release: queued" in world.names()
+    await work(seconds=27)
+    assert world.names()[:5] == [*START, "claim: running", "read", "release: queued"]

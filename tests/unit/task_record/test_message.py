@@ -95,3 +95,47 @@ def test_any_json_is_read_or_refused_in_our_words(value: object) -> None:
         decode_message(json.dumps({"metadata": {"id": "a", "context": value, "prefix": value}, "content": {}}))
     except MalformedMessageError as error:
         assert "prefix" in str(error)  # noqa: PT017 (both outcomes are right; this one must say so)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[" * 50_000, "is no JSON"),
+        ("[" * 500 + "]" * 500, "is nested more than 200 deep"),
+        ('{"prompt": "\\ud800"}', "holds a lone surrogate"),
+        ("7", "content must be an object"),
+        ("nothing", "is no JSON"),
+    ],
+)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_metadata_of_a_message_that_cannot_be_read_still_names_its_task(
+    content: str, says: str, is_wrapped: bool
+) -> None:
+    text = f'{{"task": {{"metadata": {{"id": 7, "owner": "o", "submission": "S"}}, "content": {content}'
+    text += "" if content.startswith("[" * 50_000) else "}}"
+    if is_wrapped:
+        text = json.dumps(
+            {"Type": "Notification", "MessageId": "m-1", "Timestamp": "2026-11-24T10:00:00Z", "Message": text}
+        )
+    with pytest.raises(MalformedMessageError, match=says) as error:
+        decode_message(text)
+    known = error.value.known
+    assert known is not None
+    assert (known.id, known.owner, known.submission) == ("7", "o", "S")
+    assert known.sns_message_id == ("m-1" if is_wrapped else None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "not json",
+        '{"metadata": {"id": ""}}',
+        '{"metadata": {"id": "\\ud800"}, "content": {}}',
+        '{"metadata": {"id": "a", "submission": 5}, "content": {}}',
+        '{"metadata": ' + "[" * 50_000,
+    ],
+)
+def test_a_message_without_a_usable_name_names_no_task(body: str) -> None:
+    with pytest.raises(MalformedMessageError) as error:
+        decode_message(body)
+    assert error.value.known is None

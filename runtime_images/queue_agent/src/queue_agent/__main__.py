@@ -12,7 +12,11 @@ import aiohttp
 import botocore.session
 
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
+from queue_agent.deletion_cost import OwnPod, tell_deletion_cost
 from queue_agent.errors import AgentError
+from queue_agent.inputs.https_links import HttpsLinks
+from queue_agent.inputs.inputs import Inputs
+from queue_agent.inputs.s3_links import S3Links
 from queue_agent.logs import configure_logs, log
 from queue_agent.queue import Queue
 from queue_agent.record import Record
@@ -54,17 +58,27 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         )
         http = RuntimeHttp(runtime_http, settings.api_base_url)
         runtime: Runtime = SdWebUi(http) if settings.runtime_type == "sdwebui" else ComfyUi(http)
+        store = Store(aws, settings.bucket)
+        limits = settings.input_limits
+        inputs = Inputs(HttpsLinks(limits), S3Links(aws, settings.bucket, limits), limits)
         worker = Worker(
             queue=Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s),
             runtime=runtime,
-            store=Store(aws, settings.bucket),
+            store=store,
             record=Record(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
+            inputs=inputs,
             settings=settings,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        await worker.run()
+        pod = OwnPod.from_environment(aws_http, environment)
+        telling = asyncio.create_task(tell_deletion_cost(pod, lambda: worker.is_busy)) if pod else None
+        try:
+            await worker.run()
+        finally:
+            if telling is not None:
+                telling.cancel()
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Delivery: outputs -> objects -> .out -> finish -> delete, in this order and no other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -12,7 +12,7 @@ from queue_agent.intake import Held
 from queue_agent.logs import log
 from queue_agent.queue import Queue
 from queue_agent.record import Record, Refused
-from queue_agent.runtimes.base import Answer
+from queue_agent.runtimes.base import Description, OutputFile, Outputs
 from queue_agent.settings import Settings
 from queue_agent.store import NameTakenError, Store
 from task_record import transitions
@@ -37,30 +37,35 @@ class Delivery:
         queue: the queue.
         store: the output bucket.
         settings: times.
+
+    Attributes:
+        store: the output bucket.
     """
 
     def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings) -> None:
         self._record = record
         self._queue = queue
-        self._store = store
+        self.store: Store = store
         self._settings = settings
 
-    async def complete(self, held: Held, answer: Answer, timings_ms: dict[str, int]) -> None:
-        """Deliver an answer.
+    async def complete(self, held: Held, outputs: Outputs, timings: Mapping[str, float]) -> None:
+        """Deliver what the runtime made.
 
         Raises:
+            TaskFailedError: the runtime failed the task, as it says only now.
+            RuntimeUnavailableError: the runtime died before its answer was read.
             AwsError: the table did not answer for long; the next receipt decides.
         """
         started = clock.monotonic_s()
         try:
-            result = await self.retried(lambda: self._store_outputs(held, answer))
+            result = await self._store_outputs(held, outputs)
         except AwsError as error:
-            await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings_ms)
+            await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings)
             return
-        timings = {**timings_ms, "store_ms": round((clock.monotonic_s() - started) * 1000)}
-        await self._finish(held, result=_bounded(result), timings_ms=timings, error=None)
+        stored = {**timings, "store_ms": round((clock.monotonic_s() - started) * 1000)}
+        await self._finish(held, result=_bounded(result), timings=stored, error=None)
 
-    async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings_ms: dict[str, int]) -> None:
+    async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]) -> None:
         """Deliver a failure.
 
         Raises:
@@ -70,7 +75,7 @@ class Delivery:
         error = transitions.error_text(failure.code, str(failure), **details)
         if isinstance(failure, StalledError):
             log("task_stalled", task_id=held.message.id)
-        await self._finish(held, result=None, timings_ms=timings_ms, error=error)
+        await self._finish(held, result=None, timings=timings, error=error)
 
     async def delete(self, handle: str) -> None:
         """Delete a message whose task has ended; where that fails, the next receipt does it."""
@@ -81,6 +86,13 @@ class Delivery:
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
+
+    async def show_again(self, handle: str, seconds: float) -> None:
+        """Let a message be received again in so many seconds; where that fails, its own timeout does it."""
+        try:
+            await self._queue.change_visibility(handle, seconds)
+        except AwsError as error:
+            log("queue_unreachable", error=str(error))
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try again while storage refuses, for as long as results may be kept in memory.
@@ -97,46 +109,60 @@ class Delivery:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
-    async def _store_outputs(self, held: Held, answer: Answer) -> dict[str, Any]:
-        for draw in range(TAGS_OF_A_CLAIM):
-            try:
-                return await self._store_under(held, answer, claim_tag(held.holding.claim_id, draw))
-            except NameTakenError:
-                continue
+    async def _store_outputs(self, held: Held, outputs: Outputs) -> dict[str, Any]:
+        """Store each output as it comes, while the next one is read."""
+        files: list[OutputFile] = []
+        tag = claim_tag(held.holding.claim_id)
+        puts: list[asyncio.Task[str]] = []
+        try:
+            async for file in outputs.files():
+                puts.append(asyncio.create_task(self._put(held, tag, len(files), file)))
+                files.append(file)
+            for draw in range(1, TAGS_OF_A_CLAIM):
+                try:
+                    urls = list(await asyncio.gather(*puts))
+                    return await self._answer(held, tag, urls, outputs.description())
+                except NameTakenError:
+                    # Another claim's tag begins alike: everything of this task gets the next one.
+                    tag = claim_tag(held.holding.claim_id, draw)
+                    await _settled(puts)
+                    puts = [asyncio.create_task(self._put(held, tag, n, file)) for n, file in enumerate(files)]
+        finally:
+            await _settled(puts)
         raise AwsError("NameTaken", "every name of this claim is taken by another object", status=412)
 
-    async def _store_under(self, held: Held, answer: Answer, tag: str) -> dict[str, Any]:
+    async def _put(self, held: Held, tag: str, number: int, file: OutputFile) -> str:
         task = held.holding.task
-        prefix = held.message.prefix
-        folder = task_folder(task.id, None if prefix is None else safe_prefix(prefix))
-        urls = await asyncio.gather(
-            *(
-                self._store.put(output_key(folder, task.id, tag, number, file.extension), file.data, file.content_type)
-                for number, file in enumerate(answer.files)
-            )
-        )
-        out = {
-            "id": held.message.id,
-            "id_task": held.message.id,
-            "submission": task.submission,
-            "runtime": self._settings.runtime_name,
-            "status": Status.COMPLETED.value,
-            "image_url": urls,
-            "context": held.message.context,
-            **answer.summary,
-            "response": answer.response,
-        }
-        output_url = await self._store.put(answer_key(folder, task.id, tag), orjson.dumps(out), "application/json")
-        return {"image_url": list(urls), "output_url": output_url, **answer.summary}
+        key = output_key(_folder(held), task.id, tag, number, file.extension)
+        return await self.retried(lambda: self.store.put(key, file.data, file.content_type))
 
-    async def _finish(self, held: Held, *, result: str | None, timings_ms: dict[str, int], error: str | None) -> None:
+    async def _answer(self, held: Held, tag: str, urls: list[str], description: Description) -> dict[str, Any]:
+        task = held.holding.task
+        out = orjson.dumps(
+            {
+                "id": held.message.id,
+                "id_task": held.message.id,
+                "submission": task.submission,
+                "runtime": self._settings.runtime_name,
+                "status": Status.COMPLETED.value,
+                "image_url": urls,
+                "context": held.message.context,
+                **description.summary,
+                "response": description.response,
+            }
+        )
+        key = answer_key(_folder(held), task.id, tag)
+        url = await self.retried(lambda: self.store.put(key, out, "application/json"))
+        return {"image_url": urls, "output_url": url, **description.summary}
+
+    async def _finish(self, held: Held, *, result: str | None, timings: Mapping[str, float], error: str | None) -> None:
         transition = transitions.finish(
             held.holding.task,
             claim_id=held.holding.claim_id,
             now_ms=clock.now_ms(),
             times=self._settings.times,
             result=result,
-            timings=orjson.dumps(timings_ms).decode(),
+            timings=orjson.dumps(dict(timings)).decode(),
             error=error,
         )
         outcome = await self._record.write(transition, until=clock.monotonic_s() + _FINISH_RETRY_S)
@@ -145,8 +171,20 @@ class Delivery:
             if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:
                 return  # another's claim: its holder deletes
         else:
-            log("task_finished", task_id=held.message.id, failed=error is not None, **timings_ms)
+            log("task_finished", task_id=held.message.id, failed=error is not None, **timings)
         await self.delete(held.holding.handle)
+
+
+def _folder(held: Held) -> str:
+    prefix = held.message.prefix
+    return task_folder(held.holding.task.id, None if prefix is None else safe_prefix(prefix))
+
+
+async def _settled(puts: list[asyncio.Task[str]]) -> None:
+    """Let nothing run on: what has not ended is cancelled."""
+    for put in puts:
+        put.cancel()
+    await asyncio.gather(*puts, return_exceptions=True)
 
 
 def _bounded(result: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ AgentError
   TaskFailedError            W5 failed, delete           the runtime says so, in its own words
     StalledError             W5 failed, delete           no progress, or over the longest task
   RuntimeUnavailableError    W4, visibility 0            the runtime died under the task, or never took it
+    GpuFaultError            W4, visibility 0, restart   the GPU or its driver is broken
+    RuntimeHungError         W4, visibility 0, restart   it answers, but begins nothing any more
   ClaimLostError             drop                        another's claim, a terminal record, or the deadline
   ShutdownError              W4, visibility 0            SIGTERM: given back
   AwsError                   tried again, then by place  AWS said no
@@ -59,6 +61,20 @@ class RuntimeUnavailableError(AgentError):
     def __init__(self, message: str, *, accepted: bool) -> None:
         super().__init__(message)
         self.accepted = accepted
+
+
+class GpuFaultError(RuntimeUnavailableError):
+    """The GPU or its driver is broken (a CUDA or Xid error): no task can be done before the runtime is restarted."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, accepted=True)
+
+
+class RuntimeHungError(RuntimeUnavailableError):
+    """The runtime answers, but begins nothing any more: no task can be done before it is restarted."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, accepted=True)
 
 
 class ClaimLostError(AgentError):

@@ -68,24 +68,24 @@ class Holding:
         if clock.monotonic_s() >= self._deadline:
             raise self._deadline_passed()
 
-    async def guard(self, work: Coroutine[Any, Any, T], *, stop: "asyncio.Future[AgentError] | None" = None) -> T:
+    async def guard(self, work: Coroutine[Any, Any, T], *endings: "asyncio.Future[AgentError]") -> T:
         """Do work for as long as the task is held.
 
         Args:
             work: what to do; cancelled when the claim is lost.
-            stop: completes with the error that ends the work early.
+            endings: each completes with the error that ends the work early.
 
         Raises:
             ClaimLostError: the claim is lost.
-            AgentError: `stop` says so.
+            AgentError: one of the endings says so.
         """
         running = asyncio.ensure_future(work)
-        endings: set[asyncio.Future[Any]] = {self._lost} if stop is None else {self._lost, stop}
+        ends: tuple[asyncio.Future[Any], ...] = (self._lost, *endings)
         try:
-            await asyncio.wait({running, *endings}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 return running.result()
-            raise next(ending for ending in endings if ending.done()).result()
+            raise next(end for end in ends if end.done()).result()
         finally:
             if not running.done():
                 running.cancel()

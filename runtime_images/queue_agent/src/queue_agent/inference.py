@@ -6,25 +6,23 @@ from typing import Final
 
 from queue_agent import clock
 from queue_agent.errors import StalledError
-from queue_agent.runtimes.base import Answer, Runtime, RuntimeTask
+from queue_agent.runtimes.base import Outputs, Request
 
 _LOOK_EVERY_S: Final = 1.0
 
 
 async def infer(
-    runtime: Runtime,
-    task: RuntimeTask,
+    request: Request,
     *,
     before_post: Callable[[], None],
     on_progress: Callable[[float], None],
     stall_s: float,
     longest_task_s: float,
-) -> Answer:
-    """Run a task on the runtime.
+) -> Outputs:
+    """Infer a prepared task.
 
     Args:
-        runtime: the server.
-        task: what to run.
+        request: the prepared task.
         before_post: called last thing before the server gets the task; raises to keep it from that.
         on_progress: hears the share that is done, 0 to 1.
         stall_s: longest time without progress.
@@ -35,6 +33,7 @@ async def infer(
         TaskFailedError: the server failed it.
         BadTaskError: the server can never run it.
         RuntimeUnavailableError: the server is not there, or died.
+        GpuFaultError: the GPU or its driver is broken.
     """
     started = clock.monotonic_s()
     moved_at, share_done = started, -1.0
@@ -45,7 +44,7 @@ async def infer(
             moved_at, share_done = clock.monotonic_s(), progress
         on_progress(progress)
 
-    running = asyncio.ensure_future(runtime.run(task, before_post=before_post, on_progress=heard))
+    running = asyncio.ensure_future(request.infer(before_post=before_post, on_progress=heard))
     try:
         while True:
             done, _ = await asyncio.wait({running}, timeout=_LOOK_EVERY_S)

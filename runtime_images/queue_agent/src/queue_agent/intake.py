@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from queue_agent import clock
-from queue_agent.errors import BadTaskError
+from queue_agent.errors import AwsError, BadTaskError
 from queue_agent.holding import Holding
 from queue_agent.logs import log
 from queue_agent.queue import Message, Queue
@@ -25,6 +25,8 @@ from task_record.tasktypes import TASKTYPES
 from task_record.transitions import TaskRef
 
 _JITTER_S: Final = 2.0
+_NEVER: Final = "ValidationException"
+"""DynamoDB's word for a request that is wrong in itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Held:
         message: what is to be done.
         tasktype: its kind, also where the message does not say.
         holding: the lease.
+        asked_at: monotonic time at which the queue was asked for it.
         received_at: monotonic time of the receive.
         queued_ms: how long it waited, submit to receive.
     """
@@ -42,6 +45,7 @@ class Held:
     message: TaskMessage
     tasktype: str
     holding: Holding
+    asked_at: float
     received_at: float
     queued_ms: int
 
@@ -54,16 +58,26 @@ class Intake:
         queue: the queue.
         store: the output bucket, for messages that no agent can handle.
         settings: the runtime and the times.
+        holdings: what this agent holds already, which a message may name again.
     """
 
-    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, record: Record, queue: Queue, store: Store, settings: Settings, holdings: Mapping[TaskRef, Holding]
+    ) -> None:
         self._record = record
         self._queue = queue
         self._store = store
         self._settings = settings
+        self._holdings = holdings
 
-    async def take(self, received: Message) -> Held | None:
+    async def take(self, received: Message, *, asked_at: float) -> Held | None:
         """Claim the task of a message.
+
+        A message whose task the table will never take, such as one with an endless owner, is parked.
+
+        Args:
+            received: the message.
+            asked_at: monotonic time at which the queue was asked for it.
 
         Returns:
             The task, or `None` where there is nothing to do now.
@@ -71,20 +85,39 @@ class Intake:
         Raises:
             AwsError: the table does not answer. The message stays.
         """
+        try:
+            return await self._take(received, asked_at)
+        except AwsError as error:
+            if error.code != _NEVER:
+                raise
+            await self._park(received, str(error))
+            return None
+
+    async def _take(self, received: Message, asked_at: float) -> Held | None:
         received_at, now_ms = clock.monotonic_s(), clock.now_ms()
         try:
             message = decode_message(received.body)
+            unreadable = None
         except MalformedMessageError as error:
-            await self._park(received, str(error))
-            return None
+            if error.known is None:
+                await self._park(received, str(error))
+                return None
+            message, unreadable = error.known, str(error)
         sent_at_ms = message.sns_timestamp_ms or received.sent_at_ms
         task = TaskRef(
             owner=message.owner,
             id=safe_task_id(message.id),
             submission=message.submission or submission_of_message(message.sns_message_id or received.id, sent_at_ms),
         )
+        holding = self._holdings.get(task)
+        if holding is not None:
+            # A redelivery of what is in hand: its newer handle is the one that hides and deletes the message.
+            holding.handle = received.handle
+            return None
         creates = None if message.submission is not None else self._first_attributes(task, message, sent_at_ms)
         try:
+            if unreadable is not None:
+                raise BadTaskError("bad_message", unreadable)  # noqa: TRY301 (one ending for all that can never be run)
             tasktype = self._check(message)
         except BadTaskError as error:
             await self._give_up(received, task, creates, error.code, str(error))
@@ -110,6 +143,7 @@ class Intake:
                 message=message,
                 tasktype=tasktype,
                 holding=holding,
+                asked_at=asked_at,
                 received_at=received_at,
                 queued_ms=max(0, now_ms - sent_at_ms),
             )

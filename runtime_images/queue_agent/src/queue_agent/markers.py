@@ -13,6 +13,11 @@ class Marker:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the file is there."""
+        return self._path is not None and self._path.exists()
+
     def set(self) -> None:
         """Let the file be there."""
         if self._path is not None:

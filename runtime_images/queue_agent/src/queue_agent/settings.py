@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from queue_agent.inputs.limits import InputLimits
 from task_record.protocol_times import ProtocolTimes
 
 RuntimeType = Literal["sdwebui", "comfyui"]
@@ -47,6 +48,7 @@ class Settings:
         poll_s: longest wait for a message.
         spot_allowed: whether SIGTERM may be a spot notice.
         spot_notice_s: an inference that ends within this is finished in spite of a spot notice.
+        input_limits: how large inputs may be, how long fetching one may take, and from which buckets.
         ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
         runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
     """
@@ -67,6 +69,7 @@ class Settings:
     poll_s: int = 20
     spot_allowed: bool = False
     spot_notice_s: float = _SPOT_NOTICE_S
+    input_limits: InputLimits = field(default_factory=InputLimits)
     ready_marker: Path | None = None
     runtime_hung_marker: Path | None = None
 
@@ -98,6 +101,7 @@ class Settings:
             stall_s=_seconds(environment, "STALL_S", cls.stall_s),
             storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
             spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
+            input_limits=_input_limits(environment),
             ready_marker=_path(environment, "READY_MARKER"),
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
         )
@@ -108,6 +112,11 @@ def _times(environment: Mapping[str, str]) -> ProtocolTimes:
         return ProtocolTimes.from_environment(environment)
     except ValueError as error:
         raise SettingsError(f"the protocol's times do not fit together: {error}") from error
+
+
+def _input_limits(environment: Mapping[str, str]) -> InputLimits:
+    buckets = environment.get("INPUT_BUCKETS", "").split(",")
+    return InputLimits(input_buckets=frozenset(bucket for bucket in buckets if bucket))
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

@@ -1,8 +1,28 @@
-"""What the agent asks of an inference server."""
+"""What the agent asks of an inference server.
 
-from collections.abc import Callable, Mapping
+    task -> prepare (inputs uploaded, body encoded: nothing that needs the GPU) -> infer (the GPU) -> read (outputs)
+
+The three steps are apart so that the GPU never waits: the next task is prepared while this one is inferred, and its
+request is on its way before this one's answer is read.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """An input that was fetched for a task.
+
+    Attributes:
+        data: its bytes.
+        content_type: its media type.
+    """
+
+    data: bytes
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,12 +34,14 @@ class RuntimeTask:
         submission: the submission.
         tasktype: its kind.
         content: the request body.
+        inputs: named inputs of a workflow, for ComfyUI.
     """
 
     claim_id: str
     submission: str
     tasktype: str
     content: Mapping[str, Any]
+    inputs: Mapping[str, InputFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +60,53 @@ class OutputFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a server made of a task.
+class Description:
+    """What a server says of a task that it has done.
 
     Attributes:
-        files: the outputs, in order.
         summary: what goes into the record and the callback: seeds, model, parameters.
         response: the server's whole answer without the outputs' bytes; goes into `.out`.
     """
 
-    files: tuple[OutputFile, ...]
     summary: Mapping[str, Any] = field(default_factory=dict)
     response: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Outputs(Protocol):
+    """What a server made of a task. The GPU is free already."""
+
+    def files(self) -> AsyncIterator[OutputFile]:
+        """The outputs, in order, each as soon as it is there. To be read once.
+
+        Raises:
+            TaskFailedError: the server failed the task, in its own words.
+            RuntimeUnavailableError: the server died before its answer was read.
+            GpuFaultError: the GPU or its driver is broken.
+        """
+        ...
+
+    def description(self) -> Description:
+        """What the server says of it; known when all files have been read."""
+        ...
+
+
+class Request(Protocol):
+    """A prepared task."""
+
+    async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> Outputs:
+        """Send it, and wait until the GPU is free again.
+
+        Args:
+            before_post: called last thing before the server gets the task; raises to keep it from that.
+            on_progress: hears the share that is done, 0 to 1.
+
+        Raises:
+            TaskFailedError: the server refused or failed it, in its own words.
+            BadTaskError: the server can never run it.
+            RuntimeUnavailableError: the server is not there, or died under the task.
+            GpuFaultError: the GPU or its driver is broken.
+        """
+        ...
 
 
 class Runtime(Protocol):
@@ -67,19 +124,16 @@ class Runtime(Protocol):
         """
         ...
 
-    async def run(
-        self, task: RuntimeTask, *, before_post: Callable[[], None], on_progress: Callable[[float], None]
-    ) -> Answer:
-        """Run a task.
-
-        Args:
-            task: what to run.
-            before_post: called last thing before the server gets the task; raises to keep it from that.
-            on_progress: hears the share that is done, 0 to 1.
+    def prepare(self, task: RuntimeTask) -> AbstractAsyncContextManager[Request]:
+        """Do what can be done before the GPU is free. The context ends when the outputs have been read.
 
         Raises:
-            TaskFailedError: the server failed it, in its own words.
+            TaskFailedError: the server refused an input, in its own words.
             BadTaskError: the server can never run it.
-            RuntimeUnavailableError: the server is not there, or died under the task.
+            RuntimeUnavailableError: the server is not there.
         """
+        ...
+
+    def likeness(self, task: RuntimeTask) -> str:
+        """A text that is the same for tasks that take about as long: their kind, size, steps, model, batch."""
         ...

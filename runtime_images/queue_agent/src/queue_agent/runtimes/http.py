@@ -1,17 +1,32 @@
 """HTTP to the server in the same pod."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
-import orjson
 
 from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.runtimes.json_codec import decode_json, encode_json
 
-_QUICK_S: Final = 5.0
+_CONNECT_S: Final = 1.0
+"""On loopback a connection is there at once or refused."""
+PATIENCE_S: Final = 60.0
+"""For an answer while the server may be at work on the next task: loading a model keeps it from all else."""
 _NOT_YET: Final = frozenset({502, 503, 504})
+# The SD Web UI compresses megabytes of base64 for whoever lets it, which takes longer than a short inference.
+_HEADERS: Final = {"Accept-Encoding": "identity"}
+_JSON_HEADERS: Final = {**_HEADERS, "Content-Type": "application/json"}
 OK: Final = 200
+
+
+class NoAnswerError(RuntimeUnavailableError):
+    """The server did not answer in time: it may be dead, or only busy."""
+
+    def __init__(self) -> None:
+        super().__init__("the runtime does not answer", accepted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,80 +43,183 @@ class Reply:
 
     def json(self) -> Any:  # noqa: ANN401 (any JSON value)
         """The body as JSON; `None` where it is none."""
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
+        return decode_json(self.body)
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object; empty where it is none."""
         value = self.json()
         return value if isinstance(value, dict) else {}
 
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+
+class OpenReply:
+    """A reply whose headers are there, and whose body can be read later.
+
+    Attributes:
+        status: HTTP status.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status: int = response.status
+
+    async def read(self) -> Reply:
+        """Read the body.
+
+        Raises:
+            RuntimeUnavailableError: the server died before all of it was there.
+        """
+        with _told_as_unavailable():
+            async with asyncio.timeout(PATIENCE_S):
+                return Reply(self.status, await self._response.read())
+
+    def close(self) -> None:
+        """Let the connection go, whether the body has been read or not."""
+        self._response.close()
+
 
 class RuntimeHttp:
     """A client for the server.
 
     Args:
-        http: the HTTP client.
+        http: the HTTP client. It must open a connection for each request: a kept one that the server has closed looks
+            like a server that died under the task.
         base_url: where it listens, without a slash at the end.
+        timeout_s: for what is answered at once.
     """
 
-    def __init__(self, http: aiohttp.ClientSession, base_url: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, base_url: str, *, timeout_s: float = 5.0) -> None:
         self._http = http
-        self.base_url = base_url
+        self._base_url = base_url
+        self._timeout_s = timeout_s
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The HTTP client itself, for websockets."""
-        return self._http
+    async def get(
+        self, path: str, *, parameters: Mapping[str, str] | None = None, timeout_s: float | None = None
+    ) -> Reply:
+        """Ask for something.
 
-    async def get(self, path: str, *, parameters: Mapping[str, str] | None = None) -> Reply:
-        """Ask for something that is there at once.
+        Args:
+            path: of the operation.
+            parameters: its query.
+            timeout_s: for what is not answered at once.
 
         Raises:
             RuntimeUnavailableError: the server does not answer.
         """
-        return await self._send("GET", path, parameters=parameters, timeout_s=_QUICK_S)
+        return await self._send("GET", path, params=parameters, headers=_HEADERS, timeout_s=timeout_s)
 
-    async def post(self, path: str, body: object, *, timeout_s: float | None = _QUICK_S) -> Reply:
+    async def post(self, path: str, body: object, *, timeout_s: float | None = None) -> Reply:
         """Send JSON.
 
         Args:
             path: of the operation.
             body: any JSON value.
-            timeout_s: `None` where the caller watches the time.
+            timeout_s: for what is not answered at once.
 
         Raises:
             RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
         """
-        return await self._send("POST", path, data=orjson.dumps(body), timeout_s=timeout_s)
+        return await self._send("POST", path, data=encode_json(body), headers=_JSON_HEADERS, timeout_s=timeout_s)
+
+    async def post_form(self, path: str, form: aiohttp.FormData, *, timeout_s: float | None = None) -> Reply:
+        """Send a form.
+
+        Args:
+            path: of the operation.
+            form: its fields.
+            timeout_s: for what is not answered at once.
+
+        Raises:
+            RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
+        """
+        return await self._send("POST", path, data=form, headers=_HEADERS, timeout_s=timeout_s)
+
+    async def begin(self, path: str, body: bytes, *, before_post: Callable[[], None]) -> OpenReply:
+        """Send encoded JSON, and wait for the headers of the reply for as long as it takes.
+
+        Args:
+            path: of the operation.
+            body: JSON.
+            before_post: called last thing before it is sent; raises to keep it from that.
+
+        Raises:
+            RuntimeUnavailableError: the server is not there, is not up yet, or died meanwhile.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
+        before_post()
+        with _told_as_unavailable():
+            response = await self._http.post(
+                f"{self._base_url}{path}", data=body, headers=_JSON_HEADERS, timeout=timeout
+            )
+        if response.status in _NOT_YET:
+            response.close()
+            raise _not_yet(response.status)
+        return OpenReply(response)
+
+    async def websocket(self, path: str) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket.
+
+        Raises:
+            RuntimeUnavailableError: the server does not take it.
+        """
+        try:
+            # It pings nobody: on loopback a dead server shows at once, and a busy one does not answer pings.
+            return await self._http.ws_connect(
+                f"{self._base_url}{path}",
+                headers=_HEADERS,
+                max_msg_size=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise RuntimeUnavailableError(f"the websocket cannot be opened: {error}", accepted=False) from error
 
     async def _send(
         self,
         method: str,
         path: str,
         *,
-        parameters: Mapping[str, str] | None = None,
-        data: bytes | None = None,
-        timeout_s: float | None,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        data: bytes | aiohttp.FormData | None = None,
+        timeout_s: float | None = None,
     ) -> Reply:
-        try:
+        timeout = aiohttp.ClientTimeout(total=timeout_s or self._timeout_s, sock_connect=_CONNECT_S)
+        url = f"{self._base_url}{path}"
+        with _told_as_unavailable():
             async with self._http.request(
-                method,
-                f"{self.base_url}{path}",
-                params=parameters,
-                data=data,
-                headers={"Content-Type": "application/json"} if data is not None else None,
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=_QUICK_S),
+                method, url, params=params, data=data, headers=headers, timeout=timeout
             ) as response:
                 reply = Reply(response.status, await response.read())
-        except aiohttp.ClientConnectorError as error:
-            raise RuntimeUnavailableError(f"the runtime cannot be reached: {error}", accepted=False) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RuntimeUnavailableError(
-                f"the runtime died or hung up: {type(error).__name__}", accepted=True
-            ) from error
         if reply.status in _NOT_YET:
-            raise RuntimeUnavailableError(f"the runtime answers {reply.status}", accepted=False)
+            raise _not_yet(reply.status)
         return reply
+
+
+@contextmanager
+def attempt(*, counts: bool) -> Iterator[None]:
+    """Say whether what fails in here counts as an attempt: whether the server had taken the task."""
+    try:
+        yield
+    except RuntimeUnavailableError as error:
+        if error.accepted == counts:
+            raise
+        raise RuntimeUnavailableError(str(error), accepted=counts) from error
+
+
+def _not_yet(status: int) -> RuntimeUnavailableError:
+    return RuntimeUnavailableError(f"the runtime answers {status}", accepted=False)
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise RuntimeUnavailableError(f"the runtime cannot be reached: {error}", accepted=False) from error
+    except TimeoutError as error:
+        raise NoAnswerError from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise RuntimeUnavailableError(f"the runtime died or hung up: {type(error).__name__}", accepted=True) from error

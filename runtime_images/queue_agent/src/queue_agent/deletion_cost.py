@@ -1,0 +1,122 @@
+"""How costly this pod's end would be: where replicas are taken away, Kubernetes takes the cheapest first.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#pod-deletion-cost
+
+It is a hint that keeps work from being given back; safety is the drain. So it is written on edges alone, and only when
+they last: not for each task.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+import aiohttp
+import orjson
+
+from queue_agent import clock
+from queue_agent.logs import log
+
+_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/"""
+_ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
+_IDLE_COST: Final = 0
+_BUSY_COST: Final = 1000
+"""Never negative: Karpenter takes a node whose pods cost little enough for an empty one."""
+_BUSY_FOR_S: Final = 5.0
+_IDLE_FOR_S: Final = 30.0
+_LOOK_EVERY_S: Final = 1.0
+_CALL_S: Final = 5.0
+_ERRORS_FROM: Final = 400
+
+
+class PodApi(Protocol):
+    """The pod, to its API server."""
+
+    async def annotate(self, name: str, value: str) -> None:
+        """Set one annotation of this pod.
+
+        Raises:
+            PodApiError: the API server does not answer or says no.
+        """
+        ...
+
+
+class PodApiError(Exception):
+    """The API server does not answer, or says no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPod:
+    """This pod at the API server.
+
+    Attributes:
+        http: the HTTP client.
+        url: of the pod.
+        account: folder of the service account's token and the server's certificate.
+    """
+
+    http: aiohttp.ClientSession
+    url: str
+    account: Path
+
+    @classmethod
+    def from_environment(
+        cls, http: aiohttp.ClientSession, environment: Mapping[str, str], account: Path = _ACCOUNT
+    ) -> Self | None:
+        """Find the pod; `None` outside a cluster."""
+        names = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "POD_NAMESPACE", "POD_NAME")
+        host, port, namespace, pod = (environment.get(name) for name in names)
+        if not (host and port and namespace and pod and (account / "token").exists()):
+            return None
+        host = f"[{host}]" if ":" in host else host
+        return cls(http=http, url=f"https://{host}:{port}/api/v1/namespaces/{namespace}/pods/{pod}", account=account)
+
+    async def annotate(self, name: str, value: str) -> None:
+        """Set one annotation of this pod.
+
+        Raises:
+            PodApiError: the API server does not answer or says no.
+        """
+        try:
+            # Read each time: the kubelet renews the token.
+            token = (self.account / "token").read_text(encoding="utf-8").strip()
+            tls = ssl.create_default_context(cafile=self.account / "ca.crt")
+            async with self.http.patch(
+                self.url,
+                data=orjson.dumps({"metadata": {"annotations": {name: value}}}),
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"},
+                ssl=tls,
+                timeout=aiohttp.ClientTimeout(total=_CALL_S),
+                allow_redirects=False,
+            ) as response:
+                if response.status >= _ERRORS_FROM:
+                    raise PodApiError(f"the API server answers {response.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PodApiError(f"{type(error).__name__}: {error}") from error
+
+
+async def tell_deletion_cost(pod: PodApi, is_busy: Callable[[], bool]) -> None:
+    """Tell for as long as the agent runs; a call that fails is made again a second later.
+
+    Args:
+        pod: this pod.
+        is_busy: whether a task would be lost to this pod now.
+    """
+    told: int | None = None
+    was_busy, since = is_busy(), clock.monotonic_s()
+    while True:
+        busy = is_busy()
+        if busy != was_busy:
+            was_busy, since = busy, clock.monotonic_s()
+        cost = _BUSY_COST if busy else _IDLE_COST
+        lasts = clock.monotonic_s() - since >= (_BUSY_FOR_S if busy else _IDLE_FOR_S)
+        if lasts and cost != told:
+            try:
+                await pod.annotate(_ANNOTATION, str(cost))
+                told = cost
+            except PodApiError as error:
+                log("deletion_cost_not_told", error=str(error))
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,70 @@
+"""The GPU: one inference at a time, and when it is expected to be free."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from queue_agent import clock
+
+
+class GpuSlot:
+    """Whose turn it is. Whoever holds the slot alone speaks to the runtime about an inference, interrupts included.
+
+    Attributes:
+        turn: counts the turns; tells one inference from the next.
+        changed: set whenever the slot is taken, let go, or expected to be free at another time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._started: float | None = None
+        self._expected_end: float | None = None
+        self.turn: int = 0
+        self.changed: asyncio.Event = asyncio.Event()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody holds it."""
+        return self._lock.locked()
+
+    @property
+    def expected_end(self) -> float | None:
+        """Monotonic time at which the inference is expected to end; `None` where nobody knows."""
+        return self._expected_end
+
+    def begin(self, expected_s: float | None) -> None:
+        """The inference begins.
+
+        Args:
+            expected_s: how long ones alike take, where that is known.
+        """
+        self._started = clock.monotonic_s()
+        self._expected_end = None if expected_s is None else self._started + expected_s
+        self.changed.set()
+
+    def progressed(self, share: float) -> None:
+        """The runtime says how much is done, 0 to 1; where that moves it is the best estimate there is."""
+        if share > 0 and self._started is not None:
+            self._expected_end = self._started + (clock.monotonic_s() - self._started) / share
+            self.changed.set()
+
+    async def take(self) -> None:
+        """Wait for the slot and take it."""
+        await self._lock.acquire()
+        self.turn += 1
+        self.changed.set()
+
+    def let_go(self) -> None:
+        """Let the next one have it."""
+        self._started = self._expected_end = None
+        self._lock.release()
+        self.changed.set()
+
+    async def __aenter__(self) -> Self:
+        await self.take()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.let_go()

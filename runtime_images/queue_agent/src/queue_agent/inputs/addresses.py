@@ -1,0 +1,26 @@
+"""Which addresses are public: whatever else there is belongs to the cluster, the VPC, or this very pod.
+
+https://www.iana.org/assignments/iana-ipv4-special-registry
+https://www.iana.org/assignments/iana-ipv6-special-registry
+"""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Final
+
+# Named besides what Python calls global, which changes with its version.
+_SPECIAL_V4: Final = tuple(
+    IPv4Network(network) for network in ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4")
+)
+# Only this part of IPv6 is given to hosts. Outside of it lie IPv4-mapped addresses, NAT64 and site-local ones.
+_UNICAST_V6: Final = IPv6Network("2000::/3")
+# Tunnels to any IPv4 address, and addresses for documents.
+_SPECIAL_V6: Final = tuple(IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether a host on the internet may have this address."""
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _SPECIAL_V4)
+    return address in _UNICAST_V6 and not any(address in network for network in _SPECIAL_V6)

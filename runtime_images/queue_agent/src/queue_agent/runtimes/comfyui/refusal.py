@@ -1,0 +1,59 @@
+"""ComfyUI's own words on what it did not do."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from queue_agent.errors import GpuFaultError, TaskFailedError
+from queue_agent.runtimes.failures import WORDS, failure
+from queue_agent.runtimes.http import Reply
+
+_TRACEBACK_LINES: Final = 10
+_NODES: Final = 10
+_INTERNAL_ERROR: Final = 500
+
+
+def refusal(reply: Reply) -> TaskFailedError | GpuFaultError:
+    """The error for a graph that it does not take."""
+    body = reply.object()
+    error = body.get("error")
+    if isinstance(error, dict):
+        node_errors = node_complaints(body.get("node_errors"))
+        words = [error.get("message"), error.get("details"), *_lines(node_errors)]
+        said = " ".join(str(word) for word in words if word)
+        return TaskFailedError("invalid_workflow", said[:WORDS], type=error.get("type"), node_errors=node_errors)
+    if isinstance(error, str) and reply.status < _INTERNAL_ERROR:
+        return TaskFailedError("invalid_workflow", error[:WORDS])
+    return failure(reply.text(), status=reply.status)
+
+
+def execution_error(data: Mapping[str, Any]) -> TaskFailedError | GpuFaultError:
+    """The error for a node that failed."""
+    kind = str(data.get("exception_type") or "")
+    # `current_inputs` dumps tensors and repeats the prompt, so it is left out.
+    return failure(
+        str(data.get("exception_message") or "the workflow failed"),
+        kind=kind,
+        exception_type=kind,
+        node_id=data.get("node_id"),
+        node_type=data.get("node_type"),
+        traceback="".join(str(line) for line in (data.get("traceback") or [])[-_TRACEBACK_LINES:])[:WORDS],
+    )
+
+
+def node_complaints(node_errors: Any) -> dict[str, str]:  # noqa: ANN401 (any JSON value)
+    """What is wrong with each node, in a line each."""
+    if not isinstance(node_errors, dict):
+        return {}
+    return {str(key): _complaint(error) for key, error in list(node_errors.items())[:_NODES]}
+
+
+def _lines(node_errors: Mapping[str, str]) -> list[str]:
+    return [f"Node {key}: {line}." for key, line in node_errors.items()]
+
+
+def _complaint(error: Any) -> str:  # noqa: ANN401 (any JSON value)
+    if not isinstance(error, dict):
+        return str(error)[:WORDS]
+    errors = [one for one in error.get("errors") or [] if isinstance(one, dict)]
+    said = "; ".join(f"{one.get('message', '')}: {one.get('details', '')}" for one in errors)
+    return f"{error.get('class_type', '')}: {said}"[:WORDS]

@@ -1,0 +1,86 @@
+"""ComfyUI as a whole: whether it is ready, how it is stopped, how a task is prepared."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from queue_agent import clock
+from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.runtimes.base import RuntimeTask
+from queue_agent.runtimes.comfyui.events import Events
+from queue_agent.runtimes.comfyui.request import ComfyUiRequest
+from queue_agent.runtimes.comfyui.uploads import Uploads
+from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of, names_in, with_files
+from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
+from queue_agent.runtimes.json_codec import encode_json
+
+_LOOK_EVERY_S: Final = 0.25
+
+
+class ComfyUi:
+    """The server.
+
+    Args:
+        http: HTTP to it.
+    """
+
+    def __init__(self, http: RuntimeHttp) -> None:
+        self._http = http
+        self._interrupts = 0
+
+    async def is_ready(self) -> bool:
+        """Whether it answers; it loads its models when a workflow asks for them."""
+        try:
+            return (await self._http.get("/system_stats")).status == OK
+        except RuntimeUnavailableError:
+            return False
+
+    async def interrupt_until_idle(self, timeout_s: float) -> bool:
+        """Empty its queue and interrupt what runs, which stops between two nodes or steps."""
+        self._interrupts += 1
+        until = clock.monotonic_s() + timeout_s
+        while True:
+            try:
+                await self._http.post("/queue", {"clear": True})
+                await self._http.post("/interrupt", {})
+                queue = (await self._http.get("/queue")).object()
+            except RuntimeUnavailableError as error:
+                return not error.accepted  # nothing listens: nothing runs
+            if not queue.get("queue_running") and not queue.get("queue_pending"):
+                return True
+            if clock.monotonic_s() + _LOOK_EVERY_S > until:
+                return False
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    @asynccontextmanager
+    async def prepare(self, task: RuntimeTask) -> AsyncIterator[ComfyUiRequest]:
+        """Upload the inputs that the workflow names, and listen under a client id of the task's own."""
+        check_format(task.content)
+        named = names_in(task.content)
+        # Fresh for each claim, the same for a repeat of it, and a UUID in the canonical form that the server wants.
+        prompt_id = str(uuid.uuid5(uuid.UUID(task.claim_id), task.submission))
+        client_id = uuid.uuid4().hex
+        async with AsyncExitStack() as held:
+            uploads = Uploads(self._http, task.claim_id)
+            held.push_async_callback(uploads.clear)
+            with attempt(counts=False):
+                paths = await uploads.put({name: file for name, file in task.inputs.items() if name in named})
+            workflow = with_files(task.content, paths)
+            events = Events(self._http, client_id)
+            held.push_async_callback(events.close)
+            await events.open()
+            yield ComfyUiRequest(
+                self._http,
+                prompt_id=prompt_id,
+                workflow=workflow,
+                body=encode_json({"prompt": workflow, "client_id": client_id, "prompt_id": prompt_id}),
+                events=events,
+                uploads=uploads,
+                interrupts=lambda: self._interrupts,
+            )
+
+    def likeness(self, task: RuntimeTask) -> str:
+        """The nodes of the workflow and what their time depends on."""
+        return likeness_of(task.content)

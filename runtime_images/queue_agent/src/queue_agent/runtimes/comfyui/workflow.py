@@ -1,0 +1,99 @@
+"""A workflow in the API format: `{node id: {"class_type": ..., "inputs": {...}}}`."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from queue_agent.errors import BadTaskError
+from queue_agent.runtimes.json_codec import encode_json
+
+_SEEDS: Final = frozenset({"seed", "noise_seed"})
+_MODELS: Final = frozenset({"ckpt_name", "unet_name", "model_name"})
+_LASTING: Final = _MODELS | {
+    "batch_size",
+    "denoise",
+    "end_at_step",
+    "frames",
+    "height",
+    "length",
+    "megapixels",
+    "num_frames",
+    "sampler_name",
+    "scale_by",
+    "start_at_step",
+    "steps",
+    "upscale_by",
+    "width",
+}
+"""Inputs on which it depends how long a node takes."""
+_OF_INPUT_FOLDER: Final = " [input]"
+
+
+def check_format(workflow: Mapping[str, Any]) -> None:
+    """Refuse what the editor saves by default, to which the server has no answer but a plain 500.
+
+    Raises:
+        BadTaskError: it is in the editor's format.
+    """
+    if "nodes" in workflow and "links" in workflow:
+        raise BadTaskError(
+            "invalid_workflow",
+            "the workflow is in the editor's format; export it in the API format (Workflow > Export (API))",
+        )
+
+
+def names_in(workflow: Mapping[str, Any]) -> set[str]:
+    """Every text that an input of a node is: names of files among them."""
+    return {value.removesuffix(_OF_INPUT_FOLDER) for _, _, value in _inputs(workflow) if isinstance(value, str)}
+
+
+def with_files(workflow: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """The workflow with names of inputs replaced by where they were uploaded to.
+
+    Args:
+        workflow: where a node's input, such as `image` of LoadImage, is just the name.
+        paths: place of each name, below the server's folder of inputs.
+    """
+    return {key: _with_files(node, paths) for key, node in workflow.items()}
+
+
+def seeds_of(workflow: Mapping[str, Any]) -> list[int]:
+    """Seeds, in the order of the nodes."""
+    return [value for _, name, value in _inputs(workflow) if name in _SEEDS and isinstance(value, int)]
+
+
+def models_of(workflow: Mapping[str, Any]) -> list[str]:
+    """Names of models, in the order of the nodes, each once."""
+    return list(
+        dict.fromkeys(value for _, name, value in _inputs(workflow) if name in _MODELS and isinstance(value, str))
+    )
+
+
+def likeness_of(workflow: Mapping[str, Any]) -> str:
+    """The same for workflows that take about as long: their nodes, without prompts and seeds."""
+    lasting = [
+        [str(node.get("class_type")), name, value]
+        for node, name, value in _inputs(workflow)
+        if name in _LASTING and not isinstance(value, list | dict)
+    ]
+    kinds = [str(node.get("class_type")) for node in workflow.values() if isinstance(node, dict)]
+    return hashlib.sha256(encode_json([sorted(kinds), sorted(lasting, key=str)])).hexdigest()
+
+
+def _inputs(workflow: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Node, name and value of every input."""
+    for node in workflow.values():
+        inputs = node.get("inputs") if isinstance(node, dict) else None
+        if isinstance(inputs, dict):
+            yield from ((node, name, value) for name, value in inputs.items())
+
+
+def _with_files(node: Any, paths: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON value)
+    inputs = node.get("inputs") if isinstance(node, dict) else None
+    if not isinstance(inputs, dict):
+        return node
+    replaced = {
+        name: paths.get(value.removesuffix(_OF_INPUT_FOLDER), value) if isinstance(value, str) else value
+        for name, value in inputs.items()
+    }
+    return {**node, "inputs": replaced}

@@ -1,0 +1,79 @@
+"""One inference of the SD Web UI. The request is answered when it is done; meanwhile its progress can be asked for."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.runtimes.http import OK, OpenReply, RuntimeHttp
+from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
+from queue_agent.runtimes.sdwebui.outputs import SdWebUiOutputs
+from queue_agent.runtimes.sdwebui.refusal import refusal
+
+_LOOK_EVERY_S: Final = 0.5
+# The preview of what is not finished yet is left out: the server would decode it for every look.
+_PROGRESS: Final = {"skip_current_image": "true"}
+
+
+class SdWebUiRequest:
+    """A prepared task.
+
+    Args:
+        http: HTTP to the server.
+        path: of the operation.
+        body: encoded.
+        title: the checkpoint that it needs, where it names one.
+        checkpoints: loads it.
+        interrupts: counts the interrupts that the agent has sent.
+    """
+
+    def __init__(
+        self,
+        http: RuntimeHttp,
+        *,
+        path: str,
+        body: bytes,
+        title: str | None,
+        checkpoints: Checkpoints,
+        interrupts: Callable[[], int],
+    ) -> None:
+        self._http = http
+        self._path = path
+        self._body = body
+        self._title = title
+        self._checkpoints = checkpoints
+        self._interrupts = interrupts
+        self._reply: OpenReply | None = None
+
+    async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> SdWebUiOutputs:
+        """Send it, and wait for the headers: the server lets go of the GPU before it answers."""
+        if self._title is not None:
+            await self._checkpoints.load(self._title)
+        interrupts_before = self._interrupts()
+        looking = asyncio.create_task(self._look(on_progress))
+        try:
+            reply = self._reply = await self._http.begin(self._path, self._body, before_post=before_post)
+        finally:
+            looking.cancel()
+        self._body = b""  # pictures for image-to-image are large
+        if reply.status != OK:
+            raise refusal(await reply.read())
+        if self._interrupts() != interrupts_before:
+            # The server does not say that it was interrupted: it answers with an unfinished picture.
+            raise RuntimeUnavailableError("the agent has interrupted the task", accepted=True)
+        return SdWebUiOutputs(reply, wanted=self._title, on_wrong_model=self._checkpoints.forget)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._reply is not None:
+            self._reply.close()
+
+    async def _look(self, on_progress: Callable[[float], None]) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                share = (await self._http.get("/sdapi/v1/progress", parameters=_PROGRESS)).object().get("progress")
+            except RuntimeUnavailableError:
+                continue  # the request itself tells whether the server lives
+            if isinstance(share, int | float):
+                on_progress(min(max(float(share), 0.0), 1.0))

@@ -1,0 +1,321 @@
+"""One task from its claim to its end: prepare -> infer -> deliver, and how every case ends.
+
+Several run at once, in different stages: one is prepared, one is inferred, at most two are delivered.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from queue_agent import clock
+from queue_agent.delivery import Delivery
+from queue_agent.durations import Durations
+from queue_agent.errors import (
+    AgentError,
+    AwsError,
+    BadTaskError,
+    ClaimLostError,
+    GpuFaultError,
+    RuntimeUnavailableError,
+    ShutdownError,
+    StalledError,
+    TaskFailedError,
+)
+from queue_agent.gpu_slot import GpuSlot
+from queue_agent.inference import infer
+from queue_agent.intake import Held
+from queue_agent.logs import log
+from queue_agent.prefetch import Prefetch
+from queue_agent.record import Record
+from queue_agent.runtimes.base import InputFile, Outputs, Request, Runtime, RuntimeTask
+from queue_agent.settings import Settings
+from task_record import transitions
+
+_MOST_DELIVERIES: Final = 2
+"""Results that wait for storage are kept in memory; with more of them inferring waits."""
+_STALLED_IDLE_S: Final = 10.0
+"""A runtime that is not idle so long after the interrupt of a stalled task is unhealthy."""
+
+
+class Inputs(Protocol):
+    """Fetches what a task refers to."""
+
+    async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
+        """The content with what its links lead to in their place.
+
+        Raises:
+            BadTaskError: an input may not be fetched, or is none.
+            AwsError: S3 does not answer or says no.
+        """
+        ...
+
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        """The named inputs of a workflow.
+
+        Raises:
+            BadTaskError: an input may not be fetched, or is none.
+            AwsError: S3 does not answer or says no.
+        """
+        ...
+
+
+class Signals:
+    """What ends a stage from outside.
+
+    Attributes:
+        stopping: SIGTERM came. What has not reached the GPU goes back.
+        give_back: what is on the GPU goes back as well, since it cannot be finished in time.
+        runtime_away: the runtime is not there: what has not reached it goes back. Set anew each time it is there again.
+        runtime_is_hung: the runtime has to be restarted.
+    """
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.stopping: asyncio.Future[AgentError] = loop.create_future()
+        self.give_back: asyncio.Future[AgentError] = loop.create_future()
+        self.runtime_away: asyncio.Future[AgentError] = loop.create_future()
+        self.runtime_is_hung = False
+
+    def runtime_is_away(self, error: AgentError) -> None:
+        """The runtime is not there."""
+        if not self.runtime_away.done():
+            self.runtime_away.set_result(RuntimeUnavailableError(str(error), accepted=False))
+
+    def runtime_is_back(self) -> None:
+        """The runtime is there."""
+        self.runtime_away = asyncio.get_running_loop().create_future()
+        self.runtime_is_hung = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """How far a task has come.
+
+    Attributes:
+        held: the task.
+        hold_s: how long it may wait for the GPU; `None` where the GPU was free when it was received.
+        has_gpu: whether the GPU's slot is this task's.
+        is_posted: whether the runtime may be working on it.
+        timings: what took how long.
+    """
+
+    held: Held
+    hold_s: float | None
+    has_gpu: bool = False
+    is_posted: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Stages:
+    """Takes claimed tasks to their ends.
+
+    Args:
+        runtime: the inference server.
+        inputs: fetches what tasks refer to.
+        record: the task table.
+        delivery: stores results, ends records, deletes messages.
+        gpu: whose turn it is.
+        prefetch: learns how long preparing takes.
+        signals: what ends a stage from outside.
+        settings: times.
+    """
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        inputs: Inputs,
+        record: Record,
+        delivery: Delivery,
+        gpu: GpuSlot,
+        prefetch: Prefetch,
+        signals: Signals,
+        settings: Settings,
+    ) -> None:
+        self._runtime = runtime
+        self._inputs = inputs
+        self._record = record
+        self._delivery = delivery
+        self._gpu = gpu
+        self._prefetch = prefetch
+        self._signals = signals
+        self._settings = settings
+        self._durations = Durations()
+        self._deliveries = asyncio.Semaphore(_MOST_DELIVERIES)
+
+    async def run(self, held: Held, *, hold_s: float | None) -> None:
+        """Take a task to its end; nothing of it is left running here afterwards.
+
+        Args:
+            held: the claimed task; its lease is renewed meanwhile.
+            hold_s: how long it may wait for the GPU; `None` where the GPU was free when it was received.
+        """
+        log("task_claimed", task_id=held.message.id, tasktype=held.tasktype, queued_ms=held.queued_ms)
+        run = _Run(held, hold_s, timings={"queued_ms": held.queued_ms})
+        # The answer is read through what was prepared, so that is let go last.
+        async with AsyncExitStack() as prepared:
+            try:
+                outputs = await self._outputs(run, prepared)
+            except AgentError as error:
+                await self._end(run, error)
+                return
+            try:
+                await self._delivery.complete(held, outputs, run.timings)
+            except AgentError as error:
+                await self._end(run, error)
+            finally:
+                self._deliveries.release()
+
+    async def _outputs(self, run: _Run, prepared: AsyncExitStack) -> Outputs:
+        """Prepare and infer. A place for the delivery is taken where this succeeds."""
+        signals, holding = self._signals, run.held.holding
+        task, request = await holding.guard(self._prepare(run.held, prepared), signals.stopping, signals.runtime_away)
+        ready_at = clock.monotonic_s()
+        run.timings["prepare_ms"] = _ms(ready_at - run.held.received_at)
+        if run.hold_s is not None:
+            self._prefetch.fetched_in(ready_at - run.held.asked_at)
+        try:
+            await holding.guard(self._turn(run), signals.stopping, signals.runtime_away)
+            run.timings["waited_ms"] = _ms(clock.monotonic_s() - ready_at)
+            outputs = await self._infer(run, request, self._runtime.likeness(task))
+            # Held until there is room: results in memory are bounded, and so inferring waits.
+            await self._deliveries.acquire()
+        except AgentError as error:
+            await self._quiet(run, error)
+            raise
+        finally:
+            if run.has_gpu:
+                self._gpu.let_go()
+        return outputs
+
+    async def _prepare(self, held: Held, prepared: AsyncExitStack) -> tuple[RuntimeTask, Request]:
+        message = held.message
+        content: Mapping[str, Any] = message.content or {}
+        if message.payload is not None:
+            payload = message.payload
+            content = await self._delivery.retried(lambda: self._delivery.store.read_content(payload))
+        if self._settings.runtime_type == "sdwebui":
+            fixed = content
+            content = await self._delivery.retried(lambda: self._inputs.in_content(fixed, owner=message.owner))
+        named = await self._delivery.retried(lambda: self._inputs.named(message.inputs, owner=message.owner))
+        task = RuntimeTask(
+            claim_id=held.holding.claim_id,
+            submission=held.holding.task.submission,
+            tasktype=held.tasktype,
+            content=content,
+            inputs=named,
+        )
+        return task, await prepared.enter_async_context(self._runtime.prepare(task))
+
+    async def _turn(self, run: _Run) -> None:
+        """Wait for the GPU; a prefetched task that waits too long goes back, since another pod may have one free."""
+        try:
+            async with asyncio.timeout(run.hold_s):
+                await self._gpu.take()
+                # Noted at once: whoever ends this wait from outside must know whose slot it is.
+                run.has_gpu = True
+        except TimeoutError as error:
+            raise ShutdownError("fetched too early: the GPU is busy for longer than was expected") from error
+
+    async def _infer(self, run: _Run, request: Request, likeness: str) -> Outputs:
+        holding, settings = run.held.holding, self._settings
+
+        def before_post() -> None:
+            for ending in (self._signals.stopping, self._signals.runtime_away):
+                if ending.done():
+                    raise ending.result()
+            holding.check_deadline()
+            run.is_posted = True
+
+        def heard(share: float) -> None:
+            holding.progress = share
+            self._gpu.progressed(share)
+
+        expected_s = self._durations.expected_s(likeness)
+        self._gpu.begin(expected_s)
+        started = clock.monotonic_s()
+        try:
+            outputs = await holding.guard(
+                infer(
+                    request,
+                    before_post=before_post,
+                    on_progress=heard,
+                    stall_s=settings.stall_s,
+                    longest_task_s=settings.longest_task_s,
+                ),
+                self._signals.give_back,
+            )
+        finally:
+            seconds = clock.monotonic_s() - started
+            run.timings["inference_ms"] = _ms(seconds)
+            run.timings["gpu_seconds"] = round(seconds, 3)
+        run.is_posted = False
+        holding.is_delivering = True
+        self._durations.add(likeness, seconds)
+        if expected_s is not None:
+            self._prefetch.missed_by(seconds - expected_s)
+        return outputs
+
+    async def _quiet(self, run: _Run, error: AgentError) -> None:
+        """See the runtime idle, while the GPU is still this task's; only then may the next one have it."""
+        if isinstance(error, RuntimeUnavailableError):
+            self._away(error)
+            return
+        interrupts = isinstance(error, StalledError | ClaimLostError | ShutdownError)
+        if not run.is_posted or not interrupts:
+            return
+        timeout_s = _STALLED_IDLE_S if isinstance(error, StalledError) else self._settings.times.interrupt_s
+        if await self._runtime.interrupt_until_idle(timeout_s):
+            run.is_posted = False
+            return
+        self._signals.runtime_is_hung |= isinstance(error, StalledError)
+        self._signals.runtime_is_away(RuntimeUnavailableError("the runtime does not stop", accepted=True))
+
+    def _away(self, error: RuntimeUnavailableError) -> None:
+        """Whatever else waits for this runtime goes back as well."""
+        self._signals.runtime_is_hung |= isinstance(error, GpuFaultError)
+        self._signals.runtime_is_away(error)
+
+    async def _end(self, run: _Run, error: AgentError) -> None:
+        """End a task that did not come to its results."""
+        held = run.held
+        log("task_not_completed", task_id=held.message.id, error=type(error).__name__, reason=str(error))
+        match error:
+            case TaskFailedError() | BadTaskError():
+                await self._fail(held, error, run.timings)
+            case RuntimeUnavailableError():
+                self._away(error)
+                await self._release(held, keep_attempt=error.accepted)
+            case ClaimLostError():
+                if error.record_is_terminal:
+                    await self._delivery.delete(held.holding.handle)
+                elif error.may_release and not run.is_posted:
+                    await self._release(held, keep_attempt=False)
+            case ShutdownError():
+                # Given back only when seen stopped: otherwise the lease must run out first.
+                if not run.is_posted:
+                    await self._release(held, keep_attempt=False)
+            case _:
+                await self._fail(held, TaskFailedError("storage", f"storage did not answer: {error}"), run.timings)
+
+    async def _fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]) -> None:
+        held.holding.is_delivering = True
+        try:
+            await self._delivery.fail(held, failure, timings)
+        except AwsError as error:
+            log("finish_unanswered", task_id=held.message.id, error=str(error))
+
+    async def _release(self, held: Held, *, keep_attempt: bool) -> None:
+        transition = transitions.release(held.holding.task, claim_id=held.holding.claim_id, keep_attempt=keep_attempt)
+        try:
+            await self._record.write(transition, until=clock.monotonic_s() + self._settings.times.interrupt_s)
+        except AwsError as error:
+            log("release_unanswered", task_id=held.message.id, error=str(error))
+            return  # the lease runs out by itself
+        await self._delivery.show_again(held.holding.handle, 0)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,73 @@
+"""What is computed of a run, and its limits."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench_agent.case import Case
+from bench_agent.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure of several runs of one case.
+
+    Attributes:
+        name: what it is, with its unit.
+        of: computes it of a run.
+        limit: finds the limit of a case; `None` where there is none.
+        is_least: whether the limit is the least that is allowed, and not the most.
+        digits: after the point.
+    """
+
+    name: str
+    of: Callable[[Run], float]
+    limit: Callable[[Case], float | None] = lambda _: None
+    is_least: bool = False
+    digits: int = 1
+
+    def median(self, runs: Sequence[Run]) -> float:
+        """The figure to quote."""
+        return statistics.median(self.of(run) for run in runs)
+
+    def is_missed(self, case: Case, value: float) -> bool:
+        """Whether a value is beyond the case's limit."""
+        limit = self.limit(case)
+        if limit is None:
+            return False
+        return value < limit if self.is_least else value > limit
+
+
+def busy_share(run: Run) -> float:
+    """Share of the time from the first inference's begin to the last one's end in which the GPU computed."""
+    span = run.inferences[-1].ended_at - run.inferences[0].began_at
+    return sum(one.ended_at - one.began_at for one in run.inferences) / span
+
+
+def _gap_ms(run: Run) -> float:
+    pairs = zip(run.inferences, run.inferences[1:], strict=False)
+    return 1000 * statistics.median(later.began_at - earlier.ended_at for earlier, later in pairs)
+
+
+def _stored_ms(run: Run) -> float:
+    pairs = zip(run.inferences, run.last_stored_at, strict=True)
+    return 1000 * statistics.median(stored_at - one.ended_at for one, stored_at in pairs)
+
+
+def _calls(run: Run) -> float:
+    # One more receive waits in vain at the end.
+    return (sum(run.calls.values()) - 1) / run.case.tasks
+
+
+FIGURES: Final = (
+    Figure(name="GPU busy", of=busy_share, limit=lambda case: case.least_busy, is_least=True, digits=4),
+    Figure(name="gap, ms", of=_gap_ms),
+    Figure(
+        name="CPU a task, ms", of=lambda run: 1000 * run.cpu_s / run.case.tasks, limit=lambda case: case.most_cpu_ms
+    ),
+    Figure(name="peak memory, MiB", of=lambda run: run.peak_memory_mib, limit=lambda case: case.most_memory_mib),
+    Figure(name="inferred to stored, ms", of=_stored_ms),
+    Figure(name="AWS calls a task", of=_calls, limit=lambda case: 5 + case.images + 2 * (case.seconds // 3), digits=2),
+    Figure(name="start to first receive, s", of=lambda run: run.first_receive_s, limit=lambda _: 0.5, digits=2),
+)

@@ -1,0 +1,93 @@
+"""SQS, DynamoDB and S3 on one address, as an endpoint URL of the AWS SDKs has them."""
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections import Counter
+from email.utils import formatdate
+from typing import Any
+
+from aiohttp import web
+
+_MOST_BYTES = 64 * 2**20
+
+
+class StandInAws:
+    """The services' state.
+
+    Args:
+        latency_s: how long every call takes, beyond what a long poll waits for.
+    """
+
+    def __init__(self, latency_s: float) -> None:
+        self._latency_s = latency_s
+        self._messages: asyncio.Queue[str] = asyncio.Queue()
+        self._calls: Counter[str] = Counter()
+        self._stored_at: dict[str, float] = {}
+        self._deleted = 0
+
+    def application(self) -> web.Application:
+        """The server."""
+        app = web.Application(client_max_size=_MOST_BYTES)
+        app.router.add_post("/_stand_in/messages", self._send)
+        app.router.add_get("/_stand_in/state", self._state)
+        app.router.add_post("/", self._json_service)
+        app.router.add_put("/{bucket}/{key:.*}", self._put_object)
+        return app
+
+    async def _send(self, request: web.Request) -> web.Response:
+        for body in await request.json():
+            self._messages.put_nowait(body)
+        return web.Response()
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return web.json_response({"calls": dict(self._calls), "deleted": self._deleted, "stored_at": self._stored_at})
+
+    async def _json_service(self, request: web.Request) -> web.Response:
+        operation = request.headers["X-Amz-Target"].rpartition(".")[2]
+        self._calls[operation] += 1
+        parameters = await request.json()
+        answer: dict[str, Any] = {}
+        if operation == "ReceiveMessage":
+            answer = await self._receive(parameters)
+        elif operation == "DeleteMessage":
+            self._deleted += 1
+        await asyncio.sleep(self._latency_s)
+        return web.json_response(answer, headers={"Date": formatdate(usegmt=True)})
+
+    async def _receive(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(parameters.get("WaitTimeSeconds") or 0.0005):
+                body = await self._messages.get()
+        except TimeoutError:
+            return {}
+        message_id = str(uuid.uuid4())
+        sent_at = str(int(time.time() * 1000))
+        return {
+            "Messages": [
+                {
+                    "MessageId": message_id,
+                    "ReceiptHandle": message_id,
+                    "Body": body,
+                    "Attributes": {"SentTimestamp": sent_at},
+                }
+            ]
+        }
+
+    async def _put_object(self, request: web.Request) -> web.Response:
+        self._calls["PutObject"] += 1
+        body = await request.read()
+        await asyncio.sleep(self._latency_s)
+        self._stored_at[request.match_info["key"]] = time.time()
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        return web.Response(headers={"ETag": f'"{etag}"'})
+
+
+def make_app(latency_s: float) -> web.Application:
+    """Make a server.
+
+    Args:
+        latency_s: how long every call takes.
+    """
+    return StandInAws(latency_s).application()

@@ -1,0 +1,192 @@
+"""The agent's side of a runtime, with a stand-in behind it, over real HTTP and real websockets."""
+
+import asyncio
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestServer
+
+from queue_agent.runtimes.base import Description, InputFile, OutputFile, Outputs, Runtime, RuntimeTask
+from queue_agent.runtimes.comfyui import ComfyUi
+from queue_agent.runtimes.http import RuntimeHttp
+from queue_agent.runtimes.sdwebui import SdWebUi
+
+from .application import RuntimeType, make_app
+
+PNG = b"\x89PNG\r\n\x1a\n"
+_PATIENCE_S = 20.0
+SMALL = {"prompt": "x", "width": 32, "height": 32, "steps": 2, "seed": 5}
+
+
+def workflow(seed: int = 1, further: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A small workflow that makes one picture."""
+    known = {
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 32, "height": 32}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
+        "3": {"class_type": "KSampler", "inputs": {"seed": seed, "steps": 4, "positive": ["6", 0]}},
+        "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["3", 0]}},
+    }
+    return known | dict(further or {})
+
+
+@dataclass
+class Result:
+    """What came out of a task."""
+
+    files: list[OutputFile]
+    description: Description
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What goes into the record."""
+        return self.description.summary
+
+
+@dataclass
+class Bench:
+    """A runtime, where its stand-in listens, and what was heard of progress."""
+
+    runtime_type: RuntimeType
+    runtime: Runtime
+    session: aiohttp.ClientSession
+    url: str
+    stop: Callable[[], Any]
+    progress: list[float] = field(default_factory=list)
+    claim_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def task(
+        self,
+        content: Mapping[str, Any] | None = None,
+        tasktype: str | None = None,
+        inputs: Mapping[str, InputFile] | None = None,
+    ) -> RuntimeTask:
+        """A task of the present claim; without content, a small one."""
+        is_web_ui = self.runtime_type == "sdwebui"
+        return RuntimeTask(
+            claim_id=self.claim_id,
+            submission="S",
+            tasktype=tasktype or ("text-to-image" if is_web_ui else "pipeline"),
+            content=content if content is not None else (SMALL if is_web_ui else workflow()),
+            inputs=inputs or {},
+        )
+
+    async def run(
+        self,
+        content: Mapping[str, Any] | None = None,
+        tasktype: str | None = None,
+        inputs: Mapping[str, InputFile] | None = None,
+    ) -> Result:
+        """Run a task from its preparation to its last output.
+
+        Raises:
+            TimeoutError: it does not end.
+        """
+        async with asyncio.timeout(_PATIENCE_S), self.runtime.prepare(self.task(content, tasktype, inputs)) as request:
+            outputs = await request.infer(before_post=lambda: None, on_progress=self.progress.append)
+            return await read(outputs)
+
+    async def fault(self, *names: str) -> None:
+        """Let something go wrong with the next inference."""
+        await self.post("/_stand_in/faults", dict.fromkeys(names, True))
+
+    async def journal(self) -> list[str]:
+        """What the GPU has done."""
+        return [entry["event"] for entry in await self.get("/_stand_in/journal")]
+
+    async def get(self, path: str) -> Any:
+        """Ask the stand-in."""
+        async with self.session.get(f"{self.url}{path}") as response:
+            return await response.json()
+
+    async def post(self, path: str, body: object) -> None:
+        """Tell the stand-in."""
+        async with self.session.post(f"{self.url}{path}", json=body) as response:
+            response.raise_for_status()
+
+    async def begun(self) -> None:
+        """Wait until an inference has begun."""
+        await until(self._has_begun)
+
+    async def _has_begun(self) -> bool:
+        return "begin" in await self.journal()
+
+
+async def read(outputs: Outputs) -> Result:
+    """Read all outputs."""
+    files = [file async for file in outputs.files()]
+    return Result(files, outputs.description())
+
+
+async def until(is_so: Callable[[], Any]) -> None:
+    """Wait for a condition.
+
+    Raises:
+        TimeoutError: it never came.
+    """
+    async with asyncio.timeout(_PATIENCE_S):
+        while not await is_so():  # noqa: ASYNC110 (what is waited for is in another process)
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def bench(
+    runtime_type: RuntimeType, seconds_per_task: float = 0.0, *, timeout_s: float = 5.0
+) -> AsyncIterator[Bench]:
+    """A stand-in in this process."""
+    server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task))
+    await server.start_server()
+    try:
+        url = str(server.make_url("")).rstrip("/")
+        async with _client(runtime_type, url, server.close, timeout_s) as one:
+            yield one
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def process_bench(
+    runtime_type: RuntimeType, seconds_per_task: float = 0.0, image_bytes: int | None = None
+) -> AsyncIterator[Bench]:
+    """A stand-in in a process of its own, which can be killed."""
+    port = _free_port()
+    arguments = ["--type", runtime_type, "--port", str(port), "--seconds-per-task", str(seconds_per_task)]
+    if image_bytes is not None:
+        arguments += ["--image-bytes", str(image_bytes)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.fakes.stand_in_runtime", *arguments, stderr=asyncio.subprocess.DEVNULL
+    )
+
+    async def stop() -> None:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+    try:
+        async with _client(runtime_type, f"http://127.0.0.1:{port}", stop) as one:
+            await until(one.runtime.is_ready)
+            yield one
+    finally:
+        await stop()
+
+
+@asynccontextmanager
+async def _client(
+    runtime_type: RuntimeType, url: str, stop: Callable[[], Any], timeout_s: float = 5.0
+) -> AsyncIterator[Bench]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
+        http = RuntimeHttp(session, url, timeout_s=timeout_s)
+        runtime: Runtime = SdWebUi(http) if runtime_type == "sdwebui" else ComfyUi(http)
+        yield Bench(runtime_type, runtime, session, url, stop)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

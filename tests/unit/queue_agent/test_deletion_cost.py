@@ -1,0 +1,151 @@
+"""What the agent tells the API server about its own pod: on edges that last, over real HTTPS, and nothing else."""
+
+import asyncio
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from local_stack.certificate import make_certificate
+from queue_agent.deletion_cost import OwnPod, PodApiError, tell_deletion_cost
+
+ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
+
+
+class Pod:
+    """Notes what it is told, and refuses as often as it is asked to."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.told: list[tuple[float, str]] = []
+        self.refusals = refusals
+
+    async def annotate(self, name: str, value: str) -> None:
+        assert name == ANNOTATION
+        if self.refusals:
+            self.refusals -= 1
+            raise PodApiError("no")
+        self.told.append((asyncio.get_running_loop().time(), value))
+
+
+async def told(busy: list[tuple[float, bool]], *, seconds: float, refusals: int = 0) -> list[tuple[float, str]]:
+    """What is told while the agent is busy or not from these times on."""
+    pod, now_busy = Pod(refusals), False
+
+    def change(value: bool) -> None:
+        nonlocal now_busy
+        now_busy = value
+
+    loop = asyncio.get_running_loop()
+    for at_s, value in busy:
+        loop.call_later(at_s, change, value)
+    telling = asyncio.create_task(tell_deletion_cost(pod, lambda: now_busy))
+    await asyncio.sleep(seconds)
+    telling.cancel()
+    await asyncio.wait({telling})
+    return pod.told
+
+
+@pytest.mark.looptime
+async def test_a_pod_costs_more_after_five_busy_seconds_and_less_after_thirty_idle_ones() -> None:
+    costs = await told([(100.5, True), (200.5, False)], seconds=300)
+    assert [value for _, value in costs] == ["0", "1000", "0"]
+    assert [seconds for seconds, _ in costs] == [
+        pytest.approx(30, abs=1),
+        pytest.approx(105.5, abs=1.1),
+        pytest.approx(230.5, abs=1.1),
+    ]
+
+
+@pytest.mark.looptime
+async def test_short_tasks_and_short_breaks_are_not_told() -> None:
+    edges = [(50.0 + 10 * n, n % 2 == 0) for n in range(10)]  # ten seconds busy, ten idle
+    costs = await told(edges, seconds=140)
+    assert [value for _, value in costs] == ["0", "1000"]
+
+
+@pytest.mark.looptime
+async def test_a_refused_call_is_made_again() -> None:
+    costs = await told([(1.0, True)], seconds=20, refusals=3)
+    assert [value for _, value in costs] == ["1000"]
+
+
+@pytest.fixture
+async def api_server(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
+    """An API server that notes one request."""
+    seen: dict[str, Any] = {"status": 200}
+
+    async def patch(request: web.Request) -> web.Response:
+        seen.update(path=request.path, headers=dict(request.headers), body=await request.json())
+        return web.json_response({}, status=seen["status"])
+
+    certificate = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    app = web.Application()
+    app.router.add_patch("/{path:.*}", patch)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "token").write_text("a-token\n")
+    shutil.copy(certificate.authority, account / "ca.crt")
+    port = runner.addresses[0][1]
+    yield seen | {
+        "seen": seen,
+        "account": account,
+        "environment": {
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(port),
+            "POD_NAMESPACE": "studio",
+            "POD_NAME": "sd-1",
+        },
+    }
+    await runner.cleanup()
+
+
+async def test_the_own_pod_is_patched_with_the_pods_token(api_server: dict[str, Any]) -> None:
+    async with aiohttp.ClientSession() as http:
+        pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
+        assert pod is not None
+        await pod.annotate(ANNOTATION, "1000")
+    seen = api_server["seen"]
+    assert seen["path"] == "/api/v1/namespaces/studio/pods/sd-1"
+    assert seen["headers"]["Authorization"] == "Bearer a-token"
+    assert seen["headers"]["Content-Type"] == "application/merge-patch+json"
+    assert seen["body"] == {"metadata": {"annotations": {ANNOTATION: "1000"}}}
+
+
+async def test_fails_when_the_api_server_says_no(api_server: dict[str, Any]) -> None:
+    api_server["seen"]["status"] = 403
+    async with aiohttp.ClientSession() as http:
+        pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
+        assert pod is not None
+        with pytest.raises(PodApiError, match="answers 403"):
+            await pod.annotate(ANNOTATION, "1000")
+
+
+async def test_fails_when_the_api_server_is_somebody_else(api_server: dict[str, Any], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(make_certificate(other).authority, api_server["account"] / "ca.crt")
+    async with aiohttp.ClientSession() as http:
+        pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
+        assert pod is not None
+        with pytest.raises(PodApiError, match="Certificate"):
+            await pod.annotate(ANNOTATION, "1000")
+
+
+@pytest.mark.parametrize("missing", ["KUBERNETES_SERVICE_HOST", "POD_NAME", "token"])
+async def test_outside_a_cluster_nothing_is_told(api_server: dict[str, Any], missing: str) -> None:
+    environment = {name: value for name, value in api_server["environment"].items() if name != missing}
+    if missing == "token":
+        (api_server["account"] / "token").unlink()
+    async with aiohttp.ClientSession() as http:
+        assert OwnPod.from_environment(http, environment, api_server["account"]) is None

@@ -1,0 +1,159 @@
+"""Just-in-time prefetch: a task does not wait behind a busy GPU while another pod's GPU is idle."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from queue_agent import clock
+from queue_agent.runtimes.base import RuntimeTask
+from queue_agent.worker import Worker
+from tests.unit.queue_agent.conftest import (
+    EPOCH_MS,
+    FakeOutputs,
+    MemoryInputs,
+    MemoryQueue,
+    MemoryRecord,
+    MemoryStore,
+    World,
+    key_of,
+    make_message,
+    make_record,
+    make_settings,
+    submission_of,
+)
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+TASKS = 100
+_CALL_S = 0.015
+
+
+class Ledger:
+    """Sums the time in which a task waits in one pod while the other one's GPU is idle."""
+
+    def __init__(self) -> None:
+        self.pods: list[Pod] = []
+        self.held_s = 0.0
+        self._since = 0.0
+
+    def before_change(self) -> None:
+        """To be called before anything changes: until now all was as it is."""
+        now = clock.monotonic_s()
+        for pod, other in (self.pods, self.pods[::-1]):
+            if pod.waiting and pod.is_inferring and not other.is_inferring and not other.waiting:
+                self.held_s += now - self._since
+        self._since = now
+
+
+@dataclass
+class Pod:
+    """A GPU and what waits for it."""
+
+    world: World
+    ledger: Ledger
+    seconds_of: dict[str, float]
+    is_inferring: bool = False
+    waiting: set[str] = field(default_factory=set)
+
+    async def is_ready(self) -> bool:
+        return True
+
+    def likeness(self, task: RuntimeTask) -> str:
+        return task.tasktype
+
+    async def interrupt_until_idle(self, timeout_s: float) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def prepare(self, task: RuntimeTask) -> AsyncIterator["Prepared"]:
+        self.ledger.before_change()
+        self.waiting.add(task.submission)
+        try:
+            yield Prepared(self, task.submission)
+        finally:
+            self.ledger.before_change()
+            self.waiting.discard(task.submission)
+
+
+@dataclass
+class Prepared:
+    pod: Pod
+    submission: str
+
+    async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> FakeOutputs:
+        before_post()
+        self.pod.ledger.before_change()
+        self.pod.waiting.discard(self.submission)
+        self.pod.is_inferring = True
+        await asyncio.sleep(self.pod.seconds_of[self.submission])
+        self.pod.ledger.before_change()
+        self.pod.is_inferring = False
+        return FakeOutputs(self.pod.world)
+
+
+async def held_while_idle_s(lengths: list[float], *, load: float) -> float:
+    """Seconds for each task that it waits in one pod while the other one's GPU is idle.
+
+    Args:
+        lengths: seconds of each task's inference, in the order of arrival.
+        load: share of the two GPUs' time that the tasks take; they come at random (a Poisson process).
+    """
+    world, ledger = World(call_s=_CALL_S, put_s=_CALL_S), Ledger()
+    seconds_of = {submission_of(number): seconds for number, seconds in enumerate(lengths)}
+    ledger.pods = [Pod(world, ledger, seconds_of), Pod(world, ledger, seconds_of)]
+    agents = [asyncio.create_task(_worker(world, pod).run()) for pod in ledger.pods]
+    await _arrivals(world, lengths, load)
+    await asyncio.sleep(10 * max(lengths))
+    assert len(world.endings) == len(lengths)
+    for agent in agents:
+        agent.cancel()
+    await asyncio.gather(*agents, return_exceptions=True)
+    return ledger.held_s / len(lengths)
+
+
+async def _arrivals(world: World, lengths: list[float], load: float) -> None:
+    chance = random.Random(7)
+    a_second = load * 2 * len(lengths) / sum(lengths)
+    for number in range(len(lengths)):
+        await asyncio.sleep(chance.expovariate(a_second))
+        record = make_record(number=number)
+        world.records[key_of(record)] = record
+        world.arrive(make_message(number))
+
+
+def _worker(world: World, pod: Pod) -> Worker:
+    return Worker(
+        queue=MemoryQueue(world),
+        runtime=pod,
+        store=MemoryStore(world),
+        record=MemoryRecord(world),
+        inputs=MemoryInputs(world),
+        settings=make_settings(),
+    )
+
+
+@pytest.fixture(autouse=True)
+def virtual_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now_ms", lambda: EPOCH_MS + round(clock.monotonic_s() * 1000))
+
+
+ALIKE = [3.0] * TASKS
+MIXED = random.Random(3).choices((0.5, 20.0), k=TASKS)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("lengths", [ALIKE, MIXED], ids=["alike", "mixed"])
+async def test_a_task_hardly_waits_while_another_gpu_is_idle(lengths: list[float], load: float) -> None:
+    assert await held_while_idle_s(lengths, load=load) <= 0.1
+
+
+async def test_without_the_rule_tasks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def always(_worker: Worker, _polled_turn: int) -> bool:
+        return False  # as if the GPU were free: the next task is waited for all the time
+
+    monkeypatch.setattr(Worker, "_time_to_receive", always)
+    assert await held_while_idle_s(ALIKE, load=0.5) > 0.15

@@ -1,0 +1,297 @@
+"""What a task names as its inputs, and what it gets."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from queue_agent.aws_client import Answer
+from queue_agent.errors import AwsError, AwsUnreachableError, BadTaskError
+from queue_agent.inputs.https_links import HttpsLinks
+from queue_agent.inputs.inputs import Inputs
+from queue_agent.inputs.limits import InputLimits
+from queue_agent.inputs.s3_links import S3Links
+from tests.fakes.web import Web, serve
+
+pytestmark = pytest.mark.asyncio
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 4
+MP4 = b"\0\0\0\x18ftypmp42" + b"video   " * 4
+ENCODED = base64.b64encode(PNG).decode()
+
+
+@dataclass
+class Bucket:
+    """Objects in S3 by `bucket/key`, and the calls that came."""
+
+    objects: dict[str, bytes | AwsError] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    async def object(
+        self, method: str, bucket: str, key: str, *, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        self.calls.append((f"{method} {bucket}/{key}", (headers or {}).get("Range", "")))
+        found = self.objects.get(f"{bucket}/{key}", AwsError("NoSuchKey", "no", status=404))
+        if isinstance(found, AwsError):
+            raise found
+        return Answer(headers={}, body=found)
+
+
+def make(bucket: Bucket | None = None, there: Web | None = None, **limits: Any) -> Inputs:
+    known = InputLimits(**{"input_buckets": frozenset({"inputs"}), "timeout_s": 5.0, **limits})
+    https = HttpsLinks(
+        known,
+        is_allowed=lambda _address: True,
+        resolver=there.names if there else None,
+        tls=there.tls if there else None,
+    )
+    return Inputs(https, S3Links(bucket or Bucket(), "output", known), known)
+
+
+async def picture(request: web.Request) -> web.Response:
+    return web.Response(body=PNG + request.path.encode())
+
+
+async def test_links_in_a_body_become_base64_and_all_else_stays(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        link = there.link("/a")
+        content = {
+            "prompt": "https://not.a.picture/",
+            "init_images": [link, ENCODED],
+            "mask": f"data:image/png;base64,{ENCODED}",
+            "steps": 20,
+        }
+        got = await make(there=there).in_content(content, owner="me")
+    assert got == {**content, "init_images": [base64.b64encode(PNG + b"/a").decode(), ENCODED]}
+    assert content["init_images"] == [link, ENCODED]
+
+
+UNIT = "alwayson_scripts.ControlNet.args[0]"
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"init_images": ["LINK"]}, "init_images[0]"),
+        ({"mask": "LINK"}, "mask"),
+        ({"image": "LINK"}, "image"),
+        ({"imageList": [{"data": "LINK", "name": "a"}]}, "imageList[0].data"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"image": "LINK"}]}}}, f"{UNIT}.image"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"input_image": "LINK"}]}}}, f"{UNIT}.input_image"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"mask": "LINK"}]}}}, f"{UNIT}.mask"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"image": {"mask": "LINK"}}]}}}, f"{UNIT}.image.mask"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"image": [{"image": "LINK"}]}]}}}, f"{UNIT}.image[0].image"),
+        (
+            {"alwayson_scripts": {"controlnet": {"args": [{"image": "LINK"}]}}},
+            "alwayson_scripts.controlnet.args[0].image",
+        ),
+    ],
+)
+async def test_every_field_of_a_picture_may_be_a_link_and_is_named_where_it_fails(
+    content: dict[str, Any], path: str
+) -> None:
+    link, encoded = "s3://inputs/a.png", base64.b64encode(PNG).decode()
+    asked = _with(content, link)
+    assert await make(Bucket({"inputs/a.png": PNG})).in_content(asked, owner="me") == _with(content, encoded)
+    with pytest.raises(BadTaskError) as error:
+        await make().in_content(asked, owner="me")
+    assert (error.value.code, str(error.value)) == ("input", f"{path} cannot be had: S3 answers NoSuchKey")
+
+
+def _with(value: Any, text: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _with(one, text) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with(one, text) for one in value]
+    return text if value == "LINK" else value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://pictures.example.com/a.png",
+        "file:///etc/passwd",
+        "ftp://a/b",
+        "/data/outputs/somebody-elses.png",
+        "outputs/0001",
+        "%%%",
+        base64.b64encode(b"<html>" * 10).decode(),
+        "data:image/svg+xml,<svg></svg>",
+    ],
+)
+async def test_fails_when_a_picture_is_neither_a_link_nor_base64(value: str) -> None:
+    with pytest.raises(BadTaskError, match="^init_images.0. must be https://, s3://,? or") as error:
+        await make().in_content({"init_images": [value]}, owner="me")
+    assert error.value.code == "input"
+
+
+@pytest.mark.parametrize("value", [ENCODED, f"data:image/png;base64,{ENCODED}", f"\n{ENCODED[:20]}\n{ENCODED[20:]}"])
+async def test_base64_goes_to_the_server_as_it_came(value: str) -> None:
+    content = {"init_images": [value]}
+    assert await make().in_content(content, owner="me") == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"init_images": None, "mask": "", "image": 7, "imageList": "x", "alwayson_scripts": []},
+        {"imageList": [None, {"data": None}], "alwayson_scripts": {"ControlNet": None, "controlnet": {"args": 5}}},
+        {"alwayson_scripts": {"ControlNet": {"args": [None, {"image": [[[[["deep"]]]]]}]}}},
+    ],
+)
+async def test_odd_bodies_are_left_to_the_server(content: dict[str, Any]) -> None:
+    assert await make().in_content(content, owner="me") == content
+
+
+async def test_what_is_fetched_must_be_a_picture(tmp_path: Path) -> None:
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(body=b"<html>" * 10, headers={"Content-Type": "image/png"})
+
+    async with serve(tmp_path, page) as there:
+        with pytest.raises(BadTaskError, match="^mask must be an image$"):
+            await make(there=there).in_content({"mask": there.link("/?X-Amz-Signature=secret")}, owner="me")
+
+
+async def test_a_video_is_an_input_of_a_workflow_and_no_picture() -> None:
+    inputs = make(Bucket({"inputs/a": MP4}))
+    named = await inputs.named({"clip": "s3://inputs/a"}, owner="me")
+    assert (named["clip"].data, named["clip"].content_type) == (MP4, "video/mp4")
+    with pytest.raises(BadTaskError, match="must be an image$"):
+        await inputs.in_content({"mask": "s3://inputs/a"}, owner="me")
+
+
+async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        inputs = make(Bucket({"inputs/a": PNG}), there)
+        named = await inputs.named(
+            {
+                "web": there.link("/b"),
+                "bucket": "s3://inputs/a",
+                "here": ENCODED,
+                "uri": f"data:image/png;base64,{ENCODED}",
+            },
+            owner="me",
+        )
+    assert [file.data for file in named.values()] == [PNG + b"/b", PNG, PNG, PNG]
+    assert [file.content_type for file in named.values()] == ["image/png"] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (7, "metadata.inputs.cat must be a link or base64, got int"),
+        ("%%%", "metadata.inputs.cat must be https://, s3:// or base64"),
+        ("file:///etc/passwd", "metadata.inputs.cat must be https://, s3:// or base64, got file://"),
+        ("http://a/b?secret", "metadata.inputs.cat must be https://, s3:// or base64, got http://"),
+        (base64.b64encode(b"text " * 9).decode(), "metadata.inputs.cat must be an image, a video, audio or a 3D model"),
+        (base64.b64encode(PNG * 99).decode(), "metadata.inputs.cat is larger than 1000 bytes"),
+    ],
+)
+async def test_fails_when_a_named_input_is_none(value: Any, says: str) -> None:
+    with pytest.raises(BadTaskError) as error:
+        await make(max_bytes=1000).named({"cat": value}, owner="me")
+    assert (error.value.code, str(error.value)) == ("input", says)
+
+
+async def test_an_upload_of_the_owner_is_read() -> None:
+    bucket = Bucket({"output/uploads/me/a.png": PNG})
+    named = await make(bucket).named({"cat": "s3://output/uploads/me/a.png"}, owner="me")
+    assert named["cat"].data == PNG
+    assert bucket.calls == [("GET output/uploads/me/a.png", "bytes=0-20971520")]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "s3://output/uploads/you/a.png",
+        "s3://output/uploads/me2/a.png",
+        "s3://output/uploads/me",
+        "s3://output/uploads/me/../you/a.png",
+        "s3://output/uploads//a.png",
+        "s3://output/payloads/me/a",
+        "s3://output/t1/t1-abcd-0.png",
+        "s3://output/",
+        "s3://output",
+        "s3://",
+        "s3:///uploads/me/a.png",
+        "s3://elsewhere/uploads/me/a.png",
+        "s3://inputs.evil.example.com/a.png",
+        "S3://OUTPUT/uploads/me/a.png",
+    ],
+)
+async def test_fails_when_an_object_is_not_the_owners_and_in_no_input_bucket(link: str) -> None:
+    bucket = Bucket()
+    with pytest.raises(BadTaskError, match="must be"):
+        await make(bucket).named({"cat": link}, owner="me")
+    assert bucket.calls == []
+
+
+async def test_fails_when_an_object_is_too_large() -> None:
+    bucket = Bucket({"inputs/a": PNG.ljust(1001)})
+    with pytest.raises(BadTaskError, match="is larger than 1000 bytes"):
+        await make(bucket, max_bytes=1000).named({"cat": "s3://inputs/a"}, owner="me")
+    assert bucket.calls == [("GET inputs/a", "bytes=0-1000")]
+
+
+async def test_fails_when_the_inputs_are_too_large_together() -> None:
+    bucket = Bucket({"inputs/a": PNG})
+    with pytest.raises(BadTaskError, match="is one too many"):
+        await make(bucket, max_total_bytes=len(PNG) + 1).named(dict.fromkeys("ab", "s3://inputs/a"), owner="me")
+
+
+@pytest.mark.parametrize("status", [403, 404, 400, 416])
+async def test_fails_when_s3_says_no(status: int) -> None:
+    bucket = Bucket({"inputs/a": AwsError("No", "secret", status=status)})
+    with pytest.raises(BadTaskError, match="^metadata.inputs.cat cannot be had: S3 answers No$"):
+        await make(bucket).named({"cat": "s3://inputs/a"}, owner="me")
+
+
+@pytest.mark.parametrize(
+    "error", [AwsError("SlowDown", "", status=503), AwsUnreachableError("no"), AwsError("T", "", status=429)]
+)
+async def test_a_passing_trouble_of_s3_is_not_the_tasks_fault(error: AwsError) -> None:
+    with pytest.raises(AwsError) as raised:
+        await make(Bucket({"inputs/a": error})).named({"cat": "s3://inputs/a"}, owner="me")
+    assert raised.value is error
+
+
+async def test_inputs_are_fetched_side_by_side_and_in_turn(tmp_path: Path) -> None:
+    now, most = 0, 0
+
+    async def slow(_request: web.Request) -> web.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+        return web.Response(body=PNG)
+
+    async with serve(tmp_path, slow) as there:
+        await make(there=there, parallel=3).named({str(n): there.link() for n in range(7)}, owner="me")
+    assert most == 3
+
+
+async def test_fails_when_all_inputs_together_take_too_long(tmp_path: Path) -> None:
+    async def slow(_request: web.Request) -> web.Response:
+        await asyncio.sleep(0.15)
+        return web.Response(body=PNG)
+
+    async with serve(tmp_path, slow) as there:
+        inputs = make(there=there, parallel=1, timeout_s=0.4)
+        with pytest.raises(BadTaskError, match="did not arrive within 0.4 s"):
+            await inputs.named({str(n): there.link() for n in range(9)}, owner="me")
+        assert len(there.requests) < 9
+
+
+async def test_the_first_input_that_fails_ends_all(tmp_path: Path) -> None:
+    async def silence(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serve(tmp_path, silence) as there, asyncio.timeout(20):
+        with pytest.raises(BadTaskError, match="metadata.inputs.b must be"):
+            await make(there=there, timeout_s=60.0).named({"a": there.link(), "b": "file:///"}, owner="me")

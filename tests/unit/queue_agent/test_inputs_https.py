@@ -1,0 +1,368 @@
+"""Links on the web, over real TLS; names lead where a test wants."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from queue_agent.inputs.addresses import is_public
+from queue_agent.inputs.https_links import HttpsLinks
+from queue_agent.inputs.limits import Budget, InputLimits, LinkError
+from tests.fakes.web import Handler, Web, serve
+
+pytestmark = pytest.mark.asyncio
+PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 4
+FRIEND = "friend.example.com"
+
+
+def is_public_or_the_test_server(address: IPv4Address | IPv6Address) -> bool:
+    return address == IPv4Address("127.0.0.1") or is_public(address)
+
+
+def any_kind(_first: bytes) -> None:
+    return
+
+
+async def fetch(
+    there: Web,
+    link: str,
+    *,
+    is_allowed: Callable[[Any], bool] = is_public_or_the_test_server,
+    accept: Callable[[bytes], None] = any_kind,
+    **limits: Any,
+) -> bytes:
+    known = InputLimits(**{"timeout_s": 5.0, **limits})
+    links = HttpsLinks(known, is_allowed=is_allowed, resolver=there.names, tls=there.tls)
+    return await links.fetch(link, Budget(known), accept)
+
+
+async def picture(_request: web.Request) -> web.Response:
+    return web.Response(body=PNG)
+
+
+def redirecting_to(location: str, status: int = 302) -> Handler:
+    async def redirect(request: web.Request) -> web.Response:
+        if request.path == "/there":
+            return web.Response(body=PNG)
+        return web.Response(status=status, headers={"Location": location, "Set-Cookie": "who=me"})
+
+    return redirect
+
+
+async def test_a_picture_on_a_public_host_is_fetched(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        assert await fetch(there, there.link("/a.png")) == PNG
+
+
+async def test_a_signed_link_is_asked_for_as_it_stands(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        await fetch(there, there.link("/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"))
+        (request,) = there.requests
+        assert request.raw_path == "/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"
+
+
+async def test_a_link_that_is_not_in_order_is_put_in_order(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        await fetch(there, there.link("/ä picture.png"))
+        assert there.requests[0].raw_path == "/%C3%A4%20picture.png"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://pictures.example.com/",
+        "file:///etc/passwd",
+        "ftp://pictures.example.com/",
+        "gopher://127.0.0.1:6379/_FLUSHALL",
+        "https://",
+        "https:///etc/passwd",
+        "https://user:password@pictures.example.com/",
+        "https://pictures.example.com@169.254.169.254/",
+        "https://pictures.example.com\\@169.254.169.254/",
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://169.254.170.23/v1/credentials",
+        "https://10.100.0.1/",
+        "https://0.0.0.0/",
+        "https://0/",
+        "https://2130706433/",
+        "https://2852039166/",
+        "https://0x7f000001/",
+        "https://0x7f.0.0.1/",
+        "https://0177.0.0.1/",
+        "https://017700000001/",
+        "https://127.1/",
+        "https://127.0.0.1./",
+        "https://127.0.0.0x1/",
+        "https://0251.0376.0251.0376/",
+        "https://\uff11\uff12\uff17.0.0.1/",
+        "https://[::1]/",
+        "https://[::]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[::ffff:a9fe:a9fe]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
+        "https://[2002:a9fe:a9fe::]/",
+        "https://[fd00:ec2::254]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[::1",
+        "https://a:99999/",
+    ],
+)
+async def test_fails_when_a_link_leads_anywhere_but_to_a_public_host(tmp_path: Path, link: str) -> None:
+    async with serve(tmp_path, picture) as there:
+        with pytest.raises(LinkError, match="^must be|^is no link"):
+            await fetch(there, link, is_allowed=is_public)
+        assert there.names.asked == []
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00:ec2::23", "::ffff:10.0.0.1", "0.0.0.1"]
+)
+async def test_fails_when_a_name_leads_to_an_address_that_is_not_public(tmp_path: Path, address: str) -> None:
+    async with serve(tmp_path, picture) as there:
+        there.names.addresses[FRIEND] = [[address]]
+        with pytest.raises(LinkError, match="friend.example.com is not known, or not public"):
+            await fetch(there, there.link(host=FRIEND), is_allowed=is_public)
+        assert there.requests == []
+
+
+async def test_fails_when_one_of_a_names_addresses_is_not_public(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        there.names.addresses[FRIEND] = [["127.0.0.1", "10.0.0.1"]]
+        with pytest.raises(LinkError, match="not public"):
+            await fetch(there, there.link(host=FRIEND))
+        assert there.requests == []
+
+
+async def test_a_name_that_leads_elsewhere_a_moment_later_is_not_looked_up_again(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        there.names.addresses["pictures.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
+        assert await fetch(there, there.link()) == PNG
+        assert there.names.asked == ["pictures.example.com"]
+
+
+async def test_fails_when_a_name_leads_elsewhere_after_a_redirect(tmp_path: Path) -> None:
+    async with serve(tmp_path, redirecting_to("/there")) as there:
+        there.names.addresses["pictures.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
+        with pytest.raises(LinkError, match="not public"):
+            await fetch(there, there.link())
+        assert len(there.requests) == 1
+
+
+async def test_no_connection_is_made_to_an_address_that_nobody_has_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HttpsLinks, "_may_be_asked_for", lambda _self, _host: True)
+    async with serve(tmp_path, picture) as there:
+        with pytest.raises(LinkError, match="127.0.0.1 cannot be reached"):
+            await fetch(there, there.link(host="127.0.0.1"), is_allowed=is_public)
+        assert there.requests == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_followed(tmp_path: Path, status: int) -> None:
+    async with serve(tmp_path, redirecting_to("/there", status)) as there:
+        assert await fetch(there, there.link()) == PNG
+
+
+@pytest.mark.parametrize("host", ["pictures.example.com", "other.example.com"])
+async def test_a_redirect_takes_nothing_along(tmp_path: Path, host: str) -> None:
+    async def elsewhere(request: web.Request) -> web.StreamResponse:
+        return await redirecting_to(f"https://{host}:{request.url.port}/there")(request)
+
+    async with serve(tmp_path, elsewhere) as there:
+        await fetch(there, there.link("/?token=secret"))
+        last = there.requests[-1]
+        assert last.host.startswith(host)
+        assert not {"Cookie", "Authorization", "Referer"} & set(last.headers)
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("http://pictures.example.com/there", "must be an https:// link, got http://"),
+        ("file:///etc/passwd", "must be an https:// link, got file://"),
+        ("https://169.254.169.254/latest/meta-data/iam/", "must be on a public host"),
+        ("//169.254.169.254/latest/", "must be on a public host"),
+        ("https://2852039166/", "must be on a public host"),
+        ("https://[::ffff:169.254.169.254]/", "must be on a public host"),
+        ("https://friend.example.com/", "not public"),
+        ("https://me:secret@pictures.example.com/", "without a user"),
+        ("/", "redirected more than 5 times"),
+    ],
+)
+async def test_fails_when_a_redirect_leads_where_a_link_may_not(tmp_path: Path, location: str, says: str) -> None:
+    async with serve(tmp_path, redirecting_to(location)) as there:
+        there.names.addresses[FRIEND] = [["10.0.0.1"]]
+        with pytest.raises(LinkError, match=re.escape(says)):
+            await fetch(there, there.link())
+
+
+async def test_fails_when_the_host_has_no_valid_certificate(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        there.names.addresses["pictures.example.org"] = [["127.0.0.1"]]
+        with pytest.raises(LinkError, match="pictures.example.org has no valid certificate"):
+            await fetch(there, there.link(host="pictures.example.org"))
+        assert there.requests == []
+
+
+@pytest.mark.parametrize("status", [404, 403, 401])
+async def test_fails_when_the_link_leads_to_nothing_and_keeps_its_query_to_itself(tmp_path: Path, status: int) -> None:
+    async def nothing(_request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async with serve(tmp_path, nothing) as there:
+        with pytest.raises(LinkError) as error:
+            await fetch(there, there.link("/a?X-Amz-Signature=secret"))
+    assert str(error.value) == f"cannot be had: pictures.example.com answers {status}"
+
+
+async def test_a_host_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
+
+    async def busy(_request: web.Request) -> web.Response:
+        return web.Response(status=503) if len(there.requests) < 3 else web.Response(body=PNG)
+
+    async with serve(tmp_path, busy) as there:
+        assert await fetch(there, there.link()) == PNG
+
+
+async def test_fails_when_a_host_stays_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
+
+    async def busy(_request: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    async with serve(tmp_path, busy) as there:
+        with pytest.raises(LinkError, match="answers 503"):
+            await fetch(there, there.link())
+        assert len(there.requests) == 3
+
+
+async def test_fails_when_the_length_says_that_it_is_too_large(tmp_path: Path) -> None:
+    async def huge(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(300 * 2**20)})
+        await response.prepare(request)
+        await response.write(PNG)
+        return response
+
+    async with serve(tmp_path, huge) as there:
+        with pytest.raises(LinkError, match="is larger than 20971520 bytes"):
+            await fetch(there, there.link())
+
+
+async def test_fails_when_a_stream_without_a_length_is_too_large_and_reads_no_further(tmp_path: Path) -> None:
+    sent = 0
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(300):
+            await response.write(PNG.ljust(2**20))
+            sent += 1
+            # Time to hear that the client has hung up: until then what is written goes nowhere, without a word.
+            await asyncio.sleep(0.01)
+        return response
+
+    async with serve(tmp_path, stream) as there:
+        with pytest.raises(LinkError, match="is larger than 1048576 bytes"):
+            await fetch(there, there.link(), max_bytes=2**20)
+    assert sent < 100
+
+
+async def test_fails_when_the_inputs_of_a_task_are_too_large_together(tmp_path: Path) -> None:
+    limits = InputLimits(max_total_bytes=len(PNG) + 1)
+    budget = Budget(limits)
+    async with serve(tmp_path, picture) as there:
+        links = HttpsLinks(limits, is_allowed=is_public_or_the_test_server, resolver=there.names, tls=there.tls)
+        await links.fetch(there.link(), budget, any_kind)
+        with pytest.raises(LinkError, match="is one too many"):
+            await links.fetch(there.link(), budget, any_kind)
+
+
+@pytest.mark.parametrize("first", [PNG, b""])
+async def test_fails_when_a_stream_never_ends(tmp_path: Path, first: bytes) -> None:
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(first or b"\x89")
+        await asyncio.Event().wait()
+        return response
+
+    async with serve(tmp_path, trickle) as there:
+        with pytest.raises(LinkError, match="pictures.example.com is too slow"):
+            await fetch(there, there.link(), timeout_s=0.3)
+
+
+async def test_fails_when_a_host_never_answers(tmp_path: Path) -> None:
+    async def silence(_request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serve(tmp_path, silence) as there:
+        with pytest.raises(LinkError, match="is too slow"):
+            await fetch(there, there.link(), timeout_s=0.3)
+
+
+async def test_a_stream_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"<html><body>secret")
+        await asyncio.Event().wait()
+        return response
+
+    def refuse(first: bytes) -> None:
+        raise LinkError(f"must be an image, got {first.decode()}")
+
+    async with serve(tmp_path, endless) as there:
+        with pytest.raises(LinkError, match="got <html><body>sec"):
+            await fetch(there, there.link(), accept=refuse)
+
+
+async def test_fails_when_the_connection_breaks_off(tmp_path: Path) -> None:
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(PNG)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with serve(tmp_path, half) as there:
+        with pytest.raises(LinkError, match="pictures.example.com broke off"):
+            await fetch(there, there.link())
+
+
+async def test_no_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with serve(tmp_path, picture) as there:
+        assert await fetch(there, there.link()) == PNG
+
+
+async def test_nothing_is_kept_between_two_links(tmp_path: Path) -> None:
+    clients: list[object] = []
+
+    async def who(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        clients.append(request.transport.get_extra_info("peername"))
+        return web.Response(body=PNG + str(request.headers.get("Cookie")).encode(), headers={"Set-Cookie": "who=me"})
+
+    async with serve(tmp_path, who) as there:
+        assert [await fetch(there, there.link()) for _ in range(2)] == [PNG + b"None"] * 2
+    assert clients[0] != clients[1]
+
+
+async def test_the_systems_names_are_guarded_too(tmp_path: Path) -> None:
+    async with serve(tmp_path, picture) as there:
+        limits = InputLimits()
+        with pytest.raises(LinkError, match="localhost is not known, or not public"):
+            await HttpsLinks(limits, tls=there.tls).fetch(there.link(host="localhost"), Budget(limits), any_kind)
+        assert there.requests == []
