@@ -91,12 +91,12 @@ def wait_for_all(client: Any, timeout_s: float) -> None:
 
 
 def test_generated_requests_are_answered_as_the_document_says(client: Any, send: Send) -> None:
-    send(300, 1)
+    send(500, 1)
     wait_for_all(client, 120)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(4))
 def test_many_generated_requests_are_answered_as_the_document_says(client: Any, send: Send, number: int) -> None:
-    send(2_000, 100 + number)
+    send(1_500, 100 + number)
     wait_for_all(client, 600)

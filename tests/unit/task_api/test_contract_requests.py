@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from sd_on_eks.task_api.contract.openapi import openapi
@@ -54,15 +54,31 @@ def send(api: Any, request: Request) -> tuple[int, dict[str, Any]]:
     return status, answer
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(request=REQUESTS)
-def test_any_request_is_answered_within_the_contract(api: Any, request: Request) -> None:
+def check_any(api: Any, request: Request) -> None:
     api.calls.clear()
     status, answer = send(api, request)
     assert status < 500, answer
     # A reused Idempotency-Key is found by the write itself.
     if status not in {200, 409}:
         assert not {"TransactWriteItems", "PutObject"} & set(api.calls)
+
+
+@settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(request=REQUESTS)
+def test_any_request_is_answered_within_the_contract(api: Any, request: Request) -> None:
+    check_any(api, request)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", range(4))
+def test_any_of_many_requests_is_answered_within_the_contract(api: Any, number: int) -> None:
+    @seed(number)
+    @settings(max_examples=23_500, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(request=REQUESTS)
+    def each(request: Request) -> None:
+        check_any(api, request)
+
+    each()
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

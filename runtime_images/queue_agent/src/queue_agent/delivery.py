@@ -9,6 +9,7 @@ import orjson
 from queue_agent import clock
 from queue_agent.errors import AwsError, BadTaskError, StalledError, TaskFailedError
 from queue_agent.intake import Held
+from queue_agent.json_codec import encode_json
 from queue_agent.logs import log
 from queue_agent.queue import Queue
 from queue_agent.record import Record, Refused
@@ -138,7 +139,7 @@ class Delivery:
 
     async def _answer(self, held: Held, tag: str, urls: list[str], description: Description) -> dict[str, Any]:
         task = held.holding.task
-        out = orjson.dumps(
+        out = encode_json(
             {
                 "id": held.message.id,
                 "id_task": held.message.id,
@@ -189,7 +190,7 @@ async def _settled(puts: list[asyncio.Task[str]]) -> None:
 
 def _bounded(result: dict[str, Any]) -> str:
     """JSON text of a result that fits the record; what does not fit is whole in `.out`."""
-    text = orjson.dumps(result)
+    text = encode_json(result)
     if len(text) > RESULT_MAX_BYTES:
         text = orjson.dumps({"image_url": result["image_url"], "output_url": result["output_url"]})
     if len(text) > RESULT_MAX_BYTES:

@@ -15,11 +15,10 @@ from queue_agent.record import Record, Refused, Written
 from queue_agent.settings import Settings
 from queue_agent.store import NameTakenError, Store
 from task_record import table, transitions
-from task_record.identifiers import safe_task_id, submission_of_message
 from task_record.message import SCHEMA_VERSION, MalformedMessageError, TaskMessage, decode_message
 from task_record.object_keys import parked_key
 from task_record.status import Status
-from task_record.submission import first_attributes
+from task_record.submission import first_attributes, task_of_message
 from task_record.table import Item, Scalar
 from task_record.tasktypes import TASKTYPES
 from task_record.transitions import TaskRef
@@ -104,11 +103,7 @@ class Intake:
                 return None
             message, unreadable = error.known, str(error)
         sent_at_ms = message.sns_timestamp_ms or received.sent_at_ms
-        task = TaskRef(
-            owner=message.owner,
-            id=safe_task_id(message.id),
-            submission=message.submission or submission_of_message(message.sns_message_id or received.id, sent_at_ms),
-        )
+        task = task_of_message(message, message_id=received.id, sent_at_ms=sent_at_ms)
         holding = self._holdings.get(task)
         if holding is not None:
             # A redelivery of what is in hand: its newer handle is the one that hides and deletes the message.
@@ -170,14 +165,13 @@ class Intake:
         return "image-to-image" if (message.content or {}).get("init_images") else "text-to-image"
 
     def _first_attributes(self, task: TaskRef, message: TaskMessage, sent_at_ms: int) -> Item:
-        attributes = first_attributes(
+        return first_attributes(
             task,
             message,
             runtime=self._settings.runtime_name,
             sent_at_ms=sent_at_ms,
             max_age_ms=round(self._settings.times.max_task_age_s * 1000),
         )
-        return {**attributes, table.ID: message.id}  # the caller's own spelling comes back in the callback
 
     async def _claim_refused(
         self, received: Message, task: TaskRef, creates: Mapping[str, Scalar] | None, refused: Refused

@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 
 from queue_agent.errors import RuntimeUnavailableError
-from queue_agent.runtimes.json_codec import decode_json, encode_json
+from queue_agent.json_codec import decode_json, encode_json
 
 _CONNECT_S: Final = 1.0
 """On loopback a connection is there at once or refused."""

@@ -8,8 +8,8 @@ import aiohttp
 
 from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.json_codec import decode_json
 from queue_agent.runtimes.http import RuntimeHttp
-from queue_agent.runtimes.json_codec import decode_json
 
 _OPEN_AGAIN_EVERY_S: Final = 0.25
 _GONE: Final = frozenset(

@@ -8,13 +8,13 @@ from typing import Final
 
 from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
 from queue_agent.runtimes.comfyui.request import ComfyUiRequest
 from queue_agent.runtimes.comfyui.uploads import Uploads
 from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of, names_in, with_files
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
-from queue_agent.runtimes.json_codec import encode_json
 
 _LOOK_EVERY_S: Final = 0.25
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from queue_agent.errors import BadTaskError
-from queue_agent.runtimes.json_codec import encode_json
+from queue_agent.json_codec import encode_json
 
 _SEEDS: Final = frozenset({"seed", "noise_seed"})
 _MODELS: Final = frozenset({"ckpt_name", "unet_name", "model_name"})

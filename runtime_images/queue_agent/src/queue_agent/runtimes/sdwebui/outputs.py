@@ -6,9 +6,9 @@ from typing import Any, Final
 import pybase64
 
 from queue_agent.errors import TaskFailedError
+from queue_agent.json_codec import decode_json
 from queue_agent.runtimes.base import Description, OutputFile
 from queue_agent.runtimes.http import OpenReply
-from queue_agent.runtimes.json_codec import decode_json
 from queue_agent.runtimes.media import kind_of_data
 from queue_agent.runtimes.sdwebui.checkpoints import model_name
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
-from queue_agent.runtimes.json_codec import encode_json
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 from queue_agent.runtimes.sdwebui.request import SdWebUiRequest
 from task_record.tasktypes import ROUTING_KEYS

@@ -1,4 +1,4 @@
-"""JSON as the servers speak it: fast where orjson can, and else as Python's own module does."""
+"""JSON as servers and callers speak it: fast where orjson can, and else as Python's own module does."""
 
 import json
 from typing import Any
