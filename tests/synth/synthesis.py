@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aws_cdk as cdk
+from aws_cdk import cloud_assembly_schema
 from cdk_nag import AwsSolutionsChecks
 
 from sd_on_eks.config.models import Config
@@ -55,9 +56,14 @@ def synthesis(config: Config, app: cdk.App) -> Synthesis:
     try:
         messages = app.synth().get_stack_artifact(CONSTRUCT_ID).messages
         text = (folder / f"{CONSTRUCT_ID}.template.json").read_text(encoding="utf-8")
-        return replace(synthesis_of(text, config), warnings=[f"{one.id}: {one.entry.data}" for one in messages])
+        return replace(synthesis_of(text, config), warnings=[f"{one.id}: {_words(one.entry)}" for one in messages])
     finally:
         shutil.rmtree(folder)
+
+
+def _words(entry: cloud_assembly_schema.MetadataEntry) -> object:
+    # The library's Python side knows a type only once its module was imported.
+    return entry.data
 
 
 def synthesis_of(text: str, config: Config) -> Synthesis:
