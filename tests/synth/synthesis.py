@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aws_cdk as cdk
-from aws_cdk import cloud_assembly_schema
 from cdk_nag import AwsSolutionsChecks
 
 from sd_on_eks.config.models import Config
@@ -54,16 +53,19 @@ def synthesis(config: Config, app: cdk.App) -> Synthesis:
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     folder = Path(app.outdir)
     try:
-        messages = app.synth().get_stack_artifact(CONSTRUCT_ID).messages
+        app.synth()
         text = (folder / f"{CONSTRUCT_ID}.template.json").read_text(encoding="utf-8")
-        return replace(synthesis_of(text, config), warnings=[f"{one.id}: {_words(one.entry)}" for one in messages])
+        return replace(synthesis_of(text, config), warnings=[*_warnings(folder)])
     finally:
         shutil.rmtree(folder)
 
 
-def _words(entry: cloud_assembly_schema.MetadataEntry) -> object:
-    # The library's Python side knows a type only once its module was imported.
-    return entry.data
+def _warnings(folder: Path) -> Iterator[str]:
+    # From the file: jsii does not hand entries of the metadata over.
+    artifact = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"][CONSTRUCT_ID]
+    metadata = json.loads((folder / artifact["additionalMetadataFile"]).read_text(encoding="utf-8"))
+    for path, entries in metadata.items():
+        yield from (f"{path}: {one['data']}" for one in entries if one["type"] in {"aws:cdk:warning", "aws:cdk:error"})
 
 
 def synthesis_of(text: str, config: Config) -> Synthesis:
