@@ -90,4 +90,9 @@ def _copy_distribution(distribution: metadata.Distribution, target: Path) -> Non
             raise StagingError(f"{distribution.name} holds the compiled file {file}: Lambda assets are pure Python")
         copy = target / Path(*file.parts)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(str(file.locate())), copy)
+        source = Path(str(file.locate()))
+        try:
+            # Hundreds of small files for each asset: to copy them would take a tenth of the whole synthesis.
+            copy.hardlink_to(source)
+        except OSError:  # the temporary folder is on another file system
+            shutil.copyfile(source, copy)

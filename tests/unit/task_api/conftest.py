@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.model_instances import reset_model_data
 
 from sd_on_eks.task_api.handler import clients
 from sd_on_eks.task_api.handler.entry_point import LambdaHandler, entry_point
@@ -207,6 +208,7 @@ def make_api(aws: Aws) -> Iterator[MakeApi]:
     for one in aws.s3.list_objects_v2(Bucket="output").get("Contents", []):
         aws.s3.delete_object(Bucket="output", Key=one["Key"])
     aws.s3.delete_bucket(Bucket="output")
+    reset_model_data()  # moto keeps whatever it ever made for its dashboard: gigabytes after many requests
 
 
 @pytest.fixture

@@ -210,16 +210,48 @@ def _deleted(state: State) -> State:
     return state._replace(messages=max(state.messages - 1, 0))
 
 
-def _leading_to(ends: list[State], predecessors: dict[State, list[State]]) -> set[State]:
-    """All states from which one of these can be reached, themselves included."""
+def _leading_to(ends: list[int], predecessors: list[list[int]]) -> set[int]:
+    """Numbers of all states from which one of these can be reached, themselves included."""
     found = set(ends)
     todo = deque(ends)
     while todo:
-        for state in predecessors.get(todo.popleft(), ()):
-            if state not in found:
-                found.add(state)
-                todo.append(state)
+        for number in predecessors[todo.popleft()]:
+            if number not in found:
+                found.add(number)
+                todo.append(number)
     return found
+
+
+class Visited:
+    """States by numbers: a step between two of a million states is a number, not a copy of the state.
+
+    Attributes:
+        states: all of them, as they were found.
+        predecessors: for each the states that a step led from.
+    """
+
+    def __init__(self, start: State) -> None:
+        self.states = [start]
+        self.predecessors: list[list[int]] = [[]]
+        self._numbers = {start: 0}
+        self._found_by: list[tuple[int, str]] = [(0, "")]
+
+    def add(self, origin: int, what: str, state: State) -> None:
+        """Note a step to a state."""
+        number = self._numbers.setdefault(state, len(self.states))
+        if number == len(self.states):
+            self.states.append(state)
+            self.predecessors.append([])
+            self._found_by.append((origin, what))
+        self.predecessors[number].append(origin)
+
+    def history(self, number: int, last: str) -> str:
+        """The steps that first led to a state, and one more."""
+        steps = [last]
+        while number:
+            number, what = self._found_by[number]
+            steps.append(what)
+        return "\n    ".join(reversed(steps))
 
 
 @dataclass
@@ -246,49 +278,32 @@ class Search:
         Raises:
             BrokenPromiseError: a promise is broken; the history that breaks it is in the message.
         """
-        came_from: dict[State, tuple[State, str] | None] = {START: None}
-        successors: dict[State, list[State]] = {}
-        todo = deque([START])
-        while todo and len(came_from) < self.limit:
-            state = todo.popleft()
-            successors[state] = []
-            for what, new, broken in self._steps(state):
+        visited = Visited(START)
+        number = 0
+        while number < len(visited.states) < self.limit:
+            for what, new, broken in self._steps(visited.states[number]):
                 if broken:
-                    raise BrokenPromiseError(self._history(came_from, state, what) + f"\n    -> {broken}")
-                successors[state].append(new)
-                if new not in came_from:
-                    came_from[new] = (state, what)
-                    todo.append(new)
-        self._every_history_can_end(came_from, successors)
-        return len(came_from)
+                    raise BrokenPromiseError(visited.history(number, what) + f"\n    -> {broken}")
+                visited.add(number, what, new)
+            number += 1
+        self._every_history_can_end(visited)
+        return len(visited.states)
 
-    def _every_history_can_end(
-        self, came_from: dict[State, tuple[State, str] | None], successors: dict[State, list[State]]
-    ) -> None:
-        predecessors: dict[State, list[State]] = {}
-        for state, following in successors.items():
-            for new in following:
-                predecessors.setdefault(new, []).append(state)
-        can_end = _leading_to([state for state in came_from if _terminal(state.record)], predecessors)
-        can_complete = _leading_to([state for state in came_from if state.record.status == "completed"], predecessors)
-        for state in came_from:
+    def _every_history_can_end(self, visited: Visited) -> None:
+        states, predecessors = visited.states, visited.predecessors
+        can_end = _leading_to([number for number, state in enumerate(states) if _terminal(state.record)], predecessors)
+        can_complete = _leading_to(
+            [number for number, state in enumerate(states) if state.record.status == "completed"], predecessors
+        )
+        for number, state in enumerate(states):
             # Beyond the bound on claims a history is cut off, not stuck.
             if state.claims >= self.bounds.claims:
                 continue
-            if state not in can_end:
-                raise BrokenPromiseError(self._history(came_from, state, "") + "\n    -> the task can never end")
+            if number not in can_end:
+                raise BrokenPromiseError(visited.history(number, "") + "\n    -> the task can never end")
             is_lost = state.messages == 0 and state.record.status == "queued"
-            if is_lost and state.record.attempts < TIMES.max_attempts and state not in can_complete:
-                raise BrokenPromiseError(self._history(came_from, state, "") + "\n    -> the task can only be ended")
-
-    @staticmethod
-    def _history(came_from: dict[State, tuple[State, str] | None], state: State, last: str) -> str:
-        steps = [last]
-        origin = came_from[state]
-        while origin is not None:
-            steps.append(origin[1])
-            origin = came_from[origin[0]]
-        return "\n    ".join(reversed(steps))
+            if is_lost and state.record.attempts < TIMES.max_attempts and number not in can_complete:
+                raise BrokenPromiseError(visited.history(number, "") + "\n    -> the task can only be ended")
 
     def _steps(self, state: State) -> Iterator[tuple[str, State, str]]:
         """Every possible next step: what happens, the state after it, and the promise that it breaks, if any."""
