@@ -80,7 +80,7 @@ def find_api(stack_name: str) -> Api:
     except NoCredentialsError as error:
         raise VerificationError("there are no AWS credentials; set AWS_PROFILE or log in") from error
     except NoRegionError as error:
-        raise VerificationError("there is no AWS region; set AWS_REGION") from error
+        raise VerificationError("there is no AWS region; set AWS_DEFAULT_REGION") from error
     except ClientError as error:
         message = error.response["Error"]["Message"]
         if "does not exist" in message:

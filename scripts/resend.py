@@ -214,7 +214,7 @@ def run(stack_name: str, *, dry_run: bool, console: Console) -> list[Outcome]:
     except NoCredentialsError as error:
         raise ResendError("there are no AWS credentials; set AWS_PROFILE or log in") from error
     except NoRegionError as error:
-        raise ResendError("there is no AWS region; set AWS_REGION") from error
+        raise ResendError("there is no AWS region; set AWS_DEFAULT_REGION") from error
     except ClientError as error:
         message = error.response["Error"].get("Message", "")
         if "does not exist" in message:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
+from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.agent_role import AgentRole
 from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.models import Config
@@ -43,7 +44,13 @@ class SdOnEKSStack(Stack):
         super().__init__(scope, construct_id, stack_name=config.stack_name, tags=dict(config.tags), **kwargs)
         removal_policy = RemovalPolicy.DESTROY if config.removal_policy == "destroy" else RemovalPolicy.RETAIN
         times = config.task_protocol.times
-        storage = Storage(self, "Storage", model_bucket_arn=config.model_bucket_arn, removal_policy=removal_policy)
+        storage = Storage(
+            self,
+            "Storage",
+            model_bucket_arn=config.model_bucket_arn,
+            allowed_origins=config.apigw.cors.allow_origins,
+            removal_policy=removal_policy,
+        )
         table = TaskTable(self, "TaskTable", removal_policy=removal_policy).table
         bus = TaskBus(
             self,
@@ -54,6 +61,7 @@ class SdOnEKSStack(Stack):
             notify_running=config.notify_running,
         )
         api = TaskApi(self, "TaskApi", config=config, table=table, output_bucket=storage.output_bucket)
+        agent_metrics = AgentMetrics(self, "AgentMetrics")
         cluster_side = None if serverless_only else ClusterSide(self, config=config, model_bucket=storage.model_bucket)
 
         runtimes = Construct(self, "Runtimes")
@@ -75,6 +83,8 @@ class SdOnEKSStack(Stack):
                 queue=queue,
                 table=table,
                 output_bucket=storage.output_bucket,
+                metrics=agent_metrics,
+                input_bucket_arns=config.input_bucket_arns,
             )
             if cluster_side is not None:
                 cluster_side.add_runtime(
@@ -83,6 +93,7 @@ class SdOnEKSStack(Stack):
                     queue=queue,
                     table=table,
                     output_bucket=storage.output_bucket,
+                    metrics=agent_metrics,
                     agent_role=agent.role,
                 )
 

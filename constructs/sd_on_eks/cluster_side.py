@@ -12,6 +12,7 @@ from constructs import Construct, IDependable
 from sd_on_eks.addons import ClusterAddons, NodeAddons
 from sd_on_eks.admission import Admission
 from sd_on_eks.agent_image import RUNTIME_IMAGES
+from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.cluster import Cluster
 from sd_on_eks.config.models import Config
 from sd_on_eks.config.runtime import ModelsRuntime
@@ -131,6 +132,7 @@ class ClusterSide:
         queue: sqs.IQueue,
         table: dynamodb.ITable,
         output_bucket: s3.IBucket,
+        metrics: AgentMetrics,
         agent_role: iam.IRole,
     ) -> RuntimeWorkload:
         """Run a runtime on the cluster.
@@ -141,6 +143,7 @@ class ClusterSide:
             queue: its queue.
             table: the task table.
             output_bucket: where its agent puts results.
+            metrics: where its agent writes metrics.
             agent_role: the role of its agent.
         """
         queue_length = self._keda.grant_queue_length(queue)
@@ -153,6 +156,8 @@ class ClusterSide:
             queue=queue,
             table=table,
             output_bucket=output_bucket,
+            metrics=metrics,
+            input_bucket_names=self._config.input_bucket_names,
             model_bucket=self._model_buckets.of(runtime),
             times=self._config.task_protocol.times,
             agent_role=agent_role,

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
+from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.manifests.agent_container import AgentTargets
 from sd_on_eks.manifests.deletion_cost import deletion_cost_role, deletion_cost_role_binding
@@ -43,6 +44,8 @@ class RuntimeWorkload(Construct):
         queue: its queue.
         table: the task table.
         output_bucket: where its agent puts results.
+        metrics: where its agent writes metrics.
+        input_bucket_names: buckets that its tasks may link inputs from.
         model_bucket: where its models are.
         times: times of the task protocol.
         agent_role: the role of its agent.
@@ -62,6 +65,8 @@ class RuntimeWorkload(Construct):
         queue: sqs.IQueue,
         table: dynamodb.ITable,
         output_bucket: s3.IBucket,
+        metrics: AgentMetrics,
+        input_bucket_names: Sequence[str],
         model_bucket: s3.IBucket,
         times: ProtocolTimes,
         agent_role: iam.IRole,
@@ -82,6 +87,9 @@ class RuntimeWorkload(Construct):
             queue_url=queue.queue_url,
             table_name=table.table_name,
             bucket_name=output_bucket.bucket_name,
+            metrics_log_group=metrics.log_group.log_group_name,
+            metrics_namespace=metrics.NAMESPACE,
+            input_bucket_names=input_bucket_names,
             times=times,
         )
         manifest = eks.KubernetesManifest(

@@ -1,5 +1,7 @@
 """The buckets."""
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -9,6 +11,9 @@ from sd_on_eks.acknowledgment import acknowledge
 _PARKED_DAYS = 30
 """As long as messages refer to payloads (task_record.submission.BODY_TTL_S), and time to look at what was parked."""
 
+_PREFLIGHT_S = 3600
+"""How long a browser remembers that it may."""
+
 
 class Storage(Construct):
     """Where pictures, payloads, models and what could not be handled are kept.
@@ -17,6 +22,7 @@ class Storage(Construct):
         scope: the stack.
         construct_id: `Storage`.
         model_bucket_arn: an existing bucket of models; without it the stack makes one and outputs its name.
+        allowed_origins: web pages that may upload inputs and read results by presigned links.
         removal_policy: what becomes of outputs and models when the stack is deleted.
 
     Attributes:
@@ -32,12 +38,15 @@ class Storage(Construct):
         construct_id: str,
         *,
         model_bucket_arn: str | None = None,
+        allowed_origins: Sequence[str] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, construct_id)
         self._removal_policy = removal_policy
         self.access_log_bucket: s3.IBucket = self._build_access_log_bucket()
-        self.output_bucket: s3.IBucket = self._build_bucket("OutputBucket", self._output_rules())
+        self.output_bucket: s3.IBucket = self._build_bucket(
+            "OutputBucket", self._output_rules(), cors=self._cors(allowed_origins)
+        )
         self.failure_bucket: s3.IBucket = self._build_bucket(
             "FailureBucket", [s3.LifecycleRule(id="Expire", expiration=Duration.days(90))]
         )
@@ -57,7 +66,9 @@ class Storage(Construct):
         acknowledge(bucket, ["AwsSolutions-S1"], reason="A log of the accesses to the access log would log itself.")
         return bucket
 
-    def _build_bucket(self, construct_id: str, rules: list[s3.LifecycleRule]) -> s3.Bucket:
+    def _build_bucket(
+        self, construct_id: str, rules: list[s3.LifecycleRule], *, cors: list[s3.CorsRule] | None = None
+    ) -> s3.Bucket:
         return s3.Bucket(
             self,
             construct_id,
@@ -72,6 +83,7 @@ class Storage(Construct):
                 s3.LifecycleRule(id="AbortUploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
                 *rules,
             ],
+            cors=cors,
             removal_policy=self._removal_policy,
         )
 
@@ -83,6 +95,22 @@ class Storage(Construct):
             self, "ModelBucketName", value=bucket.bucket_name, description="Put the models here"
         ).override_logical_id("ModelBucket")
         return bucket
+
+    @staticmethod
+    def _cors(origins: Sequence[str]) -> list[s3.CorsRule] | None:
+        if not origins:
+            return None
+        methods = [s3.HttpMethods.GET, s3.HttpMethods.PUT]
+        # The headers that an upload's link has signed: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
+        return [
+            s3.CorsRule(
+                id="WebPages",
+                allowed_origins=list(origins),
+                allowed_methods=methods,
+                allowed_headers=["Content-Type"],
+                max_age=_PREFLIGHT_S,
+            )
+        ]
 
     @staticmethod
     def _output_rules() -> list[s3.LifecycleRule]:

@@ -39,6 +39,8 @@ def safe_task_id(text: str) -> str:
     if is_task_id(text):
         return text
     encoded = quote(text, safe="", errors="surrogatepass")
+    if encoded in {".", ".."}:
+        return encoded.replace(".", "%2E")
     if len(encoded) <= _ID_MAX_LENGTH:
         return encoded
     digest = hashlib.sha256(encoded.encode()).hexdigest()[:_HASH_HEX_DIGITS]

@@ -6,8 +6,9 @@
 
 It is the v1alpha2 body with `submission`, `owner` and `schema_version` in its metadata; a v1alpha1 body is translated
 at submit. A body too large for a message stands in S3, and in place of `content` come `content_ref` (its s3:// URL),
-`content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content stands). Readers
-take it raw or inside an SNS envelope, with or without the outer `task`.
+`content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content stands). Where
+the inputs are too large as well, `inputs_pointer` says where in that object they stand. Readers take it raw or inside
+an SNS envelope, with or without the outer `task`.
 """
 
 import json
@@ -58,11 +59,18 @@ class PayloadRef:
         url: `s3://bucket/key`.
         etag: ETag that the object must still have.
         pointer: RFC 6901 pointer to the content inside the object, `""` for the whole.
+        inputs_pointer: as above, to the named inputs; `None` where those are in the message.
     """
 
     url: str
     etag: str
     pointer: str
+    inputs_pointer: str | None = None
+
+    @property
+    def inputs(self) -> "PayloadRef | None":
+        """Where the named inputs are; `None` where they are in the message."""
+        return None if self.inputs_pointer is None else replace(self, pointer=self.inputs_pointer, inputs_pointer=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +129,8 @@ def encode_message(message: TaskMessage) -> str:
         task["content_ref"] = message.payload.url
         task["content_etag"] = message.payload.etag
         task["content_pointer"] = message.payload.pointer
+        if message.payload.inputs_pointer is not None:
+            task["inputs_pointer"] = message.payload.inputs_pointer
     else:
         task["content"] = message.content
     return json.dumps({"task": task}, ensure_ascii=False, separators=(",", ":"))
@@ -159,6 +169,7 @@ def _message(outer: dict[str, Any]) -> TaskMessage:
             url=_text(task, "content_ref"),
             etag=_text(task, "content_etag"),
             pointer=str(task.get("content_pointer", "")),
+            inputs_pointer=_optional_text(task, "inputs_pointer"),
         )
     else:
         content = _object(task.get("content"), "content")

@@ -10,14 +10,25 @@ The tag belongs to one claim: an agent that was fenced off can never overwrite w
 
 from typing import Final
 
+from task_record.identifiers import RESERVED_PREFIXES, safe_prefix, safe_task_id
+
 TAG_HEX_DIGITS: Final = 4
 TAGS_OF_A_CLAIM: Final = 8
 """How many tags a claim (32 hex digits) has; the next one is drawn where a name is taken already."""
 
 
 def task_folder(task_id: str, prefix: str | None) -> str:
-    """Key prefix of everything that a task leaves, with the slash at its end."""
-    return f"{prefix.strip('/')}/{task_id}/" if prefix else f"{task_id}/"
+    """Key prefix of everything that a task leaves, with the slash at its end.
+
+    Args:
+        task_id: as its caller gave it; what is not safe in a key is encoded.
+        prefix: as above.
+    """
+    segment = safe_task_id(task_id)
+    if prefix:
+        return f"{safe_prefix(prefix).strip('/')}/{segment}/"
+    # Results are never stored where the product keeps what it deletes after a while.
+    return f"%{ord(segment[0]):02X}{segment[1:]}/" if segment in RESERVED_PREFIXES else f"{segment}/"
 
 
 def claim_tag(claim_id: str, draw: int = 0) -> str:

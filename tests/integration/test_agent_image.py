@@ -15,6 +15,7 @@ IMAGE = "localhost/queue-agent"
 
 pytestmark = [
     pytest.mark.soak,
+    pytest.mark.xdist_group("agent_image"),  # so that it is built once
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("buildah") or not shutil.which("debootstrap"),
         reason="needs root, buildah and debootstrap, which only CI installs",

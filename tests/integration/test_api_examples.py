@@ -23,6 +23,7 @@ SUBMITS = {
     "text_to_image_v1alpha1": "cat-5",
     "upload": "cat-6",
     "pipeline": "dog-1",
+    "linked_input": "dog-2",
 }
 """Examples that submit a task, and its id."""
 

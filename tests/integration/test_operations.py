@@ -1,5 +1,7 @@
 """Reading, listing, cancelling, uploading and repeating over real HTTPS, on the very resources that are deployed."""
 
+import base64
+import io
 import json
 import os
 import signal
@@ -13,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.xdist_group("local_stack")
 
@@ -180,6 +183,43 @@ def test_an_uploaded_content_is_run(client: Any) -> None:
     assert status == 200, answer
     assert client.wait(task_id)["status"] == "completed"
     assert was_begun(client, task_id)
+
+
+def picture() -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 64)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_uploaded_image_is_an_input(client: Any) -> None:
+    task_id, image = unique("linked"), picture()
+    offer = offered(client, image, "image/png")
+    assert put(client, offer, image) == 200
+    metadata = {"id": task_id, "runtime": "sd", "tasktype": "image-to-image"}
+    content = {"prompt": task_id, "init_images": [offer["content_ref"]]}
+    body = json.dumps({"task": {"metadata": metadata, "content": content}}).encode()
+    status, answer = client.request("POST", "v1alpha2", body=body)
+    assert status == 200, answer
+    assert client.wait(task_id)["status"] == "completed"
+
+
+def test_inputs_in_base64_are_run_whatever_their_size(client: Any) -> None:
+    task_id, image = unique("inputs"), picture()
+    # A PNG ends where it says; what follows makes it too large for a message.
+    large = base64.b64encode(image + b"\0" * 600_000).decode()
+    workflow = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": task_id}},
+    }
+    metadata = {"id": task_id, "runtime": "comfy", "tasktype": "pipeline", "inputs": {"cat.png": large}}
+    body = json.dumps({"task": {"metadata": metadata, "content": workflow}}).encode()
+    status, answer = client.request("POST", "v1alpha2", body=body)
+    assert status == 200, answer
+    task = client.wait(task_id)
+    assert task["status"] == "completed", task
+    # The stand-in saves what it loaded.
+    (result,) = (one for one in task["results"] if one["s3_url"].endswith(".png"))
+    assert client.http.request("GET", result["url"]).data == image + b"\0" * 600_000
 
 
 def test_fails_when_another_size_or_type_is_put_than_was_named(client: Any) -> None:

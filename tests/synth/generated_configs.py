@@ -67,6 +67,7 @@ def config_data(draw: st.DrawFn) -> Data:
             keep=("models_runtime", "network", *(("registries",) if needs_registries else ())),
             leave_out=() if is_own else ("availability_zones",),
             model_bucket_arn=bucket_arns(partition),
+            input_bucket_arns=st.lists(bucket_arns(partition), max_size=3, unique=True),
             availability_zones=st.sampled_from([zones[:2], zones]),
             apigw=_gateways(),
             network=st.just(network),

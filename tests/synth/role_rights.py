@@ -64,6 +64,7 @@ ROLES: Final[Mapping[str, Rights]] = {
         *("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"),
         *("dynamodb:GetItem", "dynamodb:UpdateItem"),
         *("s3:GetObject", "s3:PutObject"),
+        *_LOG,
     ),
     KEDA: _rights("sqs:GetQueueAttributes"),
     "TaskApiHandlerRole": _rights(

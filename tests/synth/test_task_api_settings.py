@@ -20,6 +20,7 @@ CONFIG = """
 APIGW:
   plans: [{name: studio}]
   cors: {allowOrigins: [https://a.example.com, https://b.example.com]}
+inputBucketArns: ["arn:aws:s3:::studio-inputs", "arn:aws:s3:::shared-inputs"]
 taskProtocol: {maxTaskAgeHours: 200, queueRetentionDays: 9}
 modelsRuntime:
 - {name: sd, type: sdwebui, modelFilename: v1-5.safetensors, backlogLimit: 5}
@@ -52,6 +53,7 @@ def test_the_handler_reads_the_environment_that_is_deployed(function: dict[str, 
     environment = {name: deployed(value) for name, value in function["Environment"]["Variables"].items()}
     settings = Settings.from_environment(environment)
     assert (settings.table_name, settings.output_bucket, settings.max_task_age_s) == ("tasks", "output", 200 * 3600)
+    assert settings.input_buckets == {"studio-inputs", "shared-inputs"}
     assert settings.allowed_origins == {"https://a.example.com", "https://b.example.com"}
     (key,) = settings.tenants.names
     assert (settings.tenants.owner(key), settings.tenants.owner("another")) == ("studio", "another")

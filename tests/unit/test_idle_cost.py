@@ -77,7 +77,7 @@ def test_the_readme_states_what_is_computed() -> None:
     stated = re.search(r"about ([\d,]+) US dollars\s+a\s+month", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert stated is not None
     computed = total_usd_per_month(idle_cost(load_config(ROOT / "config.yaml")))
-    assert float(stated[1].replace(",", "")) == pytest.approx(computed, abs=5)
+    assert float(stated[1].replace(",", "")) == pytest.approx(computed, abs=1)
 
 
 def test_the_bill_of_an_empty_configuration() -> None:

@@ -29,6 +29,10 @@ class Config(ConfigModel):
     model_bucket_arn: BucketArn | None = None
     """Bucket that has the models. By default the stack makes one and outputs its name."""
 
+    input_bucket_arns: tuple[BucketArn, ...] = Field(default=(), max_length=10)
+    """Buckets of this region that tasks may link inputs from (`s3://`), besides their callers' own uploads. Whoever has
+    an API key can have the agents read any object there. By default none."""
+
     availability_zones: tuple[AvailabilityZone, ...] = ()
     """Zones by name. By default the region's first two, which may include one where EKS makes no control plane
     (us-east-1e)."""
@@ -68,6 +72,11 @@ class Config(ConfigModel):
 
     models_runtime: tuple[ModelsRuntime, ...] = ()
     """The runtimes, at most 30. More than one may have the same type. By default none."""
+
+    @property
+    def input_bucket_names(self) -> tuple[str, ...]:
+        """Names of the buckets that tasks may link inputs from."""
+        return tuple(arn.rpartition(":")[2] for arn in self.input_bucket_arns)
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> Self:

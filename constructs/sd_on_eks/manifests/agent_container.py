@@ -1,5 +1,6 @@
 """The queue agent's container: the pod's only main container."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,9 @@ class AgentTargets:
         queue_url: the runtime's queue.
         table_name: the task table.
         bucket_name: the output bucket.
+        metrics_log_group: where it writes metrics.
+        metrics_namespace: their namespace.
+        input_bucket_names: buckets that tasks may link inputs from.
         times: times of the task protocol.
     """
 
@@ -35,6 +39,9 @@ class AgentTargets:
     queue_url: str
     table_name: str
     bucket_name: str
+    metrics_log_group: str
+    metrics_namespace: str
+    input_bucket_names: Sequence[str]
     times: ProtocolTimes
 
 
@@ -55,6 +62,9 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "SQS_QUEUE_URL": targets.queue_url,
                     "TASK_TABLE_NAME": targets.table_name,
                     "S3_BUCKET": targets.bucket_name,
+                    "METRICS_LOG_GROUP": targets.metrics_log_group,
+                    "METRICS_NAMESPACE": targets.metrics_namespace,
+                    "INPUT_BUCKETS": ",".join(targets.input_bucket_names),
                     "RUNTIME_TYPE": runtime.type,
                     "RUNTIME_NAME": runtime.name,
                     "API_BASE_URL": f"http://127.0.0.1:{PORT}",

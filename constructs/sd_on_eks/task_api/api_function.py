@@ -47,6 +47,8 @@ def build_api_function(
         "TENANT_ISOLATION": "true" if api.tenant_isolation else "false",
         "TENANTS": _compact(tenants),
     }
+    if config.input_bucket_names:
+        environment["INPUT_BUCKETS"] = ",".join(config.input_bucket_names)
     if api.cors.allow_origins:
         environment["CORS_ALLOW_ORIGINS"] = ",".join(api.cors.allow_origins)
     with handler_asset(_HANDLER) as code:

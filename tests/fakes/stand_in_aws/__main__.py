@@ -9,7 +9,9 @@ from .application import make_app
 
 def main() -> None:
     """Serve until a signal."""
-    parser = argparse.ArgumentParser(description="A stand-in for SQS, DynamoDB and S3, for benchmarks only.")
+    parser = argparse.ArgumentParser(
+        description="A stand-in for SQS, DynamoDB, S3 and CloudWatch Logs, for benchmarks only."
+    )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency-ms", type=float, default=15.0, help="how long every call takes (default 15)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""SQS, DynamoDB and S3 on one address, as an endpoint URL of the AWS SDKs has them."""
+"""SQS, DynamoDB, S3 and CloudWatch Logs on one address, as an endpoint URL of the AWS SDKs has them."""
 
 import asyncio
 import hashlib
@@ -25,6 +25,7 @@ class StandInAws:
         self._messages: asyncio.Queue[str] = asyncio.Queue()
         self._calls: Counter[str] = Counter()
         self._stored_at: dict[str, float] = {}
+        self._log_events: list[dict[str, Any]] = []
         self._deleted = 0
 
     def application(self) -> web.Application:
@@ -42,7 +43,14 @@ class StandInAws:
         return web.Response()
 
     async def _state(self, _request: web.Request) -> web.Response:
-        return web.json_response({"calls": dict(self._calls), "deleted": self._deleted, "stored_at": self._stored_at})
+        return web.json_response(
+            {
+                "calls": dict(self._calls),
+                "deleted": self._deleted,
+                "stored_at": self._stored_at,
+                "log_events": self._log_events,
+            }
+        )
 
     async def _json_service(self, request: web.Request) -> web.Response:
         operation = request.headers["X-Amz-Target"].rpartition(".")[2]
@@ -53,6 +61,8 @@ class StandInAws:
             answer = await self._receive(parameters)
         elif operation == "DeleteMessage":
             self._deleted += 1
+        elif operation == "PutLogEvents":
+            self._log_events += parameters["logEvents"]
         await asyncio.sleep(self._latency_s)
         return web.json_response(answer, headers={"Date": formatdate(usegmt=True)})
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -141,7 +142,8 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A stand-in in this process."""
     server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task))
-    await server.start_server()
+    # What hangs there hangs for ever.
+    await server.start_server(shutdown_timeout=0.1)
     try:
         url = str(server.make_url("")).rstrip("/")
         async with _client(runtime_type, url, server.close, timeout_s) as one:
@@ -156,12 +158,8 @@ async def process_bench(
 ) -> AsyncIterator[Bench]:
     """A stand-in in a process of its own, which can be killed."""
     port = _free_port()
-    arguments = ["--type", runtime_type, "--port", str(port), "--seconds-per-task", str(seconds_per_task)]
-    if image_bytes is not None:
-        arguments += ["--image-bytes", str(image_bytes)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.fakes.stand_in_runtime", *arguments, stderr=asyncio.subprocess.DEVNULL
-    )
+    further = [] if image_bytes is None else ["--image-bytes", str(image_bytes)]
+    process = await _start(runtime_type, port, seconds_per_task, *further)
 
     async def stop() -> None:
         if process.returncode is None:
@@ -174,6 +172,49 @@ async def process_bench(
             yield one
     finally:
         await stop()
+
+
+@asynccontextmanager
+async def restarted_bench(
+    runtime_type: RuntimeType, journal: Path, seconds_per_task: float = 0.0, *, may_start: asyncio.Event
+) -> AsyncIterator[Bench]:
+    """A stand-in in a process that is started anew whenever it dies, as in a pod.
+
+    Args:
+        runtime_type: whose API it speaks.
+        journal: file that notes every inference of every one of its lives.
+        seconds_per_task: how long an inference takes.
+        may_start: nothing listens before this is set.
+    """
+    port = _free_port()
+
+    async def keep_up() -> None:
+        await may_start.wait()
+        while True:
+            process = await _start(runtime_type, port, seconds_per_task, "--journal", str(journal))
+            try:
+                await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    keeping = asyncio.create_task(keep_up())
+    try:
+        async with _client(runtime_type, f"http://127.0.0.1:{port}", keeping.cancel) as one:
+            yield one
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
+
+
+async def _start(
+    runtime_type: RuntimeType, port: int, seconds_per_task: float, *further: str
+) -> asyncio.subprocess.Process:
+    arguments = ["--type", runtime_type, "--port", str(port), "--seconds-per-task", str(seconds_per_task), *further]
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.fakes.stand_in_runtime", *arguments, stderr=asyncio.subprocess.DEVNULL
+    )
 
 
 @asynccontextmanager

@@ -35,9 +35,9 @@ class NoisePicture:
         """A copy that bears a text."""
         return self._body + _text_chunk("prompt", text) + self._end
 
-    def base64(self, text: str) -> bytes:
-        """A copy that bears a text, in base64."""
-        return self._body_base64 + binascii.b2a_base64(_text_chunk("prompt", text) + self._end, newline=False)
+    def base64(self, text: str) -> list[bytes]:
+        """A copy that bears a text, in base64, in parts: to put megabytes together takes time from the next request."""
+        return [self._body_base64, binascii.b2a_base64(_text_chunk("prompt", text) + self._end, newline=False)]
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:

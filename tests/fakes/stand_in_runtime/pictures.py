@@ -30,9 +30,9 @@ class Pictures:
         drawn = await asyncio.to_thread(draw, prompt, seed=seed, width=width, height=height, share=share)
         return lambda: drawn
 
-    async def base64(self, prompt: str, *, seed: int, width: int, height: int, share: float = 1.0) -> bytes:
-        """A picture in base64."""
+    async def base64(self, prompt: str, *, seed: int, width: int, height: int, share: float = 1.0) -> list[bytes]:
+        """A picture in base64, in parts."""
         if self._noise is not None:
             return self._noise.base64(f"{prompt}, seed {seed}")
         png = await self.png(prompt, seed=seed, width=width, height=height, share=share)
-        return binascii.b2a_base64(png(), newline=False)
+        return [binascii.b2a_base64(png(), newline=False)]

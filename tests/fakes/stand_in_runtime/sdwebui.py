@@ -189,11 +189,11 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _parts(images: list[bytes], rest: dict[str, Any]) -> list[bytes]:
+def _parts(images: list[list[bytes]], rest: dict[str, Any]) -> list[bytes]:
     """JSON in parts: it holds megabytes that need no escapes."""
     parts = [b'{"images": ["']
     for image in images:
-        parts += [image, b'", "']
+        parts += [*image, b'", "']
     return [*parts[:-1], b'"], ', json.dumps(rest).encode()[1:]]
 
 

@@ -15,6 +15,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.models import Config
 from tests.synth.synthesis import filled
@@ -71,6 +72,7 @@ def cluster_stack(synth_app: Callable[[], cdk.App], image_contexts: Path) -> Cal
             model_bucket=s3.Bucket.from_bucket_name(stack, "Models", "models"),
             image_contexts=image_contexts,
         )
+        metrics = AgentMetrics(stack, "AgentMetrics")
         runtimes = Construct(stack, "Runtimes")
         for runtime in config.models_runtime:
             scope = Construct(runtimes, runtime.name)
@@ -82,6 +84,7 @@ def cluster_stack(synth_app: Callable[[], cdk.App], image_contexts: Path) -> Cal
                 ),
                 table=dynamodb.Table.from_table_name(scope, "Table", "tasks"),
                 output_bucket=s3.Bucket.from_bucket_name(scope, "Output", "output"),
+                metrics=metrics,
                 agent_role=iam.Role.from_role_name(scope, "AgentRole", f"agent-{runtime.name}"),
             )
         return stack

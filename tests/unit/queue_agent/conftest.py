@@ -18,6 +18,7 @@ from queue_agent.settings import Settings
 from queue_agent.store import Store
 from queue_agent.worker import Worker
 from task_record import table
+from task_record.callback import callback_of
 from task_record.message import PayloadRef, TaskMessage, encode_message
 from task_record.status import TERMINAL, Status
 from task_record.table import Item
@@ -38,12 +39,18 @@ class World:
     objects: dict[str, bytes] = field(default_factory=dict)
     table_is_up: bool = True
     store_is_up: bool = True
+    parked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What is in a parked body, by its pointer; a content where nothing is said."""
+    named_inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Named inputs of the task that was prepared last."""
     put_s: float = 0.0
     call_s: float = 0.0
     """How long a call to AWS takes."""
     running: str | None = None
     prepared: set[str] = field(default_factory=set)
     endings: dict[str, list[str]] = field(default_factory=dict)
+    callbacks: dict[str, list[str]] = field(default_factory=dict)
+    """What is published of each submission: once for every write that leaves an ended record."""
     posts: list[str] = field(default_factory=list)
     receives: list[tuple[float, int]] = field(default_factory=list)
     hidden: dict[str, tuple[Message, asyncio.TimerHandle]] = field(default_factory=dict)
@@ -72,8 +79,12 @@ class World:
     def change(self, old: Item | None, new: Item) -> None:
         """Put a record; every change from open to ended is counted."""
         self.records[key_of(new)] = new
-        if new[table.STATUS] in TERMINAL and (old is None or old[table.STATUS] not in TERMINAL):
-            self.endings.setdefault(str(new[table.SUBMISSION]), []).append(str(new[table.STATUS]))
+        if new[table.STATUS] not in TERMINAL:
+            return
+        submission = str(new[table.SUBMISSION])
+        self.callbacks.setdefault(submission, []).append(callback_of(new, "bucket").body)
+        if old is None or old[table.STATUS] not in TERMINAL:
+            self.endings.setdefault(submission, []).append(str(new[table.STATUS]))
 
     def note(self, what: str) -> None:
         if what in self.before:
@@ -196,7 +207,7 @@ class MemoryStore(Store):
     async def read_content(self, payload: PayloadRef) -> dict[str, Any]:
         self._world.note("read")
         await self._answer()
-        return {"prompt": "read"}
+        return self._world.parked.get(payload.pointer, {"prompt": "read"})
 
     async def _answer(self) -> None:
         await asyncio.sleep(0.01)
@@ -214,6 +225,7 @@ class MemoryInputs:
         return content
 
     async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+        self._world.named_inputs = inputs
         return {}
 
 

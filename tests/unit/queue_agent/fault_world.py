@@ -172,8 +172,9 @@ class GatedInputs(MemoryInputs):
 class Server:
     """An inference server; it goes on computing when its agent is killed or stopped."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, inference_s: float = INFERENCE_S) -> None:
         self.shared = shared
+        self.inference_s = inference_s
         self.running: Inference | None = None
 
     async def compute(self, task: RuntimeTask) -> bool:
@@ -190,12 +191,13 @@ class Server:
         )
         self.running = inference
         self.shared.inferences.append(inference)
+        self.shared.world.note("post")
         done = asyncio.ensure_future(self._run_down(inference))
         await asyncio.shield(done)
         return self.running is not inference or inference.ended is not None
 
     async def _run_down(self, inference: Inference) -> None:
-        left_s = INFERENCE_S
+        left_s = self.inference_s
         while left_s > 0 and self.running is inference:
             await asyncio.sleep(0.5)
             left_s -= 0.5
@@ -223,6 +225,7 @@ class GatedRuntime:
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         async def interrupt() -> bool:
+            self._server.shared.world.note("interrupt")
             self._server.interrupt()
             await asyncio.sleep(0.6)
             return True

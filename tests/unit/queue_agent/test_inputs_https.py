@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from queue_agent.inputs.addresses import is_public
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
+from task_record.inputs.public_hosts import is_public
 from tests.fakes.web import Handler, Web, serve
 
 pytestmark = pytest.mark.asyncio
@@ -157,7 +157,7 @@ async def test_fails_when_a_name_leads_elsewhere_after_a_redirect(tmp_path: Path
 async def test_no_connection_is_made_to_an_address_that_nobody_has_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HttpsLinks, "_may_be_asked_for", lambda _self, _host: True)
+    monkeypatch.setattr("queue_agent.inputs.https_links.may_be_asked_for", lambda _host, _is_allowed: True)
     async with serve(tmp_path, picture) as there:
         with pytest.raises(LinkError, match="127.0.0.1 cannot be reached"):
             await fetch(there, there.link(host="127.0.0.1"), is_allowed=is_public)

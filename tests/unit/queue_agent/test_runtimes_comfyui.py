@@ -210,6 +210,15 @@ async def test_what_happened_while_the_websocket_was_gone_is_in_the_history(
                 await request.infer(before_post=lambda: None, on_progress=one.progress.append)
 
 
+async def test_fails_when_the_server_never_takes_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.http.PATIENCE_S", 0.2)
+    async with bench("comfyui") as one:
+        await one.fault("deaf")
+        with pytest.raises(RuntimeUnavailableError, match="websocket cannot be opened") as error:
+            await one.run()
+    assert error.value.accepted is False
+
+
 async def test_fails_when_the_server_has_forgotten_the_task() -> None:
     async with bench("comfyui", seconds_per_task=0.4) as one:
         await one.fault("restart")

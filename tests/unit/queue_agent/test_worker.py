@@ -248,6 +248,14 @@ async def test_a_deadline_that_passes_before_the_post_keeps_the_task_from_the_ru
     assert "post" not in world.names()
 
 
+async def test_inputs_that_were_parked_are_read(world: Any, work: Any, make: Any) -> None:
+    payload = PayloadRef(url="s3://bucket/k", etag="e", pointer="/task/content", inputs_pointer="/task/metadata/inputs")
+    world.messages = [make.message(payload=payload, content=None)]
+    world.parked = {"/task/content": {"prompt": "x"}, "/task/metadata/inputs": {"cat.png": "QUFB"}}
+    await work()
+    assert world.named_inputs == {"cat.png": "QUFB"}
+
+
 async def test_a_task_is_not_run_while_the_table_does_not_answer(world: Any, work: Any) -> None:
     world.before["receive m1"] = lambda: setattr(world, "table_is_up", False)
     await work(seconds=60)

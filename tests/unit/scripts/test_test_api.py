@@ -148,7 +148,7 @@ def test_fails_when_there_are_no_credentials(cloud: Cloud, tmp_path: Path) -> No
 
 def test_fails_when_there_is_no_region(cloud: Cloud, tmp_path: Path) -> None:
     status, said = run(cloud, tmp_path, AWS_DEFAULT_REGION="")
-    assert (status, said) == (1, "test_api: there is no AWS region; set AWS_REGION")
+    assert (status, said) == (1, "test_api: there is no AWS region; set AWS_DEFAULT_REGION")
 
 
 def test_fails_when_the_stack_has_no_endpoint(cloud: Cloud, tmp_path: Path) -> None:

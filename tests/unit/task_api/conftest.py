@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "RECORD_TTL_S": "2592000",
     "TENANT_ISOLATION": "true",
     "TENANTS": "{}",
+    "INPUT_BUCKETS": "inputs",
 }
 ROUTES = (
     "/v1alpha1",

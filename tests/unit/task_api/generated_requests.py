@@ -50,7 +50,10 @@ JSON = st.recursive(
 )
 """Any JSON value, and text that JSON can write and UTF-8 cannot."""
 
-IMAGES = st.binary(min_size=1, max_size=40).map(lambda data: base64.b64encode(data).decode())
+FILES = st.binary(min_size=1, max_size=40).map(lambda data: base64.b64encode(data).decode())
+LINKS = st.sampled_from(["https://example.com/a.png", "https://93.184.215.14/b?c=d", "s3://inputs/a b/c.png"])
+IMAGES = FILES | LINKS
+"""Of a content, and named inputs; the bucket `inputs` is one for inputs."""
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,20}", fullmatch=True)
 EXPIRIES = st.none() | st.sampled_from(["2026-11-24T10:00:00Z", "soon", 0, 1e12])
 
@@ -76,7 +79,7 @@ GENERATION = optional(
     styles=st.none() | st.lists(st.text(max_size=5), max_size=2),
     sampler_name=st.none() | st.just("Euler a"),
     override_settings=st.none() | st.just({"CLIP_stop_at_last_layers": 2}),
-    alwayson_scripts=st.just({}) | st.just({"controlnet": {"args": [{"image": "x"}]}}),
+    alwayson_scripts=st.just({}) | st.just({"controlnet": {"args": [{"image": "QUFB"}]}}),
     send_images=st.sampled_from([True]),
     an_extensions_field=JSON.filter(lambda value: "\\ud8" not in json.dumps(value)),
 )
@@ -90,12 +93,19 @@ IMAGE = st.fixed_dictionaries(
     {"init_images": st.lists(IMAGES, min_size=1, max_size=1)},
     optional={"denoising_strength": st.floats(0, 1), "mask": st.none() | IMAGES},
 )
+NAMED_INPUTS = st.dictionaries(st.just("cat.png"), IMAGES, max_size=1)
 NODE = st.fixed_dictionaries(
     {"class_type": st.sampled_from(["KSampler", "SaveImage"])},
     optional={"inputs": st.fixed_dictionaries({"steps": st.integers(1, 20)}), "_meta": st.just({"title": "x"})},
 )
 WORKFLOW = st.dictionaries(st.sampled_from(["1", "2", "3:4"]), NODE, min_size=1, max_size=3).map(
-    lambda graph: graph | {"9": {"class_type": "SaveImage", "inputs": {"images": [next(iter(graph)), 0]}}}
+    lambda graph: (
+        graph
+        | {
+            "8": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},
+            "9": {"class_type": "SaveImage", "inputs": {"images": [next(iter(graph)), 0]}},
+        }
+    )
 )
 CONTENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "text-to-image": joined(GENERATION, HIRES),
@@ -125,7 +135,7 @@ def submits(draw: st.DrawFn) -> dict[str, Any]:
         optional(
             prefix=st.sampled_from(["a/b", "a/", "", None]),
             context=JSON.filter(lambda value: len(json.dumps(value)) < 16_000 and "\\ud8" not in json.dumps(value)),
-            inputs=st.none() | st.just({}),
+            inputs=st.none() | (st.just({}) if tasktype != "pipeline" else NAMED_INPUTS),
             expires_at=st.none(),
         )
     )

@@ -269,6 +269,7 @@ def test_fails_when_metadata_alone_are_too_large_for_a_message() -> None:
         expires_at_ms=1,
         content={},
         content_pointer="",
+        inputs_pointer=None,
         answer=lambda *_: {},
         payload=PayloadRef(url="s3://output/uploads/key1/x", etag="e", pointer=""),
     )

@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sd_on_eks.task_api.handler.errors import ApiError
-from sd_on_eks.task_api.handler.uploads import MAX_UPLOAD_BYTES, Uploads
+from sd_on_eks.task_api.handler.uploads import Uploads
 from task_record import table
+from task_record.inputs.sizes import INPUT_MAX_BYTES
 from task_record.message import decode_message
 
 NAME = "01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
@@ -32,7 +33,7 @@ def put(api: Any, key: str = f"uploads/key1/{NAME}", body: bytes = b'{"prompt": 
 
 
 def test_a_link_takes_exactly_the_size_and_type_that_were_named(api: Any) -> None:
-    status, answer, _ = offer(api, {"content_type": "image/webp", "content_length": MAX_UPLOAD_BYTES})
+    status, answer, _ = offer(api, {"content_type": "image/webp", "content_length": INPUT_MAX_BYTES})
     assert status == 200
     assert answer["method"] == "PUT"
     assert answer["headers"] == {"Content-Type": "image/webp", "Content-Length": "20971520"}
@@ -74,7 +75,7 @@ def test_every_link_leads_to_another_place(api: Any) -> None:
         ({"content_type": "image/png"}, "content_length"),
         ({"content_type": "text/html", "content_length": 1}, "content_type"),
         ({"content_type": "image/png", "content_length": 0}, "content_length"),
-        ({"content_type": "image/png", "content_length": MAX_UPLOAD_BYTES + 1}, "content_length"),
+        ({"content_type": "image/png", "content_length": INPUT_MAX_BYTES + 1}, "content_length"),
         ({"content_type": "image/png", "content_length": 1.5}, "content_length"),
         ({"content_type": "image/png", "content_length": True}, "content_length"),
         ({"content_type": "image/png", "content_length": 1, "key": "uploads/key2/x"}, "key"),
@@ -145,7 +146,7 @@ def test_fails_when_nothing_was_put(api: Any) -> None:
 
 
 def test_fails_when_an_upload_is_too_large(api: Any) -> None:
-    put(api, body=b" " * (MAX_UPLOAD_BYTES + 1))
+    put(api, body=b" " * (INPUT_MAX_BYTES + 1))
     status, answer, _ = submit(api, REF)
     assert (status, answer["error"]["field"]) == (400, "task.content_ref")
     assert "20971520" in answer["error"]["message"]

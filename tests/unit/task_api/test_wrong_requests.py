@@ -30,6 +30,12 @@ def pipeline(**nodes: Any) -> Sent:
     return v1alpha2(nodes, runtime="comfy", tasktype="pipeline")
 
 
+def named(inputs: Any, name: str, message: str) -> Wrong:
+    node = {"class_type": "LoadImage", "inputs": {"image": "a.png", "prompt": LARGE}}
+    sent = v1alpha2({"1": node}, runtime="comfy", tasktype="pipeline", inputs=inputs)
+    return invalid(sent, f"task.metadata.inputs.{name}", message)
+
+
 def image(**content: Any) -> Sent:
     return v1alpha2({"prompt": LARGE, "init_images": [IMAGE], **content}, tasktype="image-to-image")
 
@@ -132,8 +138,8 @@ METADATA = {
     "prefix too long": metadata("prefix", "a" * 513, "512"),
     "prefix of two lines": metadata("prefix", "a\n", "segments"),
     "context too large": metadata("context", "x" * 16_384, "at most 16384 bytes of JSON, got 16386"),
-    "inputs": metadata("inputs", {"a": "b"}, "must be left out"),
-    "inputs a list": metadata("inputs", [], "must be left out"),
+    "inputs": metadata("inputs", {"a": IMAGE}, "must be left out for text-to-image, whose content holds its images"),
+    "inputs a list": metadata("inputs", [IMAGE], "must be an object of at most 32 names and their files, got a list"),
     "expires too late": metadata("expires_at", "2999-01-01T00:00:00Z", "at most 3600 s away"),
     "expired": metadata("expires_at", "2020-01-01T00:00:00Z", "must lie in the future"),
     "expires in milliseconds": metadata("expires_at", 1795514400000, "at most 3600 s away"),
@@ -187,17 +193,26 @@ TEXT_TO_IMAGE = {
 IMAGES = {
     "no images": invalid(
         v1alpha2({}, tasktype="image-to-image"), "task.content.init_images", "must be a list of at least one image"),
-    "images none": picture("init_images", [], "at least one image in base64, and at most 16, got a list of 0"),
+    "images none": picture("init_images", [], "at least one image, and at most 16, got a list of 0"),
     "images null": picture("init_images", None, "got null"),
     "image alone": picture("init_images", IMAGE, "must be a list"),
     "too many images": picture("init_images", [IMAGE] * 17, "got a list of 17"),
     "more images than the batch": picture(
         "init_images", [IMAGE] * 3, "at most as many as batch_size says (1), got 3"),
-    "image a number": picture("init_images", [7], "must be an image in base64, got the number 7", "[0]"),
+    "image a number": picture("init_images", [7], "or an https:// or s3:// link to one, got the number 7", "[0]"),
     "image empty": picture("init_images", [IMAGE, ""], "must be an image in base64", "[1]"),
-    "image a link": picture("init_images", [LARGE, "http://a/b"], "got a http:// link, which can be read", "[1]"),
-    "image a safer link": picture("init_images", ["https://a/b"], "got a https:// link, which is not fetched", "[0]"),
-    "image an object": picture("init_images", ["S3://a/b"], "got a s3:// link, which is not fetched", "[0]"),
+    "image a link": picture("init_images", ["http://a/b"], "got a http:// link, which can be read", "[0]"),
+    "image a link with a user": picture("init_images", ["https://a:b@c/d"], "must be a link without a user", "[0]"),
+    "image on no host": picture("init_images", ["https:///a"], "must be a link with a host", "[0]"),
+    "image on half a host": picture("init_images", ["https://[::1/a"], "got one that cannot be read", "[0]"),
+    "image on a private host": picture(
+        "init_images", ["HTTPS://169.254.169.254/"], "a public host, got '169.254.169.254'", "[0]"),
+    "image on a disguised host": picture("init_images", ["https://0x7f.1/a"], "a public host, got '0x7f.1'", "[0]"),
+    "image on an address of IPv6": picture("init_images", ["https://[fd00::1]/"], "public host, got 'fd00::1'", "[0]"),
+    "image an endless link": picture("init_images", [f"https://a/{LARGE}"], "at most 8192 characters, got 3000", "[0]"),
+    "image elsewhere in S3": picture("init_images", ["s3://another/a.png"], "must be a content_ref that POST", "[0]"),
+    "image of another caller": picture("init_images", ["s3://output/uploads/key2/a"], "must be a content_ref", "[0]"),
+    "image a result": picture("init_images", ["s3://output/t1/a.png"], "must be a content_ref", "[0]"),
     "image a file": picture("init_images", ["file:///etc/passwd"], "got a file:// link", "[0]"),
     "image no base64": picture("init_images", ["a picture!!!"], "got ' ' as character 2", "[0]"),
     "image in lines": picture("init_images", [f"{IMAGE}\n"], f"got '\\n' as character {len(IMAGE) + 1}", "[0]"),
@@ -210,13 +225,16 @@ IMAGES = {
     "image not ASCII": picture("init_images", ["QUFä"], "got 'ä' as character 4", "[0]"),
     "mask a link": picture("mask", "http://a/b", "got a http:// link"),
     "mask no base64": picture("mask", "?", "must be an image in base64"),
-    "mask a list": picture("mask", [IMAGE], "must be an image in base64, got a list"),
+    "mask a list": picture("mask", [IMAGE], "or an https:// or s3:// link to one, got a list"),
+    "mask of ControlNet": invalid(
+        image(alwayson_scripts={"ControlNet": {"args": [{"image": {"image": IMAGE, "mask": "http://a/b"}}]}}),
+        "task.content.alwayson_scripts.ControlNet.args[0].image.mask", "got a http:// link"),
     "strength null": picture("denoising_strength", None, "from 0 to 1, got null"),
     "resize mode": picture("resize_mode", 4, "must be 0, 1, 2 or 3"),
     "resize mode true": picture("resize_mode", value=True, message="must be 0, 1, 2 or 3"),
     "steps of an image": picture("steps", 1000, "from 1 to 150"),
     "nothing to enlarge": invalid(
-        v1alpha2({}, tasktype="extra-single-image"), "task.content.image", "must be an image in base64, got nothing"),
+        v1alpha2({}, tasktype="extra-single-image"), "task.content.image", "or s3:// link to one, got nothing"),
     "enlarge a link": extra("image", "http://a/b", "got a http:// link"),
     "enlarge no base64": extra("image", "QQ", "no multiple of 4"),
     "enlarge by nothing": extra("upscaling_resize", 0, "must be a number more than 0 and at most 8"),
@@ -230,8 +248,11 @@ IMAGES = {
     "image without data": invalid(batch({"name": "a"}), "task.content.imageList[0].data", "got nothing"),
     "image without name": invalid(batch({"data": IMAGE}), "task.content.imageList[0].name", "got nothing"),
     "second image a link": invalid(
-        batch({"data": IMAGE, "name": "a"}, {"data": "https://a/b", "name": "b"}),
-        "task.content.imageList[1].data", "got a https:// link"),
+        batch({"data": IMAGE, "name": "a"}, {"data": "ftp://a/b", "name": "b"}),
+        "task.content.imageList[1].data", "got a ftp:// link, which is not followed"),
+    "too many links": invalid(
+        batch(*({"data": "https://a/b", "name": "a"} for _ in range(33))),
+        "task.content.imageList[32].data", "must be one of at most 32 links"),
 }  # fmt: skip
 
 PIPELINE = {
@@ -249,6 +270,12 @@ PIPELINE = {
     "link to nowhere": invalid(
         pipeline(a={"class_type": "X", "inputs": {"b": ["c", 0], "d": LARGE}}),
         "task.content.a.inputs.b", "links to node 'c', which is not there"),
+    "input that no node has": named({"b.png": IMAGE}, "b.png", "no node has it"),
+    "input no base64": named({"a.png": "?"}, "a.png", "must be a file in base64, or an https:// or s3:// link to one"),
+    "input of another kind": named({"a.png": "data:text/html;base64,QUFB"}, "a.png", "got ':'"),
+    "input a list": named({"a.png": [IMAGE]}, "a.png", "link to one, got a list"),
+    "input a file": named({"a.png": "file:///etc/passwd"}, "a.png", "got a file:// link, which is not followed"),
+    "input on a private host": named({"a.png": "https://10.0.0.1/a.png"}, "a.png", "must be a link to a public host"),
 }  # fmt: skip
 
 V1ALPHA1 = {
@@ -266,7 +293,7 @@ V1ALPHA1 = {
     "uid too large": script("uid", "x" * 16_384, "at most 16384 bytes"),
     "v1alpha1 image": invalid(v1alpha1({"task": "image-to-image"}), "init_images", "at least one"),
     "v1alpha1 link": invalid(
-        v1alpha1({"task": "image-to-image", "image_link": "https://a/b"}), f"{SCRIPTS}.image_link", "not fetched"),
+        v1alpha1({"task": "image-to-image", "image_link": "http://a/b"}), f"{SCRIPTS}.image_link", "a http:// link"),
     "v1alpha1 link a list": script("image_link", [IMAGE], "must be an image in base64"),
     "v1alpha1 steps": invalid(v1alpha1(steps=0), "steps", "must be a whole number from 1 to 150"),
     "v1alpha1 settings": invalid(v1alpha1(override_settings=1), "override_settings", "must be an object of settings"),
@@ -305,6 +332,9 @@ RIGHT: dict[str, Sent] = {
     "a second pass to a size": v1alpha2({"enable_hr": True, "width": 4096, "hr_scale": 8, "hr_resize_x": 8192}),
     "a second pass that is off": v1alpha2({"width": 4096, "hr_scale": 8}),
     "an image with a data: URI": image(init_images=[f"data:image/jpeg;base64,{IMAGE}"]),
+    "an image on the web": image(init_images=["https://example.com/a.png?X-Amz-Signature=b"]),
+    "an image of ControlNet": image(alwayson_scripts={"controlnet": {"args": [{"image": IMAGE}, {"model": "x"}]}}),
+    "no inputs": v1alpha2(inputs={}),
     "an image without padding": image(init_images=["QUFB"]),
     "as many images as the batch": image(init_images=[IMAGE] * 4, batch_size=4),
     "a mask": image(mask=IMAGE, mask_blur=4, inpainting_fill=1),

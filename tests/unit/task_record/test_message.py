@@ -1,6 +1,7 @@
 """The message: what is written is read back, in every wrapping that a queue delivers it in."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -32,11 +33,21 @@ PARKED = TaskMessage(
     tasktype="text-to-image",
     payload=PayloadRef(url="s3://bucket/payloads/key1/abc", etag='"e"', pointer="/task/content"),
 )
+PARKED_INPUTS = replace(
+    PARKED, payload=PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/content", inputs_pointer="/task/inputs")
+)
 
 
-@pytest.mark.parametrize("message", [MESSAGE, PARKED], ids=["inline", "parked"])
+@pytest.mark.parametrize("message", [MESSAGE, PARKED, PARKED_INPUTS], ids=["inline", "parked", "inputs parked"])
 def test_message_comes_back_as_it_was_written(message: TaskMessage) -> None:
     assert decode_message(encode_message(message)) == message
+
+
+def test_inputs_are_read_where_the_content_is() -> None:
+    assert PARKED.payload is not None
+    assert PARKED.payload.inputs is None
+    assert PARKED_INPUTS.payload is not None
+    assert PARKED_INPUTS.payload.inputs == PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/inputs")
 
 
 def test_message_is_read_without_the_outer_task() -> None:

@@ -37,5 +37,6 @@ def environment_bytes(config: "Config") -> int:
     runtimes = json.dumps([runtime.for_task_api for runtime in config.models_runtime], separators=(",", ":"))
     tenants = sum(_KEY_ID_BYTES + len(plan.name) + len('"":"",') for plan in config.apigw.plans)
     origins = sum(len(origin) + 1 for origin in config.apigw.cors.allow_origins)
+    input_buckets = len("INPUT_BUCKETS") + sum(len(name) + 1 for name in config.input_bucket_names)
     # The table, the bucket and the metrics have the stack's name in theirs.
-    return _OTHER_BYTES + 3 * len(config.stack_name) + len(runtimes) + tenants + origins
+    return _OTHER_BYTES + 3 * len(config.stack_name) + len(runtimes) + tenants + origins + input_buckets

@@ -23,8 +23,17 @@ _OWN_ANNOTATIONS: Final = ("eks.amazonaws.com/", "sd-on-eks/", "karpenter.sh/", 
 _RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME"})
 _AGENT_VARIABLES: Final = frozenset(
     {
-        *("SQS_QUEUE_URL", "TASK_TABLE_NAME", "S3_BUCKET", "RUNTIME_TYPE", "RUNTIME_NAME", "API_BASE_URL"),
+        *(
+            "SQS_QUEUE_URL",
+            "TASK_TABLE_NAME",
+            "S3_BUCKET",
+            "INPUT_BUCKETS",
+            "RUNTIME_TYPE",
+            "RUNTIME_NAME",
+            "API_BASE_URL",
+        ),
         *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
+        *("METRICS_LOG_GROUP", "METRICS_NAMESPACE"),
         *ProtocolTimes().environment(),
     }
 )
@@ -40,6 +49,7 @@ def violations(config: "Config") -> Iterator[Violation]:
         yield from _unique("APIGW.privateEndpoint.vpcEndpointIds", config.apigw.private_endpoint.vpc_endpoint_ids)
     yield from _unique("gpuNodeGroups", [group.name for group in config.gpu_node_groups], "name")
     yield from _unique("availabilityZones", list(config.availability_zones))
+    yield from _unique("inputBucketArns", list(config.input_bucket_arns))
     yield from _unique("cluster.adminRoleArns", list(config.cluster.admin_role_arns))
     existing = config.network.existing_vpc
     if existing is not None:

@@ -115,15 +115,16 @@ OPERATIONS: Final = (
         method="POST",
         path="/v1alpha2/uploads",
         name="createUpload",
-        summary="Upload a large content",
+        summary="Upload a large content, or an input",
         description=(
-            "4 MiB of a request are always taken, more of it perhaps. A larger content, up to 20 MiB, is uploaded "
-            "first: ask for a link, `PUT` the content there with the headers that come along, and submit the task with "
-            "`content_ref` in place of `content`. The link is good for 15 minutes and for one size and type."
+            "4 MiB of a request are always taken, more of it perhaps. A larger content, or an image or another input "
+            "of a task, up to 20 MiB each, is uploaded first: ask for a link, `PUT` it there with the headers that "
+            "come along, and submit the task with `content_ref` in place of `content`, or as the [link](#links) of an "
+            "input. The link is good for 15 minutes and for one size and type; an upload is kept for 30 days."
         ),
         request="UploadRequest",
         answer="Upload",
-        examples=("upload",),
+        examples=("upload", "linked_input"),
     ),
     Operation(
         method="GET",

@@ -11,6 +11,8 @@ from sd_on_eks.task_api.contract.openapi import codes_of
 from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation, Parameter
 from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, Schema, resolved, schemas
 from sd_on_eks.task_api.contract.sentences import alternatives, must
+from sd_on_eks.task_api.handler.inputs import MAX_LINKS
+from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES
 
 _DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
 REFERENCE_FILE: Final = _DOCS / "api.md"
@@ -65,11 +67,33 @@ def reference_text() -> str:
     lines = [_INTRODUCTION.replace("{operations}", _contents()).replace("{client}", client)]
     for operation in OPERATIONS:
         lines += _operation(operation)
+    lines += ["## Links", "", *_paragraph(_LINKS), *_link_kinds(), *_paragraph(_LINK_LIMITS)]
     lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback)), *_answer(callback)]
     lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error), *_codes()]
     return "\n".join(lines).rstrip() + "\n"
 
 
+_LINKS: Final = (
+    "An image of the SD Web UI (`init_images`, `mask`, `image`, `imageList`, those of ControlNet's units) and an input "
+    "of a workflow (`metadata.inputs`) may be a link in place of base64. It is followed just before the task runs, "
+    "never by the inference server itself."
+)
+_LINK_KINDS: Final = (
+    (
+        "s3://",
+        (
+            "a `content_ref` of your own [uploads](#{uploads}), which must be there when the task is submitted; or an "
+            "object of a bucket that the deployment names in `inputBucketArns`"
+        ),
+    ),
+    ("https://", "a public host, over at most 5 redirects; a private address is never asked"),
+)
+_LINK_LIMITS: Final = (
+    f"An input has at most {INPUT_MAX_BYTES >> 20} MiB, all inputs of a task {INPUTS_MAX_BYTES >> 20} MiB together, "
+    f"and a task has at most {MAX_LINKS} links. What a link leads to must be an image (for `metadata.inputs` also a "
+    "video, audio or a 3D model) and must arrive within 30 seconds; else the task fails with the code `input`, and its "
+    "message names the field."
+)
 _CALLBACKS: Final = (
     "When a task has ended, the deployment publishes a message to its output topic (SNS), which is the stack's output "
     "`sdNotificationOutputArn`. Subscribe a queue, a function or an HTTPS endpoint to it."
@@ -78,6 +102,15 @@ _ERRORS: Final = (
     "`code` is for programs, `message` for people, and `field` says where to look. After 429 and 5xx the same request "
     "may be sent again, after the seconds that `Retry-After` says."
 )
+
+
+def _link_kinds() -> Iterator[str]:
+    uploads = next(operation for operation in OPERATIONS if operation.name == "createUpload")
+    yield "| Link | Followed to |"
+    yield "|---|---|"
+    for scheme, place in _LINK_KINDS:
+        yield f"| `{scheme}...` | {place.replace('{uploads}', _anchor(uploads.summary))} |"
+    yield ""
 
 
 def _contents() -> str:

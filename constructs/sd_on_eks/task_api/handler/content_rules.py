@@ -6,12 +6,12 @@ The schemas say most of it; here is what they cannot: images, links between node
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from task_record.inputs.image_fields import image_fields, spelled
+from task_record.inputs.workflow_files import names_in
+
 from . import request_schema
 from .errors import ApiError, invalid
-from .images import check_image
-
-FETCHED_LINKS: Final[frozenset[str]] = frozenset()
-"""Schemes of links that may stand in place of an image. The agents fetch none yet; `https` and `s3` would go here."""
+from .inputs import Inputs
 
 MAX_IMAGES: Final = 64
 """Images that one task makes: they come in one answer, which the agent must hold."""
@@ -19,21 +19,52 @@ MAX_IMAGES: Final = 64
 MAX_SIDE: Final = 8192
 """Pixels of one side after a second pass: four times 2048, where the sliders of the SD Web UI end."""
 
+_PIPELINE: Final = "pipeline"
+_INPUTS: Final = "task.metadata.inputs"
+_LONGEST_NAME: Final = 60
+
 _Content = Mapping[str, Any]
 
 
-def check_content(tasktype: str, content: Any, path: str) -> None:  # noqa: ANN401 (any JSON value)
+def check_content(tasktype: str, content: Any, path: str, inputs: Inputs) -> None:  # noqa: ANN401 (any JSON value)
     """Check the content of a task.
 
     Args:
         tasktype: a kind of task that its runtime does.
         content: the request body for the runtime.
         path: where it stands in the caller's body, with a dot before it.
+        inputs: checks its images.
 
     Raises:
         ApiError: it cannot be run.
     """
     _CHECKS[tasktype](content, path)
+    if tasktype == _PIPELINE:
+        return
+    for place, image in image_fields(content):
+        inputs.check_image(image, f"{path}.{spelled(place)}".removeprefix("."))
+
+
+def check_named_inputs(tasktype: str, named: Mapping[str, str], content: _Content, inputs: Inputs) -> None:
+    """Check the named inputs of a workflow.
+
+    Args:
+        tasktype: a kind of task that its runtime does.
+        named: base64 or a link by name.
+        content: the workflow, which was checked.
+        inputs: checks each.
+
+    Raises:
+        ApiError: the task takes none, no node uses one, or it is none.
+    """
+    if named and tasktype != _PIPELINE:
+        raise invalid(_INPUTS, f"must be left out for {tasktype}, whose content holds its images")
+    used = names_in(content) if named else set()
+    for name, value in named.items():
+        field = f"{_INPUTS}.{name[:_LONGEST_NAME]}"
+        if name not in used:
+            raise invalid(field, "must be what an input of a node is, such as `image` of LoadImage; no node has it")
+        inputs.check_media(value, field)
 
 
 def _text_to_image(content: _Content, path: str) -> None:
@@ -53,27 +84,12 @@ def _image_to_image(content: _Content, path: str) -> None:
     request_schema.image_to_image(content, path)
     _check_count(content, path)
     images = content["init_images"]
-    for number, image in enumerate(images):
-        _check_image(image, f"{path}.init_images[{number}]")
-    if content.get("mask"):
-        _check_image(content["mask"], f"{path}.mask")
     if len(images) > content.get("batch_size", 1):
         raise _invalid(
             f"{path}.init_images",
             f"must be one image, or at most as many as batch_size says ({content.get('batch_size', 1)}), "
             f"got {len(images)}",
         )
-
-
-def _extra_single_image(content: _Content, path: str) -> None:
-    request_schema.extra_single_image(content, path)
-    _check_image(content["image"], f"{path}.image")
-
-
-def _extra_batch_images(content: _Content, path: str) -> None:
-    request_schema.extra_batch_images(content, path)
-    for number, image in enumerate(content["imageList"]):
-        _check_image(image["data"], f"{path}.imageList[{number}].data")
 
 
 def _pipeline(content: _Content, path: str) -> None:
@@ -104,10 +120,6 @@ def _check_count(content: _Content, path: str) -> None:
         )
 
 
-def _check_image(image: str, path: str) -> None:
-    check_image(image, path.removeprefix("."), fetched=FETCHED_LINKS)
-
-
 def _invalid(path: str, message: str) -> ApiError:
     return invalid(path.removeprefix("."), message)
 
@@ -115,7 +127,7 @@ def _invalid(path: str, message: str) -> ApiError:
 _CHECKS: Final[dict[str, Callable[[_Content, str], None]]] = {
     "text-to-image": _text_to_image,
     "image-to-image": _image_to_image,
-    "extra-single-image": _extra_single_image,
-    "extra-batch-images": _extra_batch_images,
-    "pipeline": _pipeline,
+    "extra-single-image": request_schema.extra_single_image,
+    "extra-batch-images": request_schema.extra_batch_images,
+    _PIPELINE: _pipeline,
 }

@@ -17,6 +17,7 @@ from .api_event import ApiEvent
 from .body import read_body
 from .cancel import cancel_task
 from .errors import ApiError, invalid, unknown_task
+from .inputs import Inputs
 from .payload_store import PayloadStore
 from .settings import Settings
 from .submit import Submitter, checked_idempotency_key
@@ -99,6 +100,7 @@ class Operations:
                 self._settings.runtimes,
                 uploads=self._uploads,
                 owner=owner,
+                inputs=Inputs(self._uploads, owner=owner, buckets=self._settings.input_buckets),
                 now_ms=now_ms,
                 max_age_s=self._settings.max_task_age_s,
             )

@@ -39,7 +39,7 @@ def extra_batch_images(data: Any, path: str) -> None:
                 raise wrong(f'{path}.imageList[{data__imageList_x}]', 'be an object with name and data', data__imageList_item)
             data__imageList_item__missing_keys = set(['data', 'name']) - data__imageList_item.keys()
             if data__imageList_item__missing_keys:
-                raise missing(f'{path}.imageList[{data__imageList_x}]', {'data': 'be an image in base64', 'name': 'be a string'}, data__imageList_item)
+                raise missing(f'{path}.imageList[{data__imageList_x}]', {'data': 'be an image in base64, or an https:// or s3:// link to one', 'name': 'be a string'}, data__imageList_item)
             data__imageList_item_keys = set(data__imageList_item.keys())
             if 'data' in data__imageList_item_keys:
                 data__imageList_item_keys.remove('data')
@@ -127,7 +127,7 @@ def extra_single_image(data: Any, path: str) -> None:
     extra_images(data, path)
     data__missing_keys = set(['image']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'image': 'be an image in base64'}, data)
+        raise missing(path, {'image': 'be an image in base64, or an https:// or s3:// link to one'}, data)
     data_keys = set(data.keys())
     if 'image' in data_keys:
         data_keys.remove('image')
@@ -292,10 +292,10 @@ def generation(data: Any, path: str) -> None:
 
 def image(data: Any, path: str) -> None:
     if not isinstance(data, str):
-        raise wrong(path, 'be an image in base64', data)
+        raise wrong(path, 'be an image in base64, or an https:// or s3:// link to one', data)
     data_len = len(data)
     if data_len < 1:
-        raise wrong(path, 'be an image in base64', data)
+        raise wrong(path, 'be an image in base64, or an https:// or s3:// link to one', data)
 
 def image_to_image(data: Any, path: str) -> None:
     if not isinstance(data, dict):
@@ -303,16 +303,16 @@ def image_to_image(data: Any, path: str) -> None:
     generation(data, path)
     data__missing_keys = set(['init_images']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'init_images': 'be a list of at least one image in base64, and at most 16'}, data)
+        raise missing(path, {'init_images': 'be a list of at least one image, and at most 16'}, data)
     data_keys = set(data.keys())
     if 'init_images' in data_keys:
         data_keys.remove('init_images')
         data__initimages = data['init_images']
         if not isinstance(data__initimages, (list,)):
-            raise wrong(f'{path}.init_images', 'be a list of at least one image in base64, and at most 16', data__initimages)
+            raise wrong(f'{path}.init_images', 'be a list of at least one image, and at most 16', data__initimages)
         data__initimages_len = len(data__initimages)
         if data__initimages_len < 1 or data__initimages_len > 16:
-            raise wrong(f'{path}.init_images', 'be a list of at least one image in base64, and at most 16', data__initimages)
+            raise wrong(f'{path}.init_images', 'be a list of at least one image, and at most 16', data__initimages)
         for data__initimages_x, data__initimages_item in enumerate(data__initimages):
             image(data__initimages_item, f'{path}.init_images[{data__initimages_x}]')
     if 'denoising_strength' in data_keys:
@@ -329,7 +329,7 @@ def image_to_image(data: Any, path: str) -> None:
         data_keys.remove('mask')
         data__mask = data['mask']
         if not isinstance(data__mask, (str, NoneType)):
-            raise wrong(f'{path}.mask', 'be an image in base64', data__mask)
+            raise wrong(f'{path}.mask', 'be an image in base64, or an https:// or s3:// link to one', data__mask)
     if 'mask_blur' in data_keys:
         data_keys.remove('mask_blur')
         data__maskblur = data['mask_blur']
@@ -441,7 +441,7 @@ def submit_v1alpha1(data: Any, path: str) -> None:
             data__alwaysonscripts_keys.remove('image_link')
             data__alwaysonscripts__imagelink = data__alwaysonscripts['image_link']
             if not isinstance(data__alwaysonscripts__imagelink, (str, NoneType)):
-                raise wrong(f'{path}.alwayson_scripts.image_link', 'be an image in base64', data__alwaysonscripts__imagelink)
+                raise wrong(f'{path}.alwayson_scripts.image_link', 'be an image in base64, or an https:// or s3:// link to one', data__alwaysonscripts__imagelink)
         if 'uid' in data__alwaysonscripts_keys:
             data__alwaysonscripts_keys.remove('uid')
             data__alwaysonscripts__uid = data__alwaysonscripts['uid']
@@ -539,12 +539,21 @@ def task_metadata(data: Any, path: str) -> None:
         data_keys.remove('inputs')
         data__inputs = data['inputs']
         if not isinstance(data__inputs, (dict, NoneType)):
-            raise wrong(f'{path}.inputs', 'be left out: this version takes no inputs, the workflow must hold its images', data__inputs)
+            raise wrong(f'{path}.inputs', 'be an object of at most 32 names and their files', data__inputs)
         data__inputs_is_dict = isinstance(data__inputs, dict)
         if data__inputs_is_dict:
             data__inputs_len = len(data__inputs)
-            if data__inputs_len > 0:
-                raise wrong(f'{path}.inputs', 'be left out: this version takes no inputs, the workflow must hold its images', data__inputs)
+            if data__inputs_len > 32:
+                raise wrong(f'{path}.inputs', 'be an object of at most 32 names and their files', data__inputs)
+            data__inputs_keys = set(data__inputs.keys())
+            for data__inputs_key in data__inputs:
+                if data__inputs_key not in []:
+                    data__inputs_value = data__inputs.get(data__inputs_key)
+                    if not isinstance(data__inputs_value, str):
+                        raise wrong(f'{path}.inputs.{data__inputs_key[:60]}', 'be a file in base64, or an https:// or s3:// link to one', data__inputs_value)
+                    data__inputs_value_len = len(data__inputs_value)
+                    if data__inputs_value_len < 1:
+                        raise wrong(f'{path}.inputs.{data__inputs_key[:60]}', 'be a file in base64, or an https:// or s3:// link to one', data__inputs_value)
     if 'expires_at' in data_keys:
         data_keys.remove('expires_at')
         data__expiresat = data['expires_at']
@@ -608,15 +617,15 @@ def upload_request(data: Any, path: str) -> None:
         raise wrong(path, 'be an object', data)
     data__missing_keys = set(['content_type', 'content_length']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'content_type': 'be application/json, image/png, image/jpeg or image/webp', 'content_length': 'be a whole number from 1 to 20971520'}, data)
+        raise missing(path, {'content_type': 'be application/json, image/png, image/jpeg, image/webp, image/gif, video/mp4, video/webm, audio/wav, audio/mpeg, audio/flac or model/gltf-binary', 'content_length': 'be a whole number from 1 to 20971520'}, data)
     data_keys = set(data.keys())
     if 'content_type' in data_keys:
         data_keys.remove('content_type')
         data__contenttype = data['content_type']
         if not isinstance(data__contenttype, str):
-            raise wrong(f'{path}.content_type', 'be application/json, image/png, image/jpeg or image/webp', data__contenttype)
-        if not (isinstance(data__contenttype, str) and data__contenttype == 'application/json' or (isinstance(data__contenttype, str) and data__contenttype == 'image/png') or (isinstance(data__contenttype, str) and data__contenttype == 'image/jpeg') or (isinstance(data__contenttype, str) and data__contenttype == 'image/webp')):
-            raise wrong_choice(f'{path}.content_type', 'be application/json, image/png, image/jpeg or image/webp', data__contenttype, ('application/json', 'image/png', 'image/jpeg', 'image/webp'))
+            raise wrong(f'{path}.content_type', 'be application/json, image/png, image/jpeg, image/webp, image/gif, video/mp4, video/webm, audio/wav, audio/mpeg, audio/flac or model/gltf-binary', data__contenttype)
+        if not (isinstance(data__contenttype, str) and data__contenttype == 'application/json' or (isinstance(data__contenttype, str) and data__contenttype == 'image/png') or (isinstance(data__contenttype, str) and data__contenttype == 'image/jpeg') or (isinstance(data__contenttype, str) and data__contenttype == 'image/webp') or (isinstance(data__contenttype, str) and data__contenttype == 'image/gif') or (isinstance(data__contenttype, str) and data__contenttype == 'video/mp4') or (isinstance(data__contenttype, str) and data__contenttype == 'video/webm') or (isinstance(data__contenttype, str) and data__contenttype == 'audio/wav') or (isinstance(data__contenttype, str) and data__contenttype == 'audio/mpeg') or (isinstance(data__contenttype, str) and data__contenttype == 'audio/flac') or (isinstance(data__contenttype, str) and data__contenttype == 'model/gltf-binary')):
+            raise wrong_choice(f'{path}.content_type', 'be application/json, image/png, image/jpeg, image/webp, image/gif, video/mp4, video/webm, audio/wav, audio/mpeg, audio/flac or model/gltf-binary', data__contenttype, ('application/json', 'image/png', 'image/jpeg', 'image/webp', 'image/gif', 'video/mp4', 'video/webm', 'audio/wav', 'audio/mpeg', 'audio/flac', 'model/gltf-binary'))
     if 'content_length' in data_keys:
         data_keys.remove('content_length')
         data__contentlength = data['content_length']

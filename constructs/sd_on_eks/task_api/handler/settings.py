@@ -32,6 +32,7 @@ class Settings:
         table_name: the task table.
         output_bucket: where results and large request bodies are.
         runtimes: the runtimes of this deployment.
+        input_buckets: names of further buckets that inputs may be linked from.
         times: age at which an unfinished task expires, and how long a record is kept.
         tenants: whose the tasks of a key are.
         allowed_origins: web pages that may read the answers; none of them where there are none.
@@ -40,6 +41,7 @@ class Settings:
     table_name: str
     output_bucket: str
     runtimes: Runtimes
+    input_buckets: frozenset[str]
     times: ProtocolTimes
     tenants: Tenants
     allowed_origins: frozenset[str]
@@ -68,7 +70,12 @@ class Settings:
                 tenants=Tenants(
                     isolated=environment["TENANT_ISOLATION"] == "true", names=dict(json.loads(environment["TENANTS"]))
                 ),
-                allowed_origins=frozenset(filter(None, environment.get("CORS_ALLOW_ORIGINS", "").split(","))),
+                input_buckets=_names(environment.get("INPUT_BUCKETS", "")),
+                allowed_origins=_names(environment.get("CORS_ALLOW_ORIGINS", "")),
             )
         except (ValueError, TypeError) as error:
             raise SettingsError(f"environment variables cannot be read: {error}") from error
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))

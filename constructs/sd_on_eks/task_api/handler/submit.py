@@ -1,6 +1,7 @@
 """Submitting a task: from a checked request to the promise that a 200 gives."""
 
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -89,11 +90,17 @@ class Submitter:
             text = encode_message(message)
             if _published_bytes(text, request.runtime.name) <= MESSAGE_MAX_BYTES:
                 return message, text
-        message = _message(request, task, request.payload or self._park(request, body, task.owner))
-        text = encode_message(message)
-        if _published_bytes(text, request.runtime.name) > MESSAGE_MAX_BYTES:
-            raise invalid("task.metadata", f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes")
-        return message, text
+        payload = request.payload or self._park(request, body, task.owner)
+        # Inputs that are small enough stay in the message, so that the agent has one object less to read.
+        for place in dict.fromkeys((None, request.inputs_pointer)):
+            message = _message(request, task, replace(payload, inputs_pointer=place))
+            text = encode_message(message)
+            if _published_bytes(text, request.runtime.name) <= MESSAGE_MAX_BYTES:
+                return message, text
+        raise invalid(
+            "task.metadata",
+            f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes; upload inputs and link them",
+        )
 
     def _park(self, request: TaskRequest, body: Body, owner: str) -> PayloadRef:
         if request.content_pointer is not None:
@@ -132,7 +139,7 @@ def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) ->
         submission=task.submission,
         prefix=request.prefix,
         context=request.context,
-        inputs=request.inputs,
+        inputs=request.inputs if payload is None or payload.inputs_pointer is None else {},
         expires_at_ms=request.expires_at_ms,
         content=request.content if payload is None else None,
         payload=payload,

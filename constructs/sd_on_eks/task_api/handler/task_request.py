@@ -24,6 +24,7 @@ class TaskRequest:
         content: the request body for the runtime.
         content_pointer: RFC 6901, where the content stands in the received body; `None` where it does not, because
             the translation put something into it, or it was uploaded before.
+        inputs_pointer: as above, for the named inputs; `None` where there are none.
         answer: makes the API's answer of a submission and the place of the results.
         payload: where the content is, if it was uploaded before; nothing has to be parked then.
     """
@@ -37,5 +38,6 @@ class TaskRequest:
     expires_at_ms: int
     content: Mapping[str, Any]
     content_pointer: str | None
+    inputs_pointer: str | None
     answer: Callable[[str, str], dict[str, Any]]
     payload: PayloadRef | None = None

@@ -1,12 +1,14 @@
 """What callers put into the output bucket themselves, because it is too large for a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from task_record.identifiers import is_prefix, new_submission
+from task_record.inputs.sizes import INPUT_MAX_BYTES
 
 from .errors import invalid, unavailable
 from .payload_store import LINK_SECONDS
@@ -15,13 +17,11 @@ from .timestamp import timestamp
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_UPLOAD_BYTES: Final = 20 * 1024 * 1024
-"""Largest upload; what is not an image is read and checked at submit."""
-
 _FIELD: Final = "task.content_ref"
 # Without the right to list the bucket, what is not there is forbidden:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
-_ABSENT: Final = frozenset({"NoSuchKey", "AccessDenied"})
+# A HEAD has no body that could name its error: botocore takes the status.
+_ABSENT: Final = frozenset({"NoSuchKey", "AccessDenied", "404", "403"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,19 @@ class UploadedBody:
     body: bytes
     etag: str
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedFile:
+    """What is known of an upload without reading it.
+
+    Attributes:
+        content_type: as it was declared, and signed.
+        content_length: bytes.
+    """
+
+    content_type: str
+    content_length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +105,73 @@ class Uploads:
         Raises:
             ApiError: 400 where it is none of the caller's uploads or too large, 503 where the bucket does not answer.
         """
+        self.check(ref, owner, _FIELD)
+        with _answered(_FIELD):
+            found = self.client().get_object(Bucket=self.bucket, Key=self._key(ref))
+            with found["Body"] as stream:
+                _check_size(found["ContentLength"], _FIELD)
+                body = stream.read()
+        return UploadedBody(body=body, etag=found["ETag"], url=ref)
+
+    def describe(self, ref: str, owner: str, field: str) -> UploadedFile:
+        """Look for an upload of the caller's own; one call.
+
+        Args:
+            ref: `content_ref`, as a caller sends it.
+            owner: the caller.
+            field: where it stands.
+
+        Raises:
+            ApiError: 400 where it is none of the caller's uploads or too large, 503 where the bucket does not answer.
+        """
+        self.check(ref, owner, field)
+        with _answered(field):
+            found = self.client().head_object(Bucket=self.bucket, Key=self._key(ref))
+        _check_size(found["ContentLength"], field)
+        return UploadedFile(content_type=found["ContentType"], content_length=found["ContentLength"])
+
+    def check(self, ref: str, owner: str, field: str, *, also: Sequence[str] = ()) -> None:
+        """Check that a link names an upload of the caller's own, there or not. No call.
+
+        Args:
+            ref: `s3://bucket/key`.
+            owner: the caller.
+            field: where it stands.
+            also: buckets that it might name instead.
+
+        Raises:
+            ApiError: it does not.
+        """
         own = f"s3://{self.bucket}/{self._prefix(owner)}"
         name = ref.removeprefix(own)
         # A segment such as `..` leads elsewhere with a client that resolves it.
         if not ref.startswith(own) or not is_prefix(name) or name.endswith("/"):
-            raise invalid(_FIELD, "must be a content_ref that POST /v1alpha2/uploads has answered to this API key")
-        try:
-            found = self.client().get_object(Bucket=self.bucket, Key=ref.removeprefix(f"s3://{self.bucket}/"))
-            with found["Body"] as stream:
-                if found["ContentLength"] > MAX_UPLOAD_BYTES:
-                    raise invalid(
-                        _FIELD, f"must be at most {MAX_UPLOAD_BYTES} bytes long, has {found['ContentLength']}"
-                    )
-                body = stream.read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                raise invalid(_FIELD, "names nothing that is there; put it before it is submitted") from error
-            raise unavailable() from error
-        except BotoCoreError as error:
-            raise unavailable() from error
-        return UploadedBody(body=body, etag=found["ETag"], url=ref)
+            otherwise = f", or lie in {' or '.join(also)}" if also else ""
+            raise invalid(
+                field, f"must be a content_ref that POST /v1alpha2/uploads has answered to this API key{otherwise}"
+            )
+
+    def _key(self, ref: str) -> str:
+        return ref.removeprefix(f"s3://{self.bucket}/")
 
     @staticmethod
     def _prefix(owner: str) -> str:
         return f"uploads/{owner}/"
+
+
+@contextmanager
+def _answered(field: str) -> Iterator[None]:
+    """What S3 answers otherwise, in the contract's words."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            raise invalid(field, "names nothing that is there; put it before it is submitted") from error
+        raise unavailable() from error
+    except BotoCoreError as error:
+        raise unavailable() from error
+
+
+def _check_size(content_length: int, field: str) -> None:
+    if content_length > INPUT_MAX_BYTES:
+        raise invalid(field, f"must be at most {INPUT_MAX_BYTES} bytes long, has {content_length}")

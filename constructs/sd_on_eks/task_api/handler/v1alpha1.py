@@ -6,9 +6,9 @@ from task_record.tasktypes import ROUTING_KEYS
 
 from . import request_schema
 from .body import Body
-from .content_rules import FETCHED_LINKS, check_content
+from .content_rules import check_content
 from .fields import check_context, expiry_ms
-from .images import check_image
+from .inputs import Inputs
 from .runtimes import Runtimes, check_tasktype
 from .task_request import TaskRequest
 
@@ -24,6 +24,7 @@ def read_v1alpha1(
     *,
     uploads: "Uploads",  # noqa: ARG001 (as for v1alpha2: this version refers to none)
     owner: str,  # noqa: ARG001 (as above)
+    inputs: Inputs,
     now_ms: int,
     max_age_s: int,
 ) -> TaskRequest:
@@ -34,6 +35,7 @@ def read_v1alpha1(
         runtimes: those of this deployment.
         uploads: not used.
         owner: not used.
+        inputs: checks images.
         now_ms: epoch milliseconds.
         max_age_s: age at which an unfinished task expires.
 
@@ -53,14 +55,15 @@ def read_v1alpha1(
         overrides = body.value.get("override_settings") or {}
         translated["override_settings"] = {**overrides, "sd_model_checkpoint": checkpoint}
     if scripts.get("image_link") and "init_images" not in body.value:
-        check_image(scripts["image_link"], f"{_SCRIPTS}.image_link", fetched=FETCHED_LINKS)
+        inputs.check_image(scripts["image_link"], f"{_SCRIPTS}.image_link")
         translated["init_images"] = [scripts["image_link"]]
     content = {
         **body.value,
         **translated,
         _SCRIPTS: {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
     }
-    check_content(tasktype, content, "")
+    check_content(tasktype, content, "", inputs)
+    inputs.check_uploads()
 
     def answer(_submission: str, output_location: str) -> dict[str, Any]:
         return {"id_task": task_id, "sd_model_checkpoint": checkpoint, "output_location": output_location}
@@ -76,5 +79,6 @@ def read_v1alpha1(
         content=content,
         # The agent leaves the routing keys out by itself.
         content_pointer=None if translated else "",
+        inputs_pointer=None,
         answer=answer,
     )

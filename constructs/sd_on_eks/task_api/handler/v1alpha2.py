@@ -7,8 +7,9 @@ from task_record.message import PayloadRef
 
 from . import request_schema
 from .body import Body, NotJsonError, decoded, not_json, read_json
-from .content_rules import check_content
+from .content_rules import check_content, check_named_inputs
 from .fields import check_context, expiry_ms
+from .inputs import Inputs
 from .runtimes import Runtimes, check_tasktype
 from .task_request import TaskRequest
 
@@ -21,7 +22,7 @@ _CONTENT_REF: Final = "task.content_ref"
 
 
 def read_v1alpha2(
-    body: Body, runtimes: Runtimes, *, uploads: "Uploads", owner: str, now_ms: int, max_age_s: int
+    body: Body, runtimes: Runtimes, *, uploads: "Uploads", owner: str, inputs: Inputs, now_ms: int, max_age_s: int
 ) -> TaskRequest:
     """Read a request.
 
@@ -30,6 +31,7 @@ def read_v1alpha2(
         runtimes: those of this deployment.
         uploads: reads what was uploaded before, where the body refers to it.
         owner: whose the request is.
+        inputs: checks images and other inputs.
         now_ms: epoch milliseconds.
         max_age_s: age at which an unfinished task expires.
 
@@ -46,7 +48,10 @@ def read_v1alpha2(
     expires_at_ms = expiry_ms(metadata.get("expires_at"), f"{_METADATA}.expires_at", now_ms=now_ms, max_age_s=max_age_s)
     content = _content(task, uploads, owner)
     # What was uploaded is told wrong in the same words as what came along.
-    check_content(metadata["tasktype"], content.value, _CONTENT)
+    check_content(metadata["tasktype"], content.value, _CONTENT, inputs)
+    named = metadata.get("inputs") or {}
+    check_named_inputs(metadata["tasktype"], named, content.value, inputs)
+    inputs.check_uploads()
 
     def answer(submission: str, output_location: str) -> dict[str, Any]:
         return {
@@ -63,10 +68,11 @@ def read_v1alpha2(
         tasktype=metadata["tasktype"],
         prefix=(metadata.get("prefix") or "").rstrip("/") or None,
         context=context,
-        inputs={},
+        inputs=named,
         expires_at_ms=expires_at_ms,
         content=content.value,
         content_pointer="/task/content" if content.payload is None else None,
+        inputs_pointer="/task/metadata/inputs" if named and content.payload is None else None,
         answer=answer,
         payload=content.payload,
     )

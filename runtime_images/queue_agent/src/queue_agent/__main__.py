@@ -3,20 +3,25 @@
 import asyncio
 import os
 import signal
+import socket
 import ssl
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 import aiohttp
 import botocore.session
 
+from queue_agent import clock, metrics
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
 from queue_agent.deletion_cost import OwnPod, tell_deletion_cost
 from queue_agent.errors import AgentError
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.inputs import Inputs
 from queue_agent.inputs.s3_links import S3Links
+from queue_agent.log_stream import LogStream
 from queue_agent.logs import configure_logs, log
 from queue_agent.queue import Queue
 from queue_agent.record import Record
@@ -75,10 +80,25 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         pod = OwnPod.from_environment(aws_http, environment)
         telling = asyncio.create_task(tell_deletion_cost(pod, lambda: worker.is_busy)) if pod else None
         try:
-            await worker.run()
+            async with _metrics_written(worker, aws, settings):
+                await worker.run()
         finally:
             if telling is not None:
                 telling.cancel()
+
+
+def _metrics_written(worker: Worker, aws: AwsClient, settings: Settings) -> AbstractAsyncContextManager[None]:
+    if settings.metrics_log_group is None:
+        return nullcontext()
+    started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now_ms() / 1000))
+    # In a pod the host's name is the pod's.
+    name = f"{settings.runtime_name}/{socket.gethostname()}/{started}"
+    return metrics.writing(
+        worker.metrics,
+        LogStream(aws, settings.metrics_log_group, name),
+        namespace=settings.metrics_namespace,
+        runtime_name=settings.runtime_name,
+    )
 
 
 def main() -> int:

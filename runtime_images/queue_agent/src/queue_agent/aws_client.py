@@ -1,6 +1,6 @@
 """Signed calls to AWS over one HTTP client.
 
-aiohttp sends, botocore finds credentials and signs. The agent needs eight operations of three services; see
+aiohttp sends, botocore finds credentials and signs. The agent needs ten operations of four services; see
 docs/adr/0005-aws-client.md for what a full client costs in processor time and memory.
 """
 
@@ -98,17 +98,24 @@ class AwsClient:
         self._suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
 
     async def call(
-        self, service: str, target: str, parameters: Mapping[str, Any], *, timeout_s: float
+        self,
+        service: str,
+        target: str,
+        parameters: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
         """Call an operation of a JSON service.
 
         https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 
         Args:
-            service: `dynamodb` or `sqs`.
+            service: `dynamodb`, `sqs` or `logs`.
             target: X-Amz-Target, such as `DynamoDB_20120810.UpdateItem`.
             parameters: of the operation.
             timeout_s: for the whole call.
+            headers: further ones, or others in place of the protocol's.
 
         Returns:
             The answer's body and headers.
@@ -118,10 +125,10 @@ class AwsClient:
             AwsUnreachableError: AWS does not answer.
         """
         url = self._endpoint_url or f"https://{service}.{self._region}.{self._suffix}"
-        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target}
+        sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target, **(headers or {})}
         signer = SigV4Auth(await self._credentials.get(), service, self._region)
         status, answer = await self._send(
-            signer, AWSRequest("POST", f"{url}/", headers=headers, data=orjson.dumps(parameters)), timeout_s
+            signer, AWSRequest("POST", f"{url}/", headers=sent, data=orjson.dumps(parameters)), timeout_s
         )
         body = _json(answer.body)
         if status >= _ERRORS_FROM:

@@ -11,13 +11,13 @@ from queue_agent.errors import AwsError, BadTaskError, StalledError, TaskFailedE
 from queue_agent.intake import Held
 from queue_agent.json_codec import encode_json
 from queue_agent.logs import log
+from queue_agent.metrics import Outcome, TaskMetrics
 from queue_agent.queue import Queue
 from queue_agent.record import Record, Refused
 from queue_agent.runtimes.base import Description, OutputFile, Outputs
 from queue_agent.settings import Settings
 from queue_agent.store import NameTakenError, Store
 from task_record import transitions
-from task_record.identifiers import safe_prefix
 from task_record.object_keys import TAGS_OF_A_CLAIM, answer_key, claim_tag, output_key, task_folder
 from task_record.status import Status
 from task_record.table import STATUS
@@ -38,16 +38,18 @@ class Delivery:
         queue: the queue.
         store: the output bucket.
         settings: times.
+        metrics: counts what becomes of tasks.
 
     Attributes:
         store: the output bucket.
     """
 
-    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings) -> None:
+    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings, metrics: TaskMetrics) -> None:
         self._record = record
         self._queue = queue
         self.store: Store = store
         self._settings = settings
+        self._metrics = metrics
 
     async def complete(self, held: Held, outputs: Outputs, timings: Mapping[str, float]) -> None:
         """Deliver what the runtime made.
@@ -169,16 +171,17 @@ class Delivery:
         outcome = await self._record.write(transition, until=clock.monotonic_s() + _FINISH_RETRY_S)
         if isinstance(outcome, Refused):
             log("results_dropped", task_id=held.message.id)
+            self._metrics.ended(Outcome.UNFINISHED, timings)
             if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:
                 return  # another's claim: its holder deletes
         else:
             log("task_finished", task_id=held.message.id, failed=error is not None, **timings)
+            self._metrics.ended(Outcome.COMPLETED if error is None else Outcome.FAILED, timings)
         await self.delete(held.holding.handle)
 
 
 def _folder(held: Held) -> str:
-    prefix = held.message.prefix
-    return task_folder(held.holding.task.id, None if prefix is None else safe_prefix(prefix))
+    return task_folder(held.message.id, held.message.prefix)
 
 
 async def _settled(puts: list[asyncio.Task[str]]) -> None:

@@ -1,10 +1,14 @@
 """The GPU: one inference at a time, and when it is expected to be free."""
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from queue_agent import clock
+
+_HAND_OVER_S: Final = 0.05
+"""A request that is not on its way so long after the slot was let go waits for something else than this process."""
 
 
 class GpuSlot:
@@ -17,6 +21,8 @@ class GpuSlot:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._waiting = 0
+        self._on_its_way = asyncio.Event()
         self._started: float | None = None
         self._expected_end: float | None = None
         self.turn: int = 0
@@ -43,22 +49,38 @@ class GpuSlot:
         self.changed.set()
 
     def progressed(self, share: float) -> None:
-        """The runtime says how much is done, 0 to 1; where that moves it is the best estimate there is."""
+        """The runtime has the request, or says how much is done, 0 to 1; where that moves it is the best estimate."""
+        self._on_its_way.set()
         if share > 0 and self._started is not None:
             self._expected_end = self._started + (clock.monotonic_s() - self._started) / share
             self.changed.set()
 
     async def take(self) -> None:
         """Wait for the slot and take it."""
-        await self._lock.acquire()
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
         self.turn += 1
         self.changed.set()
 
     def let_go(self) -> None:
         """Let the next one have it."""
         self._started = self._expected_end = None
+        self._on_its_way.clear()
         self._lock.release()
         self.changed.set()
+
+    async def handed_over(self) -> None:
+        """Wait until the next request is on its way, where one waits for the slot.
+
+        Whatever else this process does in these few milliseconds would have the GPU wait.
+        """
+        if self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_HAND_OVER_S):
+                    await self._on_its_way.wait()
 
     async def __aenter__(self) -> Self:
         await self.take()

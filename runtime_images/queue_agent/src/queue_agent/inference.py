@@ -24,7 +24,7 @@ async def infer(
     Args:
         request: the prepared task.
         before_post: called last thing before the server gets the task; raises to keep it from that.
-        on_progress: hears the share that is done, 0 to 1.
+        on_progress: as for the request.
         stall_s: longest time without progress.
         longest_task_s: longest time of all.
 

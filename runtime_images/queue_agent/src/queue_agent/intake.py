@@ -10,6 +10,7 @@ from queue_agent import clock
 from queue_agent.errors import AwsError, BadTaskError
 from queue_agent.holding import Holding
 from queue_agent.logs import log
+from queue_agent.metrics import Outcome, TaskMetrics
 from queue_agent.queue import Message, Queue
 from queue_agent.record import Record, Refused, Written
 from queue_agent.settings import Settings
@@ -58,16 +59,24 @@ class Intake:
         store: the output bucket, for messages that no agent can handle.
         settings: the runtime and the times.
         holdings: what this agent holds already, which a message may name again.
+        metrics: counts what becomes of tasks.
     """
 
     def __init__(
-        self, record: Record, queue: Queue, store: Store, settings: Settings, holdings: Mapping[TaskRef, Holding]
+        self,
+        record: Record,
+        queue: Queue,
+        store: Store,
+        settings: Settings,
+        holdings: Mapping[TaskRef, Holding],
+        metrics: TaskMetrics,
     ) -> None:
         self._record = record
         self._queue = queue
         self._store = store
         self._settings = settings
         self._holdings = holdings
+        self._metrics = metrics
 
     async def take(self, received: Message, *, asked_at: float) -> Held | None:
         """Claim the task of a message.
@@ -109,7 +118,7 @@ class Intake:
             # A redelivery of what is in hand: its newer handle is the one that hides and deletes the message.
             holding.handle = received.handle
             return None
-        creates = None if message.submission is not None else self._first_attributes(task, message, sent_at_ms)
+        creates = None if message.submission else self._first_attributes(task, message, sent_at_ms)
         try:
             if unreadable is not None:
                 raise BadTaskError("bad_message", unreadable)  # noqa: TRY301 (one ending for all that can never be run)
@@ -203,6 +212,8 @@ class Intake:
             await self._leave_to_holder(received, outcome.old)
             return
         log("task_given_up", task_id=task.id, code=code)
+        if isinstance(outcome, Written):
+            self._metrics.ended(Outcome.FAILED, {})
         await self._queue.delete(received.handle)
 
     def _is_held(self, record: Item) -> bool:

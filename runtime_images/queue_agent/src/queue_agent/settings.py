@@ -51,6 +51,8 @@ class Settings:
         input_limits: how large inputs may be, how long fetching one may take, and from which buckets.
         ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
         runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
+        metrics_log_group: where metrics are written. None writes none.
+        metrics_namespace: namespace of the metrics.
     """
 
     region: str
@@ -72,6 +74,8 @@ class Settings:
     input_limits: InputLimits = field(default_factory=InputLimits)
     ready_marker: Path | None = None
     runtime_hung_marker: Path | None = None
+    metrics_log_group: str | None = None
+    metrics_namespace: str = "SdOnEks"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -104,6 +108,8 @@ class Settings:
             input_limits=_input_limits(environment),
             ready_marker=_path(environment, "READY_MARKER"),
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
+            metrics_log_group=environment.get("METRICS_LOG_GROUP") or None,
+            metrics_namespace=environment.get("METRICS_NAMESPACE") or cls.metrics_namespace,
         )
 
 

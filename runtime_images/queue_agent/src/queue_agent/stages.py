@@ -27,11 +27,13 @@ from queue_agent.gpu_slot import GpuSlot
 from queue_agent.inference import infer
 from queue_agent.intake import Held
 from queue_agent.logs import log
+from queue_agent.metrics import Outcome, TaskMetrics
 from queue_agent.prefetch import Prefetch
 from queue_agent.record import Record
 from queue_agent.runtimes.base import InputFile, Outputs, Request, Runtime, RuntimeTask
 from queue_agent.settings import Settings
 from task_record import transitions
+from task_record.message import PayloadRef
 
 _MOST_DELIVERIES: Final = 2
 """Results that wait for storage are kept in memory; with more of them inferring waits."""
@@ -120,6 +122,7 @@ class Stages:
         prefetch: learns how long preparing takes.
         signals: what ends a stage from outside.
         settings: times.
+        metrics: counts what becomes of tasks.
     """
 
     def __init__(
@@ -133,6 +136,7 @@ class Stages:
         prefetch: Prefetch,
         signals: Signals,
         settings: Settings,
+        metrics: TaskMetrics,
     ) -> None:
         self._runtime = runtime
         self._inputs = inputs
@@ -142,6 +146,7 @@ class Stages:
         self._prefetch = prefetch
         self._signals = signals
         self._settings = settings
+        self._metrics = metrics
         self._durations = Durations()
         self._deliveries = asyncio.Semaphore(_MOST_DELIVERIES)
 
@@ -162,6 +167,7 @@ class Stages:
                 await self._end(run, error)
                 return
             try:
+                await self._gpu.handed_over()
                 await self._delivery.complete(held, outputs, run.timings)
             except AgentError as error:
                 await self._end(run, error)
@@ -176,10 +182,11 @@ class Stages:
         run.timings["prepare_ms"] = _ms(ready_at - run.held.received_at)
         if run.hold_s is not None:
             self._prefetch.fetched_in(ready_at - run.held.asked_at)
+        likeness = self._runtime.likeness(task)
         try:
             await holding.guard(self._turn(run), signals.stopping, signals.runtime_away)
             run.timings["waited_ms"] = _ms(clock.monotonic_s() - ready_at)
-            outputs = await self._infer(run, request, self._runtime.likeness(task))
+            outputs = await self._infer(run, request, likeness)
             # Held until there is room: results in memory are bounded, and so inferring waits.
             await self._deliveries.acquire()
         except AgentError as error:
@@ -192,14 +199,15 @@ class Stages:
 
     async def _prepare(self, held: Held, prepared: AsyncExitStack) -> tuple[RuntimeTask, Request]:
         message = held.message
-        content: Mapping[str, Any] = message.content or {}
+        content, inputs = message.content or {}, message.inputs
         if message.payload is not None:
-            payload = message.payload
-            content = await self._delivery.retried(lambda: self._delivery.store.read_content(payload))
+            content = await self._read(message.payload)
+            if message.payload.inputs is not None:
+                inputs = await self._read(message.payload.inputs)
         if self._settings.runtime_type == "sdwebui":
             fixed = content
             content = await self._delivery.retried(lambda: self._inputs.in_content(fixed, owner=message.owner))
-        named = await self._delivery.retried(lambda: self._inputs.named(message.inputs, owner=message.owner))
+        named = await self._delivery.retried(lambda: self._inputs.named(inputs, owner=message.owner))
         task = RuntimeTask(
             claim_id=held.holding.claim_id,
             submission=held.holding.task.submission,
@@ -208,6 +216,9 @@ class Stages:
             inputs=named,
         )
         return task, await prepared.enter_async_context(self._runtime.prepare(task))
+
+    async def _read(self, payload: PayloadRef) -> Mapping[str, Any]:
+        return await self._delivery.retried(lambda: self._delivery.store.read_content(payload))
 
     async def _turn(self, run: _Run) -> None:
         """Wait for the GPU; a prefetched task that waits too long goes back, since another pod may have one free."""
@@ -282,6 +293,8 @@ class Stages:
         """End a task that did not come to its results."""
         held = run.held
         log("task_not_completed", task_id=held.message.id, error=type(error).__name__, reason=str(error))
+        if isinstance(error, RuntimeUnavailableError | ClaimLostError | ShutdownError):
+            self._metrics.ended(Outcome.UNFINISHED, run.timings)
         match error:
             case TaskFailedError() | BadTaskError():
                 await self._fail(held, error, run.timings)
@@ -297,6 +310,10 @@ class Stages:
                 # Given back only when seen stopped: otherwise the lease must run out first.
                 if not run.is_posted:
                     await self._release(held, keep_attempt=False)
+            case AwsError() if held.holding.is_delivering:
+                # The results stand in the bucket; told as failed they would be lost for good.
+                log("finish_unanswered", task_id=held.message.id, error=str(error))
+                self._metrics.ended(Outcome.UNFINISHED, run.timings)
             case _:
                 await self._fail(held, TaskFailedError("storage", f"storage did not answer: {error}"), run.timings)
 
@@ -306,6 +323,7 @@ class Stages:
             await self._delivery.fail(held, failure, timings)
         except AwsError as error:
             log("finish_unanswered", task_id=held.message.id, error=str(error))
+            self._metrics.ended(Outcome.UNFINISHED, timings)
 
     async def _release(self, held: Held, *, keep_attempt: bool) -> None:
         transition = transitions.release(held.holding.task, claim_id=held.holding.claim_id, keep_attempt=keep_attempt)

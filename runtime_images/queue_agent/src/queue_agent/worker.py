@@ -22,6 +22,7 @@ from queue_agent.holding import Holding
 from queue_agent.intake import Held, Intake
 from queue_agent.logs import log
 from queue_agent.markers import Marker
+from queue_agent.metrics import TaskMetrics
 from queue_agent.prefetch import Prefetch
 from queue_agent.queue import Message, Queue
 from queue_agent.record import Record
@@ -51,6 +52,7 @@ class Worker:
 
     Attributes:
         gpu: whose turn it is on the GPU.
+        metrics: what becomes of tasks.
     """
 
     def __init__(
@@ -63,7 +65,8 @@ class Worker:
         self._signals = Signals()
         self._prefetch = Prefetch()
         self.gpu: GpuSlot = GpuSlot()
-        self._delivery = Delivery(record, queue, store, settings)
+        self.metrics: TaskMetrics = TaskMetrics()
+        self._delivery = Delivery(record, queue, store, settings, self.metrics)
         self._stages = Stages(
             runtime=runtime,
             inputs=inputs,
@@ -73,9 +76,10 @@ class Worker:
             prefetch=self._prefetch,
             signals=self._signals,
             settings=settings,
+            metrics=self.metrics,
         )
         self._holdings: dict[TaskRef, Holding] = {}
-        self._intake = Intake(record, queue, store, settings, self._holdings)
+        self._intake = Intake(record, queue, store, settings, self._holdings, self.metrics)
         self._runs: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._ready = Marker(settings.ready_marker)

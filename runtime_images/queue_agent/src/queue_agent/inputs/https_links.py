@@ -8,18 +8,17 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from queue_agent.inputs.addresses import is_public
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
 from queue_agent.runtimes.media import SNIFFED_BYTES
+from task_record.inputs.public_hosts import Policy, is_public, may_be_asked_for
 
-Policy = Callable[[IPv4Address | IPv6Address], bool]
 _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "sd-on-eks-queue-agent"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
@@ -29,9 +28,6 @@ _CHUNK: Final = 2**16
 _LONGEST: Final = 100
 """So much of a host is told."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
-# `inet_aton` takes a host that ends in a number for an IPv4 address: decimal, octal, hexadecimal, with parts left out.
-# https://url.spec.whatwg.org/#ends-in-a-number-checker
-_ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:\d+|0[xX][0-9a-fA-F]*)\.?$")
 
 
 class _PassingError(LinkError):
@@ -130,15 +126,9 @@ class HttpsLinks:
             raise LinkError(f"must be an https:// link, got {url.scheme[:_LONGEST]}://")
         if url.user is not None or url.password is not None:
             raise LinkError("must be a link without a user")
-        if not self._may_be_asked_for(host):
+        if not may_be_asked_for(host, self._is_allowed):
             raise LinkError(f"must be on a public host, got {host[:_LONGEST]}")
         return url
-
-    def _may_be_asked_for(self, host: str) -> bool:
-        try:
-            return self._is_allowed(ip_address(host))
-        except ValueError:
-            return _ENDS_IN_NUMBER.search(host) is None
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         """The last thing before a connection, whichever way its address came about."""

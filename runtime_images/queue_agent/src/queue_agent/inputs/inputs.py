@@ -8,11 +8,11 @@ import pybase64
 
 from queue_agent.errors import BadTaskError
 from queue_agent.inputs.https_links import HttpsLinks
-from queue_agent.inputs.image_fields import Path, image_fields, spelled, with_texts
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
 from queue_agent.inputs.s3_links import S3Links
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import SNIFFED_BYTES, kind_of_data
+from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
 
 _SCHEME: Final = 32
 """A scheme is sought in so many first characters: what follows may be megabytes."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES
+
 
 class LinkError(Exception):
     """An input cannot be had. The message never holds a link: its query may be a signature."""
@@ -21,8 +23,8 @@ class InputLimits:
     """
 
     input_buckets: frozenset[str] = frozenset()
-    max_bytes: int = 20 * 2**20
-    max_total_bytes: int = 60 * 2**20
+    max_bytes: int = INPUT_MAX_BYTES
+    max_total_bytes: int = INPUTS_MAX_BYTES
     timeout_s: float = 30.0
     max_redirects: int = 5
     parallel: int = 4

@@ -98,7 +98,7 @@ class Request(Protocol):
 
         Args:
             before_post: called last thing before the server gets the task; raises to keep it from that.
-            on_progress: hears the share that is done, 0 to 1.
+            on_progress: hears the share that is done, 0 to 1; 0 as soon as the server was sent the request.
 
         Raises:
             TaskFailedError: the server refused or failed it, in its own words.

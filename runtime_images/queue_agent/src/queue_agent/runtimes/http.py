@@ -1,7 +1,7 @@
 """HTTP to the server in the same pod."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -81,6 +81,67 @@ class OpenReply:
         self._response.close()
 
 
+class HeldPost:
+    """A request on a connection that is opened ahead: while the GPU waits there is nothing left to do but to send it.
+
+    Args:
+        http: the HTTP client.
+        url: where it goes.
+        body: JSON.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, body: bytes) -> None:
+        self._http = http
+        self._url = url
+        self._body = body
+        self._on_sent: Callable[[], None] | None = None
+        self._connect()
+
+    async def send(self, *, before_post: Callable[[], None], on_sent: Callable[[], None]) -> OpenReply:
+        """Send it, and wait for the headers of the reply for as long as it takes.
+
+        Args:
+            before_post: called last thing before it is sent; raises to keep it from that.
+            on_sent: called as soon as it is sent.
+
+        Raises:
+            RuntimeUnavailableError: the server is not there, is not up yet, or died meanwhile.
+        """
+        before_post()
+        if self._reply.done():  # the connection was refused, or is lost: nothing was sent on it
+            self._connect()
+        self._on_sent = on_sent
+        self._may_go.set()
+        with _told_as_unavailable():
+            response = await self._reply
+        self._body = b""  # pictures for image-to-image are large
+        if response.status in _NOT_YET:
+            response.close()
+            raise _not_yet(response.status)
+        return OpenReply(response)
+
+    def close(self) -> None:
+        """Let the connection go, whatever has become of it."""
+        self._reply.cancel()
+
+    def _connect(self) -> None:
+        self._may_go = asyncio.Event()
+        self._reply = asyncio.ensure_future(self._request())
+        # Whoever sends is told; where nobody does, nothing has gone wrong.
+        self._reply.add_done_callback(lambda reply: reply.cancelled() or reply.exception())
+
+    async def _request(self) -> aiohttp.ClientResponse:
+        headers = {**_JSON_HEADERS, "Content-Length": str(len(self._body))}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
+        return await self._http.post(self._url, data=self._when_sent(), headers=headers, timeout=timeout)
+
+    async def _when_sent(self) -> AsyncIterator[bytes]:
+        await self._may_go.wait()
+        yield self._body
+        if self._on_sent is not None:
+            self._on_sent()
+
+
 class RuntimeHttp:
     """A client for the server.
 
@@ -137,27 +198,14 @@ class RuntimeHttp:
         """
         return await self._send("POST", path, data=form, headers=_HEADERS, timeout_s=timeout_s)
 
-    async def begin(self, path: str, body: bytes, *, before_post: Callable[[], None]) -> OpenReply:
-        """Send encoded JSON, and wait for the headers of the reply for as long as it takes.
+    def hold(self, path: str, body: bytes) -> "HeldPost":
+        """Connect for a request that is to be sent later.
 
         Args:
             path: of the operation.
             body: JSON.
-            before_post: called last thing before it is sent; raises to keep it from that.
-
-        Raises:
-            RuntimeUnavailableError: the server is not there, is not up yet, or died meanwhile.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
-        before_post()
-        with _told_as_unavailable():
-            response = await self._http.post(
-                f"{self._base_url}{path}", data=body, headers=_JSON_HEADERS, timeout=timeout
-            )
-        if response.status in _NOT_YET:
-            response.close()
-            raise _not_yet(response.status)
-        return OpenReply(response)
+        return HeldPost(self._http, f"{self._base_url}{path}", body)
 
     async def websocket(self, path: str) -> aiohttp.ClientWebSocketResponse:
         """Open a websocket.
@@ -167,12 +215,13 @@ class RuntimeHttp:
         """
         try:
             # It pings nobody: on loopback a dead server shows at once, and a busy one does not answer pings.
-            return await self._http.ws_connect(
-                f"{self._base_url}{path}",
-                headers=_HEADERS,
-                max_msg_size=0,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
-            )
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._http.ws_connect(
+                    f"{self._base_url}{path}",
+                    headers=_HEADERS,
+                    max_msg_size=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RuntimeUnavailableError(f"the websocket cannot be opened: {error}", accepted=False) from error
 

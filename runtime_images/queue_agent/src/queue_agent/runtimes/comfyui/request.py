@@ -13,7 +13,7 @@ from queue_agent.runtimes.comfyui.refusal import execution_error, node_complaint
 from queue_agent.runtimes.comfyui.uploads import Uploads
 from queue_agent.runtimes.comfyui.watch import Watch, interrupted
 from queue_agent.runtimes.comfyui.workflow import models_of, seeds_of
-from queue_agent.runtimes.http import OK, Reply, RuntimeHttp
+from queue_agent.runtimes.http import OK, HeldPost, Reply, RuntimeHttp
 
 _LOOK_EVERY_S: Final = 0.25
 _QUIET_S: Final = 2.0
@@ -27,7 +27,7 @@ class ComfyUiRequest:
         http: HTTP to the server.
         prompt_id: a UUID in its canonical form.
         workflow: the graph.
-        body: encoded.
+        post: the request.
         events: of the client that the body names.
         uploads: the task's inputs.
         interrupts: counts the interrupts that the agent has sent.
@@ -39,7 +39,7 @@ class ComfyUiRequest:
         *,
         prompt_id: str,
         workflow: Mapping[str, Any],
-        body: bytes,
+        post: HeldPost,
         events: Events,
         uploads: Uploads,
         interrupts: Callable[[], int],
@@ -47,7 +47,7 @@ class ComfyUiRequest:
         self._http = http
         self._prompt_id = prompt_id
         self._workflow = workflow
-        self._body = body
+        self._post = post
         self._events = events
         self._uploads = uploads
         self._interrupts = interrupts
@@ -56,7 +56,8 @@ class ComfyUiRequest:
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> ComfyUiOutputs:
         """Send it, and wait until all its nodes have run: then the server begins with the next one."""
         interrupts_before = self._interrupts()
-        reply = await (await self._http.begin("/prompt", self._body, before_post=before_post)).read()
+        opened = await self._post.send(before_post=before_post, on_sent=lambda: on_progress(0.0))
+        reply = await opened.read()
         if reply.status != OK:
             raise await self._refusal(reply)
         try:

@@ -13,8 +13,9 @@ from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
 from queue_agent.runtimes.comfyui.request import ComfyUiRequest
 from queue_agent.runtimes.comfyui.uploads import Uploads
-from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of, names_in, with_files
+from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
+from task_record.inputs.workflow_files import names_in, with_files
 
 _LOOK_EVERY_S: Final = 0.25
 
@@ -71,11 +72,14 @@ class ComfyUi:
             events = Events(self._http, client_id)
             held.push_async_callback(events.close)
             await events.open()
+            body = {"prompt": workflow, "client_id": client_id, "prompt_id": prompt_id}
+            post = self._http.hold("/prompt", encode_json(body))
+            held.callback(post.close)
             yield ComfyUiRequest(
                 self._http,
                 prompt_id=prompt_id,
                 workflow=workflow,
-                body=encode_json({"prompt": workflow, "client_id": client_id, "prompt_id": prompt_id}),
+                post=post,
                 events=events,
                 uploads=uploads,
                 interrupts=lambda: self._interrupts,

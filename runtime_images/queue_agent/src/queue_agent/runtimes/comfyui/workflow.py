@@ -26,7 +26,6 @@ _LASTING: Final = _MODELS | {
     "width",
 }
 """Inputs on which it depends how long a node takes."""
-_OF_INPUT_FOLDER: Final = " [input]"
 
 
 def check_format(workflow: Mapping[str, Any]) -> None:
@@ -40,21 +39,6 @@ def check_format(workflow: Mapping[str, Any]) -> None:
             "invalid_workflow",
             "the workflow is in the editor's format; export it in the API format (Workflow > Export (API))",
         )
-
-
-def names_in(workflow: Mapping[str, Any]) -> set[str]:
-    """Every text that an input of a node is: names of files among them."""
-    return {value.removesuffix(_OF_INPUT_FOLDER) for _, _, value in _inputs(workflow) if isinstance(value, str)}
-
-
-def with_files(workflow: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """The workflow with names of inputs replaced by where they were uploaded to.
-
-    Args:
-        workflow: where a node's input, such as `image` of LoadImage, is just the name.
-        paths: place of each name, below the server's folder of inputs.
-    """
-    return {key: _with_files(node, paths) for key, node in workflow.items()}
 
 
 def seeds_of(workflow: Mapping[str, Any]) -> list[int]:
@@ -86,14 +70,3 @@ def _inputs(workflow: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, 
         inputs = node.get("inputs") if isinstance(node, dict) else None
         if isinstance(inputs, dict):
             yield from ((node, name, value) for name, value in inputs.items())
-
-
-def _with_files(node: Any, paths: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON value)
-    inputs = node.get("inputs") if isinstance(node, dict) else None
-    if not isinstance(inputs, dict):
-        return node
-    replaced = {
-        name: paths.get(value.removesuffix(_OF_INPUT_FOLDER), value) if isinstance(value, str) else value
-        for name, value in inputs.items()
-    }
-    return {**node, "inputs": replaced}

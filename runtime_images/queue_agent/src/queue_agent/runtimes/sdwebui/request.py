@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from queue_agent.errors import RuntimeUnavailableError
-from queue_agent.runtimes.http import OK, OpenReply, RuntimeHttp
+from queue_agent.runtimes.http import OK, HeldPost, OpenReply, RuntimeHttp
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 from queue_agent.runtimes.sdwebui.outputs import SdWebUiOutputs
 from queue_agent.runtimes.sdwebui.refusal import refusal
@@ -20,8 +20,7 @@ class SdWebUiRequest:
 
     Args:
         http: HTTP to the server.
-        path: of the operation.
-        body: encoded.
+        post: the request.
         title: the checkpoint that it needs, where it names one.
         checkpoints: loads it.
         interrupts: counts the interrupts that the agent has sent.
@@ -31,15 +30,13 @@ class SdWebUiRequest:
         self,
         http: RuntimeHttp,
         *,
-        path: str,
-        body: bytes,
+        post: HeldPost,
         title: str | None,
         checkpoints: Checkpoints,
         interrupts: Callable[[], int],
     ) -> None:
         self._http = http
-        self._path = path
-        self._body = body
+        self._post = post
         self._title = title
         self._checkpoints = checkpoints
         self._interrupts = interrupts
@@ -52,10 +49,9 @@ class SdWebUiRequest:
         interrupts_before = self._interrupts()
         looking = asyncio.create_task(self._look(on_progress))
         try:
-            reply = self._reply = await self._http.begin(self._path, self._body, before_post=before_post)
+            reply = self._reply = await self._post.send(before_post=before_post, on_sent=lambda: on_progress(0.0))
         finally:
             looking.cancel()
-        self._body = b""  # pictures for image-to-image are large
         if reply.status != OK:
             raise refusal(await reply.read())
         if self._interrupts() != interrupts_before:
@@ -65,6 +61,7 @@ class SdWebUiRequest:
 
     def close(self) -> None:
         """Let the connection go."""
+        self._post.close()
         if self._reply is not None:
             self._reply.close()
 

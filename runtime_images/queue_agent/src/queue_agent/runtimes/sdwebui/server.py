@@ -83,7 +83,7 @@ class SdWebUi:
 
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[SdWebUiRequest]:
-        """Encode the body, and find the checkpoint that it names."""
+        """Find the checkpoint that it names, encode the body, and connect."""
         content = _without_routing(task.content)
         wanted = _checkpoint(content)
         with attempt(counts=False):
@@ -92,8 +92,7 @@ class SdWebUi:
             content["override_settings"] = {**content["override_settings"], _CHECKPOINT: title}
         request = SdWebUiRequest(
             self._http,
-            path=_PATHS[task.tasktype],
-            body=encode_json(content),
+            post=self._http.hold(_PATHS[task.tasktype], encode_json(content)),
             title=title,
             checkpoints=self._checkpoints,
             interrupts=lambda: self._interrupts,

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from queue_agent.inputs.addresses import is_public
+from task_record.inputs.public_hosts import is_public
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
-"""Which addresses are public: whatever else there is belongs to the cluster, the VPC, or this very pod.
+"""Which hosts are public: whatever else there is belongs to the cluster, the VPC, or the agent's very pod.
 
 https://www.iana.org/assignments/iana-ipv4-special-registry
 https://www.iana.org/assignments/iana-ipv6-special-registry
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
+
+Policy = Callable[[IPv4Address | IPv6Address], bool]
+"""Which addresses may be connected to."""
 
 # Named besides what Python calls global, which changes with its version.
 _SPECIAL_V4: Final = tuple(
@@ -16,6 +21,10 @@ _UNICAST_V6: Final = IPv6Network("2000::/3")
 # Tunnels to any IPv4 address, and addresses for documents.
 _SPECIAL_V6: Final = tuple(IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 
+# `inet_aton` takes a host that ends in a number for an IPv4 address: decimal, octal, hexadecimal, with parts left out.
+# https://url.spec.whatwg.org/#ends-in-a-number-checker
+_ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:\d+|0[xX][0-9a-fA-F]*)\.?$")
+
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether a host on the internet may have this address."""
@@ -24,3 +33,16 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _SPECIAL_V4)
     return address in _UNICAST_V6 and not any(address in network for network in _SPECIAL_V6)
+
+
+def may_be_asked_for(host: str, is_allowed: Policy = is_public) -> bool:
+    """Whether a host is an allowed address, or a name, whose addresses are known only when it is looked up.
+
+    Args:
+        host: of a link, without brackets.
+        is_allowed: which addresses are.
+    """
+    try:
+        return is_allowed(ip_address(host))
+    except ValueError:
+        return _ENDS_IN_NUMBER.search(host) is None

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# An input is uploaded first; the workflow's node has its name, and the task says which upload that is.
+set -euo pipefail
+
+upload=$(
+  curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2/uploads" \
+    --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
+{"content_type": "image/png", "content_length": $(wc -c <picture.png)}
+JSON
+)
+jq --raw-output '.headers | to_entries[] | "\(.key): \(.value)"' <<<"$upload" >headers.txt
+curl --fail-with-body --silent --show-error --upload-file picture.png --header @headers.txt \
+  "$(jq --raw-output .url <<<"$upload")"
+
+curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
+  --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
+{
+  "task": {
+    "metadata": {
+      "id": "dog-2",
+      "runtime": "$COMFYUI_RUNTIME",
+      "tasktype": "pipeline",
+      "inputs": {"portrait.png": $(jq .content_ref <<<"$upload")}
+    },
+    "content": $(cat workflow_with_input.json)
+  }
+}
+JSON

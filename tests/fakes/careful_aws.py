@@ -1,0 +1,195 @@
+"""SQS, DynamoDB and S3 with all their conditions, on one address of loopback; each of them can be away.
+
+The services are moto's, in this process, so nothing here decides what is right. They hold one task. The stand-in for
+benchmarks is fast instead, and checks nothing.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import boto3
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from task_record import table
+from task_record.attribute_values import from_attribute_values, to_attribute_values
+from task_record.status import TERMINAL
+from task_record.table import Item
+
+Service = Literal["s3", "sqs", "dynamodb"]
+Fault = Literal["503", "403", "reset", "hang", "lost_reply"]
+
+REGION: Final = "us-east-1"
+BUCKET: Final = "bucket"
+TABLE: Final = "tasks"
+_POLL_EVERY_S: Final = 0.05
+_SERVICES: Final[dict[str, Service]] = {"AmazonSQS": "sqs", "DynamoDB_20120810": "dynamodb"}
+_KEYS: Final = (table.PK, table.SK)
+
+
+@dataclass
+class CarefulAws:
+    """The services.
+
+    Attributes:
+        clients: see and change what there is.
+        queue_url: of the one queue.
+        url: where all of them listen.
+        faults: which service is away, and how. `hang` answers nothing until it is removed here; `lost_reply` does
+            what it is asked, and hangs up.
+        asked: calls that came, by operation.
+        answered: calls that were answered, by operation.
+    """
+
+    clients: dict[str, Any]
+    queue_url: str
+    url: str = ""
+    faults: dict[Service, Fault] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
+    _images: list[Item] = field(default_factory=list)
+
+    def put_record(self, item: Item) -> None:
+        """Put a record into the table."""
+        self.clients["dynamodb"].put_item(TableName=TABLE, Item=to_attribute_values(item))
+
+    def record(self) -> Item:
+        """The one record there is."""
+        (item,) = self.clients["dynamodb"].scan(TableName=TABLE)["Items"]
+        return from_attribute_values(item)
+
+    def ends(self) -> list[Item]:
+        """Records as they were after each write that left them ended: what the notifier would publish."""
+        return [image for image in self._images if image[table.STATUS] in TERMINAL]
+
+    def send(self, body: str) -> None:
+        """Send a message."""
+        self.clients["sqs"].send_message(QueueUrl=self.queue_url, MessageBody=body)
+
+    def messages(self) -> int:
+        """How many messages are left, hidden ones included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.clients["sqs"].get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def application(self) -> web.Application:
+        """The server."""
+        app = web.Application()
+        app.router.add_post("/", self._json_service)
+        app.router.add_route("*", "/{bucket}/{key:.*}", self._object)
+        return app
+
+    async def _json_service(self, request: web.Request) -> web.StreamResponse:
+        prefix, _, operation = request.headers["X-Amz-Target"].partition(".")
+        service, parameters = _SERVICES[prefix], await request.json()
+
+        async def do() -> web.StreamResponse:
+            return web.json_response(await self._call(service, operation, parameters))
+
+        def refuse(status: int, code: str, **answer: Any) -> web.StreamResponse:
+            return web.json_response({"__type": f"com.amazonaws#{code}", "message": "no", **answer}, status=status)
+
+        return await self._answer(request, service, operation, do, refuse)
+
+    async def _call(self, service: Service, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        call = getattr(self.clients[service], xform_name(operation))
+        # moto would wait in this thread.
+        wait_s = parameters.pop("WaitTimeSeconds", 0)
+        until = asyncio.get_running_loop().time() + wait_s
+        while True:
+            answer: dict[str, Any] = call(**parameters)
+            answer.pop("ResponseMetadata")
+            if operation == "UpdateItem":
+                self._images.append(self.record())
+            if answer or asyncio.get_running_loop().time() >= until:
+                return answer
+            await asyncio.sleep(_POLL_EVERY_S)
+
+    async def _object(self, request: web.Request) -> web.StreamResponse:
+        s3, where = self.clients["s3"], {"Bucket": request.match_info["bucket"], "Key": request.match_info["key"]}
+        body = await request.read()
+
+        async def do() -> web.StreamResponse:
+            match request.method:
+                case "PUT":
+                    done = s3.put_object(**where, Body=body, IfNoneMatch=request.headers["If-None-Match"])
+                    return web.Response(headers={"ETag": done["ETag"]})
+                case "HEAD":
+                    return web.Response(headers={"ETag": s3.head_object(**where)["ETag"]})
+                case _:
+                    found = s3.get_object(**where, IfMatch=request.headers["If-Match"])
+                    return web.Response(body=found["Body"].read())
+
+        def refuse(status: int, code: str, **_: Any) -> web.StreamResponse:
+            return web.Response(status=status, text=f"<Error><Code>{code}</Code><Message>no</Message></Error>")
+
+        return await self._answer(request, "s3", request.method, do, refuse)
+
+    async def _answer(
+        self,
+        request: web.Request,
+        service: Service,
+        operation: str,
+        do: Callable[[], Awaitable[web.StreamResponse]],
+        refuse: Callable[..., web.StreamResponse],
+    ) -> web.StreamResponse:
+        self.asked[operation] += 1
+        while self.faults.get(service) == "hang":  # noqa: ASYNC110 (a fault is a plain value)
+            await asyncio.sleep(_POLL_EVERY_S)
+        match self.faults.get(service):
+            case "503":
+                return refuse(503, "ServiceUnavailable")
+            case "403":
+                return refuse(403, "AccessDenied")
+            case "reset":
+                return _hung_up(request)
+        try:
+            answer = await do()
+        except ClientError as error:
+            told: Any = error.response
+            item = {"Item": told["Item"]} if "Item" in told else {}
+            answer = refuse(told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **item)
+        if self.faults.get(service) == "lost_reply":
+            return _hung_up(request)
+        self.answered[operation] += 1
+        return answer
+
+
+def _hung_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+@asynccontextmanager
+async def careful_aws() -> AsyncIterator[CarefulAws]:
+    """Serve on loopback, with a table, a queue and a bucket, all of them empty."""
+    with mock_aws():
+        session = boto3.session.Session("x", "x", region_name=REGION)
+        clients: dict[str, Any] = {name: session.client(name) for name in ("s3", "sqs", "dynamodb")}
+        clients["s3"].create_bucket(Bucket=BUCKET)
+        clients["dynamodb"].create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(_KEYS, ("HASH", "RANGE"), strict=True)
+            ],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in _KEYS],
+        )
+        queue_url = clients["sqs"].create_queue(QueueName="queue")["QueueUrl"]
+        aws = CarefulAws(clients, queue_url)
+        server = TestServer(aws.application())
+        await server.start_server(shutdown_timeout=0.1)
+        aws.url = str(server.make_url("")).rstrip("/")
+        try:
+            yield aws
+        finally:
+            aws.faults.clear()
+            await server.close()

@@ -1,0 +1,196 @@
+"""Inputs of a task: which uploads and buckets a link may name, what is looked for at submit, where large ones go."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from task_record import table
+from task_record.inputs.sizes import INPUT_MAX_BYTES
+from task_record.message import MESSAGE_MAX_BYTES, TaskMessage, decode_message
+
+UPLOAD = "s3://output/uploads/key1/01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
+FIELD = "task.content.init_images[0]"
+PICTURE = base64.b64encode(b"a picture").decode()
+WORKFLOW = {"1": {"class_type": "LoadImage", "inputs": {"image": "cat.png [input]", "mask": "mask.png"}}}
+
+
+def upload(api: Any, link: str = UPLOAD, *, content_type: str = "image/png", body: bytes = b"a picture") -> None:
+    bucket, _, key = link.removeprefix("s3://").partition("/")
+    api.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+
+def with_image(api: Any, link: str) -> tuple[int, dict[str, Any]]:
+    return sent(api, {"init_images": [link]}, tasktype="image-to-image")
+
+
+def with_inputs(api: Any, inputs: Any, workflow: Any = None) -> tuple[int, dict[str, Any]]:
+    return sent(api, workflow or WORKFLOW, tasktype="pipeline", runtime="comfy", inputs=inputs)
+
+
+def sent(api: Any, content: Any, **metadata: Any) -> tuple[int, dict[str, Any]]:
+    status, answer, _ = api.post(metadata, content)
+    return status, answer
+
+
+def message(api: Any) -> TaskMessage:
+    (record,) = api.records("B#")
+    return decode_message(str(record[table.MESSAGE]))
+
+
+def test_a_link_to_an_upload_stays_in_the_message(api: Any) -> None:
+    upload(api)
+    assert with_image(api, UPLOAD)[0] == 200
+    assert message(api).content == {"init_images": [UPLOAD]}
+    assert api.calls == ["HeadObject", "TransactWriteItems"]
+
+
+def test_each_upload_is_looked_for_once(api: Any) -> None:
+    upload(api)
+    images = [{"data": UPLOAD, "name": str(number)} for number in range(3)]
+    assert sent(api, {"imageList": images}, tasktype="extra-batch-images")[0] == 200
+    assert api.calls.count("HeadObject") == 1
+
+
+def test_v1alpha1_takes_a_link(api: Any) -> None:
+    upload(api)
+    scripts = {"task": "image-to-image", "id_task": "t1", "sd_model_checkpoint": "a.ckpt", "image_link": UPLOAD}
+    status, _, _ = api.send("POST", "/v1alpha1", json.dumps({"alwayson_scripts": scripts}))
+    assert status == 200
+    assert (message(api).content or {})["init_images"] == [UPLOAD]
+
+
+def test_nothing_is_looked_for_while_something_else_is_wrong(api: Any) -> None:
+    upload(api)
+    assert sent(api, {"init_images": [UPLOAD], "mask": "?"}, tasktype="image-to-image")[0] == 400
+    assert api.calls == []
+
+
+def test_fails_when_an_upload_is_not_there(api: Any) -> None:
+    status, answer = with_image(api, UPLOAD)
+    assert (status, answer["error"]["field"]) == (400, FIELD)
+    assert "names nothing that is there" in answer["error"]["message"]
+    assert api.items() == []
+
+
+def test_an_upload_of_another_kind_is_refused(api: Any) -> None:
+    upload(api, content_type="application/json")
+    status, answer = with_image(api, UPLOAD)
+    assert (status, answer["error"]["field"]) == (400, FIELD)
+    assert "got an upload that was declared as application/json" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(("content_type", "status"), [("video/mp4", 200), ("application/json", 400)])
+def test_a_workflow_takes_media_of_any_kind(api: Any, content_type: str, status: int) -> None:
+    upload(api, content_type=content_type)
+    assert with_inputs(api, {"cat.png": UPLOAD})[0] == status
+
+
+class Sizes:
+    """An S3 in which every upload has one size."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def head_object(self, **_: Any) -> Any:
+        return {"ContentType": "image/png", "ContentLength": self._size}
+
+
+def test_fails_when_an_upload_is_too_large(make_api: Any) -> None:
+    status, answer = with_image(make_api(s3=Sizes(INPUT_MAX_BYTES + 1)), UPLOAD)
+    assert (status, answer["error"]["field"]) == (400, FIELD)
+    assert "20971520" in answer["error"]["message"]
+
+
+def test_fails_when_uploads_are_too_large_together(make_api: Any) -> None:
+    images = [{"data": f"{UPLOAD}{number}", "name": "a"} for number in range(4)]
+    api = make_api(s3=Sizes(INPUT_MAX_BYTES))
+    status, answer = sent(api, {"imageList": images}, tasktype="extra-batch-images")
+    assert (status, answer["error"]["field"]) == (400, "task.content.imageList[3].data")
+    assert "62914560 bytes together" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "503", "Message": ""}}, "HeadObject"),
+        EndpointConnectionError(endpoint_url="https://s3"),
+    ],
+    ids=["says no", "is away"],
+)
+def test_an_answer_that_does_not_come_may_be_asked_for_again(make_api: Any, error: Exception) -> None:
+    class Away:
+        def head_object(self, **_: Any) -> Any:
+            raise error
+
+    assert with_image(make_api(s3=Away()), UPLOAD)[0] == 503
+
+
+def test_a_bucket_for_inputs_is_not_asked(make_api: Any) -> None:
+    api = make_api(INPUT_BUCKETS="studio,shared")
+    assert with_image(api, "s3://shared/a/b.png")[0] == 200
+    assert api.calls == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("s3://shared", "got no key"),
+        ("s3://shared/", "got no key"),
+        ("s3://sharedx/a", "answered to this API key, or lie in shared or studio"),
+        ("s3://output/t1/a.png", "answered to this API key"),
+    ],
+)
+def test_fails_when_a_link_is_none_into_a_bucket_for_inputs(make_api: Any, link: str, why: str) -> None:
+    # The output bucket is never one: results of others would be read.
+    status, answer = with_image(make_api(INPUT_BUCKETS="studio,shared,output"), link)
+    assert (status, answer["error"]["field"]) == (400, FIELD)
+    assert why.replace("shared or studio", "output or shared or studio") in answer["error"]["message"]
+
+
+def test_named_inputs_come_along(api: Any) -> None:
+    inputs = {"cat.png": PICTURE, "mask.png": "https://example.com/mask.png"}
+    assert with_inputs(api, inputs)[0] == 200
+    assert message(api).inputs == inputs
+    assert api.calls == ["TransactWriteItems"]
+
+
+def test_inputs_that_are_too_large_for_a_message_are_parked_with_the_content(api: Any) -> None:
+    inputs = {"cat.png": "QUFB" * (MESSAGE_MAX_BYTES // 4)}
+    assert with_inputs(api, inputs)[0] == 200
+    told = message(api)
+    assert told.inputs == {}
+    assert told.payload is not None
+    assert told.payload.inputs is not None
+    assert read(api, told.payload.inputs.url, told.payload.inputs.pointer) == inputs
+    assert read(api, told.payload.url, told.payload.pointer) == WORKFLOW
+
+
+def test_small_inputs_stay_in_the_message_of_a_large_content(api: Any) -> None:
+    workflow = WORKFLOW | {"2": {"class_type": "CLIPTextEncode", "inputs": {"text": "x" * MESSAGE_MAX_BYTES}}}
+    assert with_inputs(api, {"cat.png": PICTURE}, workflow)[0] == 200
+    told = message(api)
+    assert told.inputs == {"cat.png": PICTURE}
+    assert told.payload is not None
+    assert told.payload.inputs is None
+
+
+def test_fails_when_inputs_beside_an_upload_are_too_large(api: Any) -> None:
+    upload(api, content_type="application/json", body=json.dumps(WORKFLOW).encode())
+    inputs = {"cat.png": "QUFB" * (MESSAGE_MAX_BYTES // 4)}
+    metadata = {"id": "t1", "runtime": "comfy", "tasktype": "pipeline", "inputs": inputs}
+    body = {"task": {"metadata": metadata, "content_ref": UPLOAD}}
+    status, answer, _ = api.send("POST", "/v1alpha2", json.dumps(body))
+    assert (status, answer["error"]["field"]) == (400, "task.metadata")
+    assert "upload inputs and link them" in answer["error"]["message"]
+    assert api.items() == []
+
+
+def read(api: Any, url: str, pointer: str) -> Any:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    value = json.loads(api.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    for name in pointer.split("/")[1:]:
+        value = value[name]
+    return value

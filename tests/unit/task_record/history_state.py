@@ -1,0 +1,227 @@
+"""One submission and all that works on it, as a value: what a search over its histories visits.
+
+Time is counted in ticks of one second, and every stored time is relative to now, so that the number of states is
+finite.
+
+    agent      idle -> asked -> holding -> inferring -> delivering -> stored -> idle
+                                           |    |  \\______________\\-> failing -> idle
+                                           |    \\-> stalled -> failing
+                                           \\-> stopping -> idle
+    message    is there until somebody deletes it or it is lost; a visibility timeout is only a hint, so it may be
+               received at any time. Published again it is there twice.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from task_record import table, transitions
+from task_record.protocol_times import ProtocolTimes
+from task_record.status import TERMINAL
+from task_record.table import Item
+from task_record.transition import Transition
+from task_record.transitions import TaskRef
+from tests.unit.task_record.history_rules import Rules, weakened
+
+TIMES: Final = ProtocolTimes(
+    clock_error_s=1, beat_s=1, table_call_timeout_s=1, interrupt_s=1, lease_s=4, visibility_s=5, max_attempts=2
+)
+TASK: Final = TaskRef(owner="o", id="t", submission="s")
+NOW_MS: Final = 1_000_000
+FOREVER_MS: Final = 1_000_000
+"""More than any lease or skew."""
+
+IDLE: Final = "idle"
+ASKED: Final = "asked"
+"""W2 was sent, and no answer came."""
+HOLDING: Final = "holding"
+INFERRING: Final = "inferring"
+STALLED: Final = "stalled"
+"""Inferring, and never to end by itself."""
+STOPPING: Final = "stopping"
+DELIVERING: Final = "delivering"
+STORED: Final = "stored"
+STORED_APART: Final = "stored apart"
+"""Stored under a name that was drawn again, the first being taken."""
+FAILING: Final = "failing"
+"""Nothing but the failure is left to be written."""
+DOWN: Final = "down"
+"""The agent's process is gone, and its runtime computes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of each fault one history may hold."""
+
+    faults: int = 2
+    lost_replies: int = 1
+    claims: int = 3
+    losses: int = 0
+    republishes: int = 0
+    has_submission: bool = True
+    """Whether a submit made the record; else the first claim does."""
+    is_cancelled: bool = True
+    """Whether the caller may cancel."""
+    expires: bool = False
+    """Whether the task may come to its `expires_at`."""
+    is_removed: bool = False
+    """Whether an ended record may go by its time to live while a message of it is left."""
+
+
+class Record(NamedTuple):
+    """META: the attributes that the protocol's writes read. `lease` is in half ticks from now."""
+
+    status: str
+    claim: int = 0
+    lease: int = 0
+    attempts: int = 0
+    is_expired: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing may write it again."""
+        return self.status in _ENDED
+
+
+ABSENT: Final = Record("absent")
+"""No record yet."""
+GONE: Final = Record("gone")
+"""No record any more: its time to live has passed."""
+_ENDED: Final = frozenset({*(str(status) for status in TERMINAL), GONE.status})
+
+
+class Agent(NamedTuple):
+    """One agent and its runtime. `deadline` and `stop` are ticks from now."""
+
+    phase: str = IDLE
+    claim: int = 0
+    deadline: int = 0
+    stop: int = 0
+    paused: bool = False
+    orphan: bool = False
+    """The runtime computes on while nobody can fence it: its agent was killed or stopped."""
+    cut_off: bool = False
+    """The table is out of its reach: its lease runs out although it lives."""
+
+
+class State(NamedTuple):
+    """Everything there is."""
+
+    record: Record
+    agents: tuple[Agent, Agent]
+    messages: int = 1
+    finished_by: int = 0
+    objects: int = 0
+    """Whose results lie under the name that every claim draws first."""
+    inferences: int = 0
+    deaths: int = 0
+    faults: int = 0
+    lost: int = 0
+    claims: int = 0
+    losses: int = 0
+    republishes: int = 0
+
+    def with_agent(self, number: int, agent: Agent, **changes: Any) -> "State":
+        """The state with another agent in this place, and other changes."""
+        agents = (agent, self.agents[1]) if number == 0 else (self.agents[0], agent)
+        return self._replace(agents=agents, **changes)
+
+    def with_message_deleted(self) -> "State":
+        """The state with one message less; a message that was delivered to both agents is deleted by both."""
+        return self._replace(messages=max(self.messages - 1, 0))
+
+
+class Writes:
+    """The product's writes, applied to a record: each is made by `task_record` and then weakened.
+
+    Args:
+        rules: the protocol, or less.
+        has_submission: whether the message came with a submission.
+    """
+
+    def __init__(self, rules: Rules, *, has_submission: bool) -> None:
+        self._rules = rules
+        makes_record = (
+            not rules.claim_makes_no_record_for_a_submission
+            if has_submission
+            else rules.message_without_a_submission_makes_its_record
+        )
+        self._creates: Item | None = {table.EXPIRES_AT: NOW_MS + FOREVER_MS} if makes_record else None
+        self._times = ProtocolTimes(
+            clock_error_s=TIMES.clock_error_s if rules.lease_lapses_beyond_the_clock_error else 0,
+            beat_s=TIMES.beat_s,
+            table_call_timeout_s=TIMES.table_call_timeout_s,
+            interrupt_s=TIMES.interrupt_s,
+            lease_s=TIMES.lease_s,
+            visibility_s=TIMES.visibility_s,
+            max_attempts=TIMES.max_attempts if rules.attempts_are_bounded else 1_000,
+        )
+        self._known: dict[tuple[Record, str, int, int], tuple[Record | None, bool]] = {}
+
+    def apply(self, record: Record, name: str, claim: int = 0, skew: int = 0) -> tuple[Record | None, bool]:
+        """Write.
+
+        Args:
+            record: the record as it is.
+            name: one of those in `_made`.
+            claim: the writer's claim.
+            skew: the writer's clock minus the table's, in half ticks.
+
+        Returns:
+            The new record, `None` where refused; and whether the refused write counts as done before.
+        """
+        what = (record, name, claim, skew)
+        if what not in self._known:
+            write = weakened(self._made(name, str(claim), NOW_MS + skew * 500), self._rules)
+            old = _item(record)
+            new = write.apply(old)
+            done = new is None and old is not None and write.was_done(old)
+            self._known[what] = (None if new is None else _record(new), done)
+        return self._known[what]
+
+    def _made(self, name: str, claim_id: str, now_ms: int) -> Transition:
+        rules, times = self._rules, self._times
+        if name == "claim":
+            return transitions.claim(TASK, claim_id=claim_id, now_ms=now_ms, times=times, creates=self._creates)
+        if name == "renew":
+            return transitions.renew(TASK, claim_id=claim_id, now_ms=now_ms, times=times, progress=None)
+        if name == "give back":
+            return transitions.release(TASK, claim_id=claim_id, keep_attempt=not rules.given_back_is_no_attempt)
+        if name == "give back after a death":
+            return transitions.release(TASK, claim_id=claim_id, keep_attempt=rules.runtime_death_is_an_attempt)
+        if name in {"complete", "fail"}:
+            error = "{}" if name == "fail" else None
+            return transitions.finish(
+                TASK, claim_id=claim_id, now_ms=now_ms, times=times, result=None, timings="{}", error=error
+            )
+        if name == "cancel":
+            return transitions.cancel(TASK, now_ms=now_ms, times=times)
+        if name == "give up":
+            return transitions.give_up(TASK, now_ms=now_ms, times=times, error="{}", creates=self._creates)
+        return transitions.note_published(TASK, now_ms=now_ms)
+
+
+def _item(record: Record) -> Item | None:
+    if record in {ABSENT, GONE}:
+        return None
+    item: Item = {
+        **TASK.key,
+        table.STATUS: record.status,
+        table.ATTEMPTS: record.attempts,
+        table.EXPIRES_AT: NOW_MS + (-FOREVER_MS if record.is_expired else FOREVER_MS),
+        table.OPEN: 1,
+    }
+    if record.claim:
+        item[table.CLAIM] = str(record.claim)
+        item[table.LEASE_UNTIL] = NOW_MS + record.lease * 500
+    return item
+
+
+def _record(item: Item) -> Record:
+    lease_ms = item.get(table.LEASE_UNTIL)
+    return Record(
+        str(item[table.STATUS]),
+        int(item.get(table.CLAIM, 0)),
+        (int(lease_ms) - NOW_MS) // 500 if lease_ms is not None else 0,
+        int(item.get(table.ATTEMPTS, 0)),
+        int(item[table.EXPIRES_AT]) <= NOW_MS,
+    )
