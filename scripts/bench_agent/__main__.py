@@ -25,7 +25,6 @@ from bench_agent.run import ROOT, Run, Who, run
 from local_stack.errors import LocalStackError
 
 _CHART: Final = ROOT / "bench-results" / "queue-agent.png"
-_WHO: Final[tuple[Who, ...]] = ("agent", "loop")
 
 
 def main() -> int:
@@ -39,14 +38,14 @@ def main() -> int:
     cases = [case for case in CASES if case.name.startswith(arguments.case)]
     runs: dict[tuple[Case, Who], list[Run]] = defaultdict(list)
     console = Console(stderr=True)
-    turns = [(case, who) for case in cases for _ in range(arguments.runs) for who in _WHO]
+    turns = [(case, who) for case in cases for _ in range(arguments.runs) for who in _who(case)]
     try:
         for case, who in track(turns, "working off queues", console=console):
             runs[case, who].append(run(case, who))
     except LocalStackError as error:
         console.print(str(error))
         return 1
-    draw([_typical(runs[case, who]) for case in cases for who in _WHO], _CHART)
+    draw([_typical(runs[case, who]) for case in cases for who in _who(case)], _CHART)
     if arguments.json:
         medians = {
             f"{case.name}, {who}": {figure.name: figure.median(of_case) for figure in FIGURES}
@@ -59,6 +58,10 @@ def main() -> int:
     return 0
 
 
+def _who(case: Case) -> tuple[Who, ...]:
+    return ("agent", "loop") if case.with_loop else ("agent",)
+
+
 def _typical(runs: list[Run]) -> Run:
     """The run with the median share."""
     return sorted(runs, key=busy_share)[len(runs) // 2]
@@ -67,7 +70,7 @@ def _typical(runs: list[Run]) -> Run:
 def _table(cases: list[Case], runs: dict[tuple[Case, Who], list[Run]]) -> Table:
     table = Table("case", "who", *(figure.name for figure in FIGURES), title="Medians; limits in brackets")
     for case in cases:
-        for who in _WHO:
+        for who in _who(case):
             cells = []
             for figure in FIGURES:
                 value = figure.median(runs[case, who])

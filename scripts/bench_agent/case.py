@@ -21,23 +21,30 @@ class Case:
         seconds: of an inference.
         images: pictures of each task.
         tasks: how many tasks wait from the beginning.
+        agents: how many agents work them off, each on a server of its own.
+        with_loop: whether the loop is measured beside.
         least_busy: least share of the time that the GPU has to be busy, where there is a limit.
         most_cpu_ms: most processor time of the agent for a task, where there is a limit.
-        most_memory_mib: most memory of the agent at any time, where there is a limit.
+        most_memory_mib: most memory of an agent at any time, where there is a limit.
+        most_growth_mib: most memory that each 1,000 further tasks may cost, where there is a limit.
     """
 
     server: Server
     seconds: float
     images: int
     tasks: int
+    agents: int = 1
+    with_loop: bool = True
     least_busy: float | None = None
     most_cpu_ms: float | None = None
     most_memory_mib: float | None = None
+    most_growth_mib: float | None = None
 
     @property
     def name(self) -> str:
         """For tables."""
-        return f"{self.server}, {self.seconds:g} s, {self.images} image{'s' if self.images > 1 else ''}"
+        many = f", {self.agents} agents" if self.agents > 1 else ", long" if self.most_growth_mib is not None else ""
+        return f"{self.server}, {self.seconds:g} s, {self.images} image{'s' if self.images > 1 else ''}{many}"
 
     def messages(self) -> list[dict[str, Any]]:
         """One message a task."""
@@ -75,4 +82,15 @@ CASES: Final = (
     Case(server="comfyui", seconds=0.2, images=4, tasks=120, least_busy=0.945, most_cpu_ms=50, most_memory_mib=100),
     Case(server="sdwebui", seconds=2, images=1, tasks=30, least_busy=0.997, most_cpu_ms=25, most_memory_mib=80),
     Case(server="comfyui", seconds=2, images=1, tasks=30, least_busy=0.996, most_cpu_ms=25, most_memory_mib=80),
+    Case(server="sdwebui", seconds=20, images=1, tasks=4, most_memory_mib=80),
+    Case(server="sdwebui", seconds=0.2, images=1, tasks=200, agents=2, with_loop=False, most_memory_mib=80),
+    Case(
+        server="sdwebui",
+        seconds=0.05,
+        images=1,
+        tasks=1_200,
+        with_loop=False,
+        most_memory_mib=80,
+        most_growth_mib=1,
+    ),
 )

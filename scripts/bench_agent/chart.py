@@ -40,8 +40,9 @@ def draw(runs: Sequence[Run], file: Path) -> None:
 
 
 def _draw_row(pen: ImageDraw.ImageDraw, run: Run, top: int) -> None:
-    middle = max(0, (len(run.inferences) - _SHOWN_TASKS) // 2)
-    shown = run.inferences[middle : middle + _SHOWN_TASKS]
+    gpu = run.gpus[0]
+    middle = max(0, (len(gpu) - _SHOWN_TASKS) // 2)
+    shown = gpu[middle : middle + _SHOWN_TASKS]
     # Half as much again as the inferences alone take: room for a loop that waits.
     span_s = 1.5 * run.case.seconds * _SHOWN_TASKS
     scale = (_WIDTH - _LABEL_WIDTH - 2 * _MARGIN) / span_s

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from bench_agent.case import Case
@@ -40,13 +41,13 @@ class Figure:
 
 
 def busy_share(run: Run) -> float:
-    """Share of the time from the first inference's begin to the last one's end in which the GPU computed."""
-    span = run.inferences[-1].ended_at - run.inferences[0].began_at
+    """Share of the time from its first inference's begin to its last one's end in which a GPU computed."""
+    span = sum(gpu[-1].ended_at - gpu[0].began_at for gpu in run.gpus)
     return sum(one.ended_at - one.began_at for one in run.inferences) / span
 
 
 def _gap_ms(run: Run) -> float:
-    pairs = zip(run.inferences, run.inferences[1:], strict=False)
+    pairs = [pair for gpu in run.gpus for pair in pairwise(gpu)]
     return 1000 * statistics.median(later.began_at - earlier.ended_at for earlier, later in pairs)
 
 
@@ -68,6 +69,7 @@ FIGURES: Final = (
         name="CPU a task, ms", of=lambda run: 1000 * run.cpu_s / run.case.tasks, limit=lambda case: case.most_cpu_ms
     ),
     Figure(name="peak memory, MiB", of=lambda run: run.peak_memory_mib, limit=lambda case: case.most_memory_mib),
+    Figure(name="growth, MiB/1000", of=lambda run: run.growth_mib, limit=lambda case: case.most_growth_mib),
     Figure(name="inferred to stored, ms", of=_stored_ms),
     Figure(name="AWS calls a task", of=_calls, limit=lambda case: 5 + case.images + 2 * (case.seconds // 3), digits=2),
     Figure(name="start to first receive, s", of=lambda run: run.first_receive_s, limit=lambda _: 0.5, digits=2),

@@ -6,7 +6,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,6 +21,8 @@ Who = Literal["agent", "loop"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _MODULES: Final = {"agent": "queue_agent", "loop": "bench_agent.loop"}
+SETTLED_TASKS: Final = 200
+"""After so many tasks everything has been loaded and every pool is full."""
 _READY_S: Final = 20.0
 _READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -39,24 +43,31 @@ class Run:
     Attributes:
         case: what was run.
         who: the agent or the loop.
-        inferences: in the order in which they began.
+        gpus: of each GPU its inferences, in their order.
         last_stored_at: epoch seconds at which each task's last object was stored, in the order of the tasks' ends.
         calls: calls to AWS by operation.
-        cpu_s: processor time of the process, without its start.
-        peak_memory_mib: its largest resident set.
-        first_receive_s: seconds from its start to its first receive.
+        cpu_s: processor time of all processes, without their start.
+        peak_memory_mib: largest resident set of any.
+        growth_mib: how much larger the resident set of the first is for each 1,000 tasks after `SETTLED_TASKS`.
+        first_receive_s: seconds from the start to the first receive of all.
         duration_s: seconds from the first inference's begin to the last task's deletion.
     """
 
     case: Case
     who: Who
-    inferences: tuple[Inference, ...]
+    gpus: tuple[tuple[Inference, ...], ...]
     last_stored_at: tuple[float, ...]
     calls: Mapping[str, int]
     cpu_s: float
     peak_memory_mib: float
+    growth_mib: float
     first_receive_s: float
     duration_s: float
+
+    @property
+    def inferences(self) -> list[Inference]:
+        """Of all GPUs, in the order in which they ended."""
+        return sorted((one for gpu in self.gpus for one in gpu), key=lambda one: one.ended_at)
 
 
 def run(case: Case, who: Who) -> Run:
@@ -65,70 +76,84 @@ def run(case: Case, who: Who) -> Run:
     Raises:
         LocalStackError: a process died or did not become ready.
     """
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as processes:
         folder = Path(name)
-        aws_port, server_port = free_port(), free_port()
-        aws = ChildProcess(
-            "the stand-in for AWS",
-            [
-                sys.executable,
-                "-m",
-                "tests.fakes.stand_in_aws",
-                "--port",
-                str(aws_port),
-                "--latency-ms",
-                str(LATENCY_MS),
-            ],
-            environment=_environment(),
-            log=folder / "aws.log",
-            folder=ROOT,
+        aws_port = free_port()
+        aws = processes.enter_context(
+            ChildProcess(
+                "the stand-in for AWS",
+                [
+                    *(sys.executable, "-m", "tests.fakes.stand_in_aws"),
+                    *("--port", str(aws_port), "--latency-ms", str(LATENCY_MS)),
+                ],
+                environment=_environment(),
+                log=folder / "aws.log",
+                folder=ROOT,
+            )
         )
-        server = ChildProcess(
-            f"the stand-in for {case.server}",
-            [
-                *(sys.executable, "-m", "tests.fakes.stand_in_runtime", "--type", case.server),
-                *("--port", str(server_port), "--seconds-per-task", str(case.seconds)),
-                *("--image-bytes", str(IMAGE_BYTES), "--journal", str(folder / "journal")),
-            ],
-            environment=_environment(),
-            log=folder / "server.log",
-            folder=ROOT,
-        )
-        worker = ChildProcess(
-            f"the {who}",
-            [sys.executable, "-m", _MODULES[who]],
-            environment=_environment() | _settings(case, aws_port, server_port),
-            log=folder / "worker.log",
-            folder=folder,
-        )
-        with aws, server:
-            aws.wait_until(lambda: _answers(aws_port, "/_stand_in/state"), timeout_s=_READY_S)
-            server.wait_until(lambda: _answers(server_port, _READY_PATHS[case.server]), timeout_s=_READY_S)
-            return _work_off(case, who, worker, aws_port, folder / "journal")
+        aws.wait_until(lambda: _answers(aws_port, "/_stand_in/state"), timeout_s=_READY_S)
+        workers, journals = [], []
+        for number in range(case.agents):
+            server_port, journal = free_port(), folder / f"journal-{number}"
+            server = processes.enter_context(_server(case, server_port, journal, folder / f"server-{number}.log"))
+            server.wait_until(partial(_answers, server_port, _READY_PATHS[case.server]), timeout_s=_READY_S)
+            journals.append(journal)
+            workers.append(
+                ChildProcess(
+                    f"the {who}",
+                    [sys.executable, "-m", _MODULES[who]],
+                    environment=_environment() | _settings(case, aws_port, server_port),
+                    log=folder / f"worker-{number}.log",
+                    folder=folder,
+                )
+            )
+        return _work_off(case, who, workers, aws_port, journals)
 
 
-def _work_off(case: Case, who: Who, worker: ChildProcess, aws_port: int, journal: Path) -> Run:
+def _server(case: Case, port: int, journal: Path, log: Path) -> ChildProcess:
+    return ChildProcess(
+        f"the stand-in for {case.server}",
+        [
+            *(sys.executable, "-m", "tests.fakes.stand_in_runtime", "--type", case.server),
+            *("--port", str(port), "--seconds-per-task", str(case.seconds)),
+            *("--image-bytes", str(IMAGE_BYTES), "--journal", str(journal)),
+        ],
+        environment=_environment(),
+        log=log,
+        folder=ROOT,
+    )
+
+
+def _work_off(case: Case, who: Who, workers: list[ChildProcess], aws_port: int, journals: list[Path]) -> Run:
     started = time.monotonic()
-    with worker:
-        worker.wait_until(lambda: "ReceiveMessage" in _state(aws_port)["calls"], timeout_s=_READY_S)
+    with ExitStack() as running:
+        for worker in workers:
+            running.enter_context(worker)
+        first = workers[0]
+        first.wait_until(lambda: _state(aws_port)["calls"].get("ReceiveMessage", 0) >= case.agents, timeout_s=_READY_S)
         first_receive_s = time.monotonic() - started
-        cpu_before_s = _cpu_s(worker.pid)
-        messages = json.dumps([json.dumps(message) for message in case.messages()])
-        _post(aws_port, "/_stand_in/messages", messages)
+        cpu_before_s = sum(_cpu_s(worker.pid) for worker in workers)
+        _post(aws_port, "/_stand_in/messages", json.dumps([json.dumps(message) for message in case.messages()]))
         sent_at = time.time()
         longest_s = 60 + case.tasks * (case.seconds + 1)
-        worker.wait_until(lambda: _state(aws_port)["deleted"] >= case.tasks, timeout_s=longest_s)
+        settled = min(SETTLED_TASKS, case.tasks)
+        first.wait_until(lambda: _state(aws_port)["deleted"] >= settled, timeout_s=longest_s)
+        settled_mib = _memory_mib(first.pid, "VmRSS")
+        first.wait_until(lambda: _state(aws_port)["deleted"] >= case.tasks, timeout_s=longest_s)
         duration_s = time.time() - sent_at
-        cpu_s, memory_mib = _cpu_s(worker.pid) - cpu_before_s, _peak_memory_mib(worker.pid)
+        grown_mib = _memory_mib(first.pid, "VmRSS") - settled_mib
+        cpu_s = sum(_cpu_s(worker.pid) for worker in workers) - cpu_before_s
+        memory_mib = max(_memory_mib(worker.pid, "VmHWM") for worker in workers)
         state = _state(aws_port)
     return Run(
         case=case,
         who=who,
-        inferences=_inferences(journal),
+        gpus=tuple(_inferences(journal) for journal in journals),
         last_stored_at=tuple(sorted(at for key, at in state["stored_at"].items() if key.endswith(".out"))),
         calls=state["calls"],
         cpu_s=cpu_s,
         peak_memory_mib=memory_mib,
+        growth_mib=1000 * grown_mib / (case.tasks - settled) if case.tasks > settled else 0,
         first_receive_s=first_receive_s,
         duration_s=duration_s,
     )
@@ -190,6 +215,6 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
 
-def _peak_memory_mib(pid: int) -> float:
+def _memory_mib(pid: int, field: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    return int(status.partition(f"{field}:")[2].split()[0]) / 1024
