@@ -1,4 +1,4 @@
-"""The GPU's slot: what else there is to do waits for the next request."""
+"""The GPU's slot: when it is expected to be free, and that what else there is to do waits for the next request."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import pytest
 
 from queue_agent import clock
 from queue_agent.gpu_slot import GpuSlot
+from queue_agent.prefetch import Prefetch
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -43,3 +44,57 @@ async def test_nothing_waits_where_no_request_does() -> None:
 
 async def test_a_request_that_does_not_come_holds_nothing_up_for_long() -> None:
     assert await held_up(waits=True) == pytest.approx(0.05)
+
+
+async def test_what_was_expected_is_remembered() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(10)
+    began = clock.monotonic_s()
+    await asyncio.sleep(4)
+    gpu.progressed(0.4)
+    await asyncio.sleep(1)
+    gpu.progressed(0.625)
+    await asyncio.sleep(0.5)
+    assert gpu.expected_end == pytest.approx(began + 8)
+    assert [gpu.expected_end_at(began + seconds) for seconds in (4.9, 5.0)] == pytest.approx([began + 10, began + 8])
+    gpu.let_go()
+    assert gpu.expected_end is None
+    assert gpu.expected_end_at(began + 5.2) == pytest.approx(began + 8)
+
+
+async def test_what_is_long_past_is_forgotten() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(100)
+    began = clock.monotonic_s()
+    for percent in range(1, 51):
+        await asyncio.sleep(1)
+        gpu.progressed(percent / 100)
+    assert gpu.expected_end_at(began + 40) is None
+    assert gpu.expected_end_at(began + 49.5) == pytest.approx(began + 100)
+
+
+async def test_nobody_knows_when_the_first_inference_ends() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(None)
+    gpu.progressed(0.0)
+    assert gpu.expected_end is None
+    assert gpu.expected_end_at(clock.monotonic_s()) is None
+
+
+async def test_estimates_that_were_too_late_make_the_lead_longer() -> None:
+    prefetch = Prefetch()
+    prefetch.fetched_in(0.2)
+    assert prefetch.lead_s == pytest.approx(0.2)
+    prefetch.inference_ended(10.0, 10.3)
+    assert prefetch.lead_s == pytest.approx(0.5)
+
+
+async def test_estimates_that_were_too_early_or_none_leave_the_lead_as_it_is() -> None:
+    prefetch = Prefetch()
+    prefetch.fetched_in(0.2)
+    prefetch.inference_ended(10.0, 9.0)
+    prefetch.inference_ended(10.0, None)
+    assert prefetch.lead_s == pytest.approx(0.2)

@@ -1,6 +1,7 @@
 """The GPU: one inference at a time, and when it is expected to be free."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
@@ -9,6 +10,9 @@ from queue_agent import clock
 
 _HAND_OVER_S: Final = 0.05
 """A request that is not on its way so long after the slot was let go waits for something else than this process."""
+
+_REMEMBERED_S: Final = 2.0
+"""Estimates are looked at again a lead after they were made, which is a second at most."""
 
 
 class GpuSlot:
@@ -25,6 +29,7 @@ class GpuSlot:
         self._on_its_way = asyncio.Event()
         self._started: float | None = None
         self._expected_end: float | None = None
+        self._expected: deque[tuple[float, float | None]] = deque()
         self.turn: int = 0
         self.changed: asyncio.Event = asyncio.Event()
 
@@ -45,15 +50,27 @@ class GpuSlot:
             expected_s: how long ones alike take, where that is known.
         """
         self._started = clock.monotonic_s()
-        self._expected_end = None if expected_s is None else self._started + expected_s
-        self.changed.set()
+        self._expected.clear()
+        self._expect(None if expected_s is None else self._started + expected_s)
 
     def progressed(self, share: float) -> None:
         """The runtime has the request, or says how much is done, 0 to 1; where that moves it is the best estimate."""
         self._on_its_way.set()
         if share > 0 and self._started is not None:
-            self._expected_end = self._started + (clock.monotonic_s() - self._started) / share
-            self.changed.set()
+            self._expect(self._started + (clock.monotonic_s() - self._started) / share)
+
+    def expected_end_at(self, when: float) -> float | None:
+        """What was expected at a time of the last seconds (monotonic); the inference may have ended since."""
+        return next((end for since, end in reversed(self._expected) if since <= when), None)
+
+    def _expect(self, end: float | None) -> None:
+        now = clock.monotonic_s()
+        self._expected_end = end
+        self._expected.append((now, end))
+        # The second one was in force before the time that matters, so the first is of no use.
+        while len(self._expected) > 1 and self._expected[1][0] < now - _REMEMBERED_S:
+            self._expected.popleft()
+        self.changed.set()
 
     async def take(self) -> None:
         """Wait for the slot and take it."""

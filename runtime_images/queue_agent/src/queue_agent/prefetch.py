@@ -37,9 +37,17 @@ class Prefetch:
         """A task was received, claimed and prepared in so many seconds."""
         self._fetched_in_s.append(seconds)
 
-    def missed_by(self, seconds: float) -> None:
-        """An inference ended so many seconds before or after it was expected to."""
-        self._missed_by_s.append(abs(seconds))
+    def inference_ended(self, at: float, expected_end: float | None) -> None:
+        """The inference has ended; where that was earlier than expected, later leads make up for it.
+
+        What ends later than expected costs no GPU's time: the task that was fetched for it waits, or goes back.
+
+        Args:
+            at: monotonic time.
+            expected_end: what was expected a lead before that, when the next task should have been fetched.
+        """
+        if expected_end is not None:
+            self._missed_by_s.append(max(0.0, expected_end - at))
 
     def fetch_at(self, expected_end: float | None) -> float | None:
         """When to fetch; `None` where the end is not known, and so nothing is fetched before it."""

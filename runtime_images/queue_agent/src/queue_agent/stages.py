@@ -244,8 +244,7 @@ class Stages:
             holding.progress = share
             self._gpu.progressed(share)
 
-        expected_s = self._durations.expected_s(likeness)
-        self._gpu.begin(expected_s)
+        self._gpu.begin(self._durations.expected_s(likeness))
         started = clock.monotonic_s()
         try:
             outputs = await holding.guard(
@@ -265,8 +264,8 @@ class Stages:
         run.is_posted = False
         holding.is_delivering = True
         self._durations.add(likeness, seconds)
-        if expected_s is not None:
-            self._prefetch.missed_by(seconds - expected_s)
+        ended_at = started + seconds
+        self._prefetch.inference_ended(ended_at, self._gpu.expected_end_at(ended_at - self._prefetch.lead_s))
         return outputs
 
     async def _quiet(self, run: _Run, error: AgentError) -> None:
