@@ -27,7 +27,7 @@ local: setup ## The main job on this machine: bring the serverless side up on an
 
 .PHONY: test
 test: setup lint ## Everything that must hold before a change lands, in at most 5 minutes
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 3 --dist loadgroup
+	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
 
 .PHONY: soak
 soak: setup ## The long forms of what `make test` samples, in at most 25 minutes
