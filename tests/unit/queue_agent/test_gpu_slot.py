@@ -63,6 +63,19 @@ async def test_what_was_expected_is_remembered() -> None:
     assert gpu.expected_end_at(began + 5.2) == pytest.approx(began + 8)
 
 
+async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(2)
+    began = clock.monotonic_s()
+    await asyncio.sleep(0.01)
+    gpu.progressed(0.6)  # cached
+    assert gpu.expected_end == pytest.approx(began + 2)
+    await asyncio.sleep(1)
+    gpu.progressed(0.7)
+    assert gpu.expected_end == pytest.approx(began + 4.01)
+
+
 async def test_what_is_long_past_is_forgotten() -> None:
     gpu = GpuSlot()
     await gpu.take()

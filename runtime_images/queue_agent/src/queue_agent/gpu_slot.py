@@ -11,6 +11,8 @@ from queue_agent import clock
 _HAND_OVER_S: Final = 0.05
 """A request that is not on its way so long after the slot was let go waits for something else than this process."""
 
+_AT_ONCE_S: Final = 0.1
+"""What is done so soon was not computed: ComfyUI counts nodes whose outputs it still has. The rest tells the pace."""
 _REMEMBERED_S: Final = 2.0
 """Estimates are looked at again a lead after they were made, which is a second at most."""
 
@@ -28,6 +30,7 @@ class GpuSlot:
         self._waiting = 0
         self._on_its_way = asyncio.Event()
         self._started: float | None = None
+        self._base: tuple[float, float] = (0.0, 0.0)
         self._expected_end: float | None = None
         self._expected: deque[tuple[float, float | None]] = deque()
         self.turn: int = 0
@@ -50,14 +53,22 @@ class GpuSlot:
             expected_s: how long ones alike take, where that is known.
         """
         self._started = clock.monotonic_s()
+        self._base = (self._started, 0.0)
         self._expected.clear()
         self._expect(None if expected_s is None else self._started + expected_s)
 
     def progressed(self, share: float) -> None:
         """The runtime has the request, or says how much is done, 0 to 1; where that moves it is the best estimate."""
         self._on_its_way.set()
-        if share > 0 and self._started is not None:
-            self._expect(self._started + (clock.monotonic_s() - self._started) / share)
+        if self._started is None:
+            return
+        now = clock.monotonic_s()
+        if now - self._started <= _AT_ONCE_S:
+            self._base = (now, share)
+            return
+        since, had = self._base
+        if share > had:
+            self._expect(since + (now - since) * (1 - had) / (share - had))
 
     def expected_end_at(self, when: float) -> float | None:
         """What was expected at a time of the last seconds (monotonic); the inference may have ended since."""
