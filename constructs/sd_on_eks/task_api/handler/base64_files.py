@@ -6,8 +6,6 @@ from typing import Final
 from .errors import invalid
 
 _DATA_URI: Final = re.compile(r"data:(image|video|audio|model)/[A-Za-z0-9.+-]{1,40};base64,")
-_IMAGE: Final = frozenset({"image"})
-"""Kinds of data: URIs that the SD Web UI strips; it would take any other for base64."""
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ODD: Final = re.compile(r"[^A-Za-z0-9+/]")
@@ -15,14 +13,14 @@ _QUANTUM: Final = 4
 """Characters that stand for three bytes; the last ones are padded with `=` (RFC 4648, section 4)."""
 
 
-def check_base64(text: str, field: str, *, must: str, kinds: frozenset[str] = _IMAGE) -> None:
+def check_base64(text: str, field: str, *, must: str, kinds: frozenset[str]) -> None:
     """Check a file.
 
     Args:
         text: base64, alone or as a data: URI.
         field: where it stands.
         must: what would be right, in words that follow `must`.
-        kinds: what a data: URI may say that it is.
+        kinds: what a data: URI may say that it is. The SD Web UI strips that of an image alone.
 
     Raises:
         ApiError: it is no base64.

@@ -94,16 +94,19 @@ class Operations:
     def _submit(self, event: ApiEvent, read: Read) -> dict[str, Any]:
         body, key, owner, now_ms = read_body(event.raw), event.idempotency_key, self._owner(event), self._now_ms()
         key = checked_idempotency_key(key)
+        inputs = Inputs(self._uploads, owner=owner, buckets=self._settings.input_buckets)
         try:
             request = read(
                 body,
                 self._settings.runtimes,
                 uploads=self._uploads,
                 owner=owner,
-                inputs=Inputs(self._uploads, owner=owner, buckets=self._settings.input_buckets),
+                inputs=inputs,
                 now_ms=now_ms,
                 max_age_s=self._settings.max_task_age_s,
             )
+            # Last, since it takes calls: what else is wrong has been told by now.
+            inputs.check_uploads()
             self._admission.admit(request.runtime)
         except ApiError as refusal:
             if key is None or not _may_pass_with_time(refusal):

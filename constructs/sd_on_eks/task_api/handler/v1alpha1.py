@@ -63,7 +63,6 @@ def read_v1alpha1(
         _SCRIPTS: {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
     }
     check_content(tasktype, content, "", inputs)
-    inputs.check_uploads()
 
     def answer(_submission: str, output_location: str) -> dict[str, Any]:
         return {"id_task": task_id, "sd_model_checkpoint": checkpoint, "output_location": output_location}

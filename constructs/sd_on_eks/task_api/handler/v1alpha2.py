@@ -51,7 +51,6 @@ def read_v1alpha2(
     check_content(metadata["tasktype"], content.value, _CONTENT, inputs)
     named = metadata.get("inputs") or {}
     check_named_inputs(metadata["tasktype"], named, content.value, inputs)
-    inputs.check_uploads()
 
     def answer(submission: str, output_location: str) -> dict[str, Any]:
         return {

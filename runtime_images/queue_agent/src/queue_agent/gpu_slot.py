@@ -31,7 +31,6 @@ class GpuSlot:
         self._on_its_way = asyncio.Event()
         self._started: float | None = None
         self._base: tuple[float, float] = (0.0, 0.0)
-        self._expected_end: float | None = None
         self._expected: deque[tuple[float, float | None]] = deque()
         self.turn: int = 0
         self.changed: asyncio.Event = asyncio.Event()
@@ -44,7 +43,7 @@ class GpuSlot:
     @property
     def expected_end(self) -> float | None:
         """Monotonic time at which the inference is expected to end; `None` where nobody knows."""
-        return self._expected_end
+        return None if self._started is None else self._expected[-1][1]
 
     def begin(self, expected_s: float | None) -> None:
         """The inference begins.
@@ -76,7 +75,6 @@ class GpuSlot:
 
     def _expect(self, end: float | None) -> None:
         now = clock.monotonic_s()
-        self._expected_end = end
         self._expected.append((now, end))
         # The second one was in force before the time that matters, so the first is of no use.
         while len(self._expected) > 1 and self._expected[1][0] < now - _REMEMBERED_S:
@@ -95,7 +93,7 @@ class GpuSlot:
 
     def let_go(self) -> None:
         """Let the next one have it."""
-        self._started = self._expected_end = None
+        self._started = None
         self._on_its_way.clear()
         self._lock.release()
         self.changed.set()
