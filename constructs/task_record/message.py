@@ -196,10 +196,9 @@ def _known(text: str, sns_message_id: str | None, sns_timestamp_ms: int | None) 
     if found is None:
         return None
     try:
-        metadata, _ = json.JSONDecoder().raw_decode(text, found.end())
-        _check(metadata, text)
-        metadata = _object(metadata, "metadata")
-        return TaskMessage(
+        value, _ = json.JSONDecoder().raw_decode(text, found.end())
+        metadata = _object(value, "metadata")
+        known = TaskMessage(
             id=_task_id(metadata),
             runtime=None,
             tasktype=None,
@@ -208,8 +207,11 @@ def _known(text: str, sns_message_id: str | None, sns_timestamp_ms: int | None) 
             sns_message_id=sns_message_id,
             sns_timestamp_ms=sns_timestamp_ms,
         )
+        # What else the metadata holds is not read: what is wrong with it keeps nobody from being told.
+        _check([known.id, known.owner, known.submission], text)
     except (ValueError, RecursionError):
         return None
+    return known
 
 
 def _task_id(metadata: Mapping[str, Any]) -> str:

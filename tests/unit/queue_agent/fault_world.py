@@ -109,12 +109,7 @@ class Gate:
     def _happen(self) -> None:
         loop = asyncio.get_running_loop()
         if self._fault.kind == "cancel":
-            for item in list(self._shared.world.records.values()):
-                task = TaskRef(owner="o", id=str(item[table.ID]), submission=str(item[table.SUBMISSION]))
-                write = transitions.cancel(task, now_ms=clock.now_ms(), times=ProtocolTimes())
-                changed = write.apply(item)
-                if changed is not None:
-                    self._shared.world.change(item, changed)
+            cancel_all(self._shared.world)
             return
         self._closed = loop.create_future()
         if self._fault.kind == "kill":
@@ -122,6 +117,16 @@ class Gate:
         else:
             loop.call_later(PAUSE_S, self._closed.set_result, None)
             loop.call_later(PAUSE_S, setattr, self, "_closed", None)
+
+
+def cancel_all(world: World) -> None:
+    """Every task that is open is cancelled by its caller."""
+    for item in list(world.records.values()):
+        task = TaskRef(owner="o", id=str(item[table.ID]), submission=str(item[table.SUBMISSION]))
+        write = transitions.cancel(task, now_ms=clock.now_ms(), times=ProtocolTimes())
+        changed = write.apply(item)
+        if changed is not None:
+            world.change(item, changed)
 
 
 class GatedQueue(MemoryQueue):

@@ -33,7 +33,7 @@ from tests.unit.queue_agent.conftest import (
     make_record,
     make_settings,
 )
-from tests.unit.queue_agent.fault_world import INFERENCE_S, Fault, Gate, GatedRuntime, Server, Shared
+from tests.unit.queue_agent.fault_world import INFERENCE_S, Fault, Gate, GatedRuntime, Server, Shared, cancel_all
 
 T = TypeVar("T")
 Service = Literal["s3", "sqs", "dynamodb"]
@@ -61,6 +61,7 @@ class Outage:
         kind: `lost_reply`: it does what it is asked, and the connection is reset before the answer.
         moment: what the agents are doing when it begins.
         seconds: how long it lasts.
+        cancelled_after_s: when callers cancel what is open, counted from its begin; `None` where they do not.
         began_at: virtual seconds; `None` before.
         is_on: whether it lasts.
         statuses: of the records, at its end.
@@ -70,6 +71,7 @@ class Outage:
     kind: Kind
     moment: Moment
     seconds: float
+    cancelled_after_s: float | None = None
     began_at: float | None = None
     is_on: bool = False
     statuses: list[str] = field(default_factory=list)
@@ -80,7 +82,15 @@ class Outage:
             return
         self.began_at, self.is_on = clock.monotonic_s(), True
         world.note("away")
-        asyncio.get_running_loop().call_later(self.seconds, self._end, world)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.seconds, self._end, world)
+        if self.cancelled_after_s is not None:
+            loop.call_later(self.cancelled_after_s, self._cancel, world)
+
+    @staticmethod
+    def _cancel(world: World) -> None:
+        world.note("cancel")
+        cancel_all(world)
 
     def _end(self, world: World) -> None:
         self.is_on = False

@@ -76,6 +76,23 @@ async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
     assert gpu.expected_end == pytest.approx(began + 4.01)
 
 
+async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(20)
+    began = clock.monotonic_s()
+    told = []
+    for after_s, end_s in ((1, 10), (2, 10.004), (3, 10.001), (4, 12), (5, 11), (6, 10.997), (7, 10.994)):
+        await asyncio.sleep(began + after_s - clock.monotonic_s())
+        gpu.changed.clear()
+        gpu.progressed(after_s / end_s)
+        assert gpu.expected_end == pytest.approx(began + end_s)
+        if gpu.changed.is_set():
+            told.append(end_s)
+    # Not what is later, and not by so little; little by little it is told as well.
+    assert told == [10, 11, 10.994]
+
+
 async def test_what_is_long_past_is_forgotten() -> None:
     gpu = GpuSlot()
     await gpu.take()

@@ -20,6 +20,7 @@ SHORT_S = 20.0
 FOR_GOOD_S = 120.0
 """Longer than anything is tried again but a finish; so what comes after it shows that nothing was lost."""
 TOLD_MS = 60_000
+BEAT_S = 3.0
 
 every_kind = pytest.mark.parametrize("kind", ["503", "403", "reset", "hang", "lost_reply"])
 every_moment = pytest.mark.parametrize("moment", ["receiving", "preparing", "inferring", "delivering"])
@@ -78,6 +79,16 @@ async def test_without_the_queue_a_long_inference_keeps_its_lease(kind: Kind) ->
     shared = await play(outage, tasks=1, agents=1, inference_s=60)
     assert broken(shared, tasks=1, faults=0) == []
     assert outage.statuses == [Status.COMPLETED]
+
+
+@every_kind
+@pytest.mark.parametrize("after_s", [10, 12, 14])
+async def test_without_the_queue_a_cancel_is_learned_with_the_next_beat(kind: Kind, after_s: float) -> None:
+    outage = Outage("sqs", kind, "inferring", FOR_GOOD_S, cancelled_after_s=after_s)
+    shared = await play(outage, tasks=1, agents=1, inference_s=60)
+    assert broken(shared, tasks=1, faults=0) == []
+    assert statuses(shared) == [Status.CANCELLED]
+    assert shared.world.times("interrupt")[1] - shared.world.at("cancel") <= BEAT_S + 0.1
 
 
 @every_moment

@@ -70,10 +70,10 @@ async def test_a_long_inference_keeps_lease_and_visibility(world: Any, work: Any
 async def test_progress_is_told_with_the_beat(world: Any, work: Any) -> None:
     seen: list[str | int | None] = []
     await work(
-        runtime={"seconds": 10, "progress_every_s": 1},
+        runtime={"seconds": 10, "progress_every_s": 2.5},
         during={7: lambda _: seen.append(world.record.get(table.PROGRESS))},
     )
-    assert seen == ["0.6"]
+    assert seen == ["0.5"]
 
 
 async def test_a_live_lease_is_left_to_its_holder_and_the_message_stays(world: Any, work: Any, make: Any) -> None:

@@ -4,10 +4,10 @@ A link is followed only where it leads to a public host, to the caller's own upl
 inputs. What the caller uploaded is looked for at submit; whatever else is behind a link, nobody but the agent asks for.
 """
 
-import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from task_record.inputs.links import scheme_of
 from task_record.inputs.public_hosts import may_be_asked_for
 from task_record.inputs.sizes import INPUTS_MAX_BYTES
 
@@ -18,7 +18,6 @@ from .uploads import Uploads
 MAX_LINKS: Final = 32
 """Links of one task. Each upload among them is one call at submit."""
 
-_LINK: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://")
 _LONGEST: Final = 8 * 1024
 """Characters of a link: a presigned one with a role's token has two thousand."""
 
@@ -78,8 +77,8 @@ class Inputs:
                 raise invalid(field, f"is one too many: inputs may have {INPUTS_MAX_BYTES} bytes together")
 
     def _check(self, text: str, field: str, kinds: frozenset[str]) -> None:
-        link = _LINK.match(text)
-        if link is None:
+        scheme = scheme_of(text)
+        if scheme is None:
             check_base64(text, field, must=_MUST[kinds], kinds=kinds)
             return
         self._links += 1
@@ -87,17 +86,17 @@ class Inputs:
             raise invalid(field, f"must be one of at most {MAX_LINKS} links")
         if len(text) > _LONGEST:
             raise invalid(field, f"must be a link of at most {_LONGEST} characters, got {len(text)}")
-        match link[1].lower():
+        match scheme:
             case "https":
                 _check_https(text, field)
             case "s3":
-                self._check_s3(text, link.end(), field, kinds)
-            case scheme:
+                self._check_s3(text, field, kinds)
+            case _:
                 why = ", which can be read and changed on its way" if scheme == "http" else ", which is not followed"
                 raise invalid(field, f"must {_MUST[kinds]}, got a {scheme}:// link{why}")
 
-    def _check_s3(self, link: str, start: int, field: str, kinds: frozenset[str]) -> None:
-        bucket, _, key = link[start:].partition("/")
+    def _check_s3(self, link: str, field: str, kinds: frozenset[str]) -> None:
+        bucket, _, key = link.partition("://")[2].partition("/")
         if bucket in self._buckets and bucket != self._uploads.bucket:
             if not key:
                 raise invalid(field, "must be s3://bucket/key, got no key")

@@ -1,6 +1,7 @@
 """The GPU: one inference at a time, and when it is expected to be free."""
 
 import asyncio
+import math
 from collections import deque
 from contextlib import suppress
 from types import TracebackType
@@ -15,6 +16,8 @@ _AT_ONCE_S: Final = 0.1
 """What is done so soon was not computed: ComfyUI counts nodes whose outputs it still has. The rest tells the pace."""
 _REMEMBERED_S: Final = 2.0
 """Estimates are looked at again a lead after they were made, which is a second at most."""
+_WORTH_TELLING_S: Final = 0.005
+"""Each step of a server moves the estimate a little; to look again at each costs as much as the step's event."""
 
 
 class GpuSlot:
@@ -22,7 +25,7 @@ class GpuSlot:
 
     Attributes:
         turn: counts the turns; tells one inference from the next.
-        changed: set whenever the slot is taken, let go, or expected to be free at another time.
+        changed: set whenever the slot is taken, let go, or expected to be free earlier than it was.
     """
 
     def __init__(self) -> None:
@@ -32,6 +35,7 @@ class GpuSlot:
         self._started: float | None = None
         self._base: tuple[float, float] = (0.0, 0.0)
         self._expected: deque[tuple[float, float | None]] = deque()
+        self._told: float = math.inf
         self.turn: int = 0
         self.changed: asyncio.Event = asyncio.Event()
 
@@ -54,6 +58,7 @@ class GpuSlot:
         self._started = clock.monotonic_s()
         self._base = (self._started, 0.0)
         self._expected.clear()
+        self._told = math.inf
         self._expect(None if expected_s is None else self._started + expected_s)
 
     def progressed(self, share: float) -> None:
@@ -79,7 +84,13 @@ class GpuSlot:
         # The second one was in force before the time that matters, so the first is of no use.
         while len(self._expected) > 1 and self._expected[1][0] < now - _REMEMBERED_S:
             self._expected.popleft()
-        self.changed.set()
+        if end is None:
+            return
+        if end > self._told:
+            self._told = end  # whoever waits for an earlier time looks again by itself
+        elif end < self._told - _WORTH_TELLING_S:
+            self._told = end
+            self.changed.set()
 
     async def take(self) -> None:
         """Wait for the slot and take it."""

@@ -16,6 +16,8 @@ from task_record.transitions import TaskRef
 
 T = TypeVar("T")
 _RETRY_S: Final = 1.0
+_TICK_S: Final = 0.001
+"""A shorter sleep may end before a clock has moved at all."""
 
 
 class Holding:
@@ -92,9 +94,14 @@ class Holding:
                 await asyncio.wait({running})
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._times.beat_s)
-            await asyncio.gather(self._renew(), self._extend_visibility())
+        extending: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as calls:
+            while True:
+                await asyncio.sleep(self._times.beat_s)
+                # Not waited for: a queue that hangs must not keep the lease from being renewed.
+                if extending is None or extending.done():
+                    extending = calls.create_task(self._extend_visibility())
+                await self._renew()
 
     async def _renew(self) -> None:
         while not self._lost.done():
@@ -128,7 +135,7 @@ class Holding:
             left_s = self._deadline - clock.monotonic_s()
             if left_s <= 0:
                 break
-            await asyncio.sleep(left_s)
+            await asyncio.sleep(max(left_s, _TICK_S))
         if not self.is_delivering:
             self._lose(self._deadline_passed())
 

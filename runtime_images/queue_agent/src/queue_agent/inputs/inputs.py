@@ -13,9 +13,8 @@ from queue_agent.inputs.s3_links import S3Links
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import SNIFFED_BYTES, kind_of_data
 from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
+from task_record.inputs.links import scheme_of
 
-_SCHEME: Final = 32
-"""A scheme is sought in so many first characters: what follows may be megabytes."""
 _SNIFFED_CHARACTERS: Final = 512
 _LONGEST_NAME: Final = 60
 _IMAGE: Final = ("image",)
@@ -49,7 +48,7 @@ class Inputs:
         """
         links: dict[Path, str] = {}
         for path, value in image_fields(content):
-            if _scheme(value):
+            if scheme_of(value) is not None:
                 links[path] = value
             else:
                 _check_base64(spelled(path), value)
@@ -105,7 +104,7 @@ class Inputs:
     async def _named(self, path: str, value: Any, owner: str, budget: Budget) -> InputFile:  # noqa: ANN401 (any JSON value)
         if not isinstance(value, str):
             raise BadTaskError("input", f"{path} must be a link or base64, got {type(value).__name__}")
-        if _scheme(value):
+        if scheme_of(value) is not None:
             return await self._fetch(path, value, owner, budget, _MEDIA)
         try:
             data = pybase64.b64decode(_without_data_prefix(value), validate=True)
@@ -118,7 +117,7 @@ class Inputs:
             raise BadTaskError("input", f"{path} must be https://, s3:// or base64") from error
 
     async def _fetch(self, path: str, link: str, owner: str, budget: Budget, kinds: tuple[str, ...]) -> InputFile:
-        scheme = _scheme(link)
+        scheme = scheme_of(link)
         try:
             if scheme == "s3":
                 return _file(await self._s3.fetch(link, owner, budget), kinds)
@@ -128,12 +127,6 @@ class Inputs:
         except LinkError as error:
             raise BadTaskError("input", f"{path} {error}") from error
         raise BadTaskError("input", f"{path} must be https://, s3:// or base64, got {scheme}://")
-
-
-def _scheme(value: str) -> str:
-    """Scheme of a link; empty where it is none."""
-    scheme, separator, _ = value[:_SCHEME].partition("://")
-    return scheme.strip().lower() if separator else ""
 
 
 def _file(data: bytes, kinds: tuple[str, ...]) -> InputFile:
