@@ -55,21 +55,26 @@ class Pods:
     exits: AsyncExitStack
     journals: list[Path] = field(default_factory=list)
 
-    async def start(self, app: web.Application | None = None) -> ChildProcess:
+    async def start(
+        self, app: web.Application | None = None, *, inference_s: float = INFERENCE_S, spot_allowed: bool = False
+    ) -> ChildProcess:
         """Start an agent, and the runtime in its pod.
 
         Args:
             app: the runtime; a stand-in by default.
+            inference_s: how long the stand-in takes for an inference.
+            spot_allowed: whether the pod's node may be a spot instance.
         """
         number = len(self.journals)
         self.journals.append(self.folder / f"journal-{number}")
-        runtime = TestServer(app or make_app("sdwebui", seconds_per_task=INFERENCE_S, journal=self.journals[number]))
+        runtime = TestServer(app or make_app("sdwebui", seconds_per_task=inference_s, journal=self.journals[number]))
         await runtime.start_server(shutdown_timeout=0.1)
         self.exits.push_async_callback(runtime.close)
         agent = ChildProcess(
             "the agent",
             [sys.executable, "-m", "queue_agent"],
-            environment=self._environment(str(runtime.make_url("")).rstrip("/")),
+            environment=self._environment(str(runtime.make_url("")).rstrip("/"))
+            | {"SPOT_ALLOWED": str(spot_allowed).lower()},
             log=self.folder / f"agent-{number}.log",
             folder=self.folder,
         )
@@ -79,12 +84,16 @@ class Pods:
 
     def begun(self) -> int:
         """How many inferences were begun."""
-        return sum(
-            json.loads(line)["event"] == "begin"
+        return self.events().count("begin")
+
+    def events(self) -> list[str]:
+        """What the runtimes have noted of inferences."""
+        return [
+            json.loads(line)["event"]
             for journal in self.journals
             if journal.exists()
             for line in journal.read_text().splitlines()
-        )
+        ]
 
     async def bring_to(self, moment: Moment) -> None:
         """Send a task, and wait until an agent is at this stage of it. Storage does not answer there, until it must."""
@@ -214,6 +223,17 @@ async def test_an_agent_that_is_told_to_stop_finishes_what_has_begun(pods: Pods,
     pods.aws.faults.clear()
     assert await exit_status(agent) == 0
     assert (told(pods.aws), pods.begun(), pods.aws.messages()) == ([Status.COMPLETED], 1, 0)
+
+
+async def test_an_agent_on_spot_gives_back_what_would_outlast_its_node(pods: Pods) -> None:
+    agent = await pods.start(inference_s=300, spot_allowed=True)
+    await pods.bring_to("inferring")
+    agent.terminate()
+    assert await exit_status(agent) == 0
+    record = pods.aws.record()
+    assert (record[table.STATUS], record[table.ATTEMPTS], told(pods.aws)) == (Status.QUEUED, 0, [])
+    assert pods.events() == ["begin", "interrupted"]
+    assert pods.aws.messages() == 1
 
 
 @pytest.mark.parametrize(("moment", "inferences"), [("preparing", 1), ("inferring", 2), ("delivering", 2)])
