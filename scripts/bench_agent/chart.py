@@ -7,10 +7,10 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont
 
 from bench_agent.figures import busy_share
-from bench_agent.run import Run
+from bench_agent.run import Inference, Run
 
 _WIDTH: Final = 1600
-_LABEL_WIDTH: Final = 330
+_LABEL_WIDTH: Final = 360
 _ROW_HEIGHT: Final = 34
 _MARGIN: Final = 20
 _SHOWN_TASKS: Final = 12
@@ -23,32 +23,37 @@ def draw(runs: Sequence[Run], file: Path) -> None:
     """Draw one row a run: green where the GPU computes, red where it waits.
 
     Args:
-        runs: the runs; those of one case next to each other have the same scale.
+        runs: the runs; those of one case have the same scale.
         file: where the picture goes.
     """
     image = Image.new("RGB", (_WIDTH, 2 * _MARGIN + _ROW_HEIGHT * (len(runs) + 1)), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(16)
-    pen.text(
-        (_MARGIN, _MARGIN), f"GPU time line, {_SHOWN_TASKS} tasks of each run: green computes, red waits", "black", font
-    )
+    title = f"GPU time line, at most {_SHOWN_TASKS} tasks of each run: green computes, red waits"
+    pen.text((_MARGIN, _MARGIN), title, "black", font)
     for row, run in enumerate(runs, start=1):
         top = _MARGIN + row * _ROW_HEIGHT
         pen.text((_MARGIN, top + 6), f"{run.case.name}: {run.who} {busy_share(run):.1%}", "black", font)
-        _draw_row(pen, run, top)
+        _draw_row(pen, _shown(run), top, span_s=max(_span_s(other) for other in runs if other.case == run.case))
     file.parent.mkdir(parents=True, exist_ok=True)
     image.save(file)
 
 
-def _draw_row(pen: ImageDraw.ImageDraw, run: Run, top: int) -> None:
+def _shown(run: Run) -> tuple[Inference, ...]:
     gpu = run.gpus[0]
     middle = max(0, (len(gpu) - _SHOWN_TASKS) // 2)
-    shown = gpu[middle : middle + _SHOWN_TASKS]
-    # Half as much again as the inferences alone take: room for a loop that waits.
-    span_s = 1.5 * run.case.seconds * _SHOWN_TASKS
+    return gpu[middle : middle + _SHOWN_TASKS]
+
+
+def _span_s(run: Run) -> float:
+    shown = _shown(run)
+    return shown[-1].ended_at - shown[0].began_at
+
+
+def _draw_row(pen: ImageDraw.ImageDraw, shown: tuple[Inference, ...], top: int, *, span_s: float) -> None:
     scale = (_WIDTH - _LABEL_WIDTH - 2 * _MARGIN) / span_s
 
     def x(at: float) -> float:
-        return min(_LABEL_WIDTH + _MARGIN + (at - shown[0].began_at) * scale, _WIDTH - _MARGIN)
+        return _LABEL_WIDTH + _MARGIN + (at - shown[0].began_at) * scale
 
     bottom = top + _ROW_HEIGHT - 8
     pen.rectangle((x(shown[0].began_at), top, x(shown[-1].ended_at), bottom), fill=_IDLE)

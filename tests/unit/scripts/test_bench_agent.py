@@ -1,0 +1,87 @@
+"""What the benchmark of the agent computes of a run, and what it draws."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from PIL import Image
+
+from bench_agent.case import CASES, Case
+from bench_agent.chart import draw
+from bench_agent.figures import FIGURES, busy_share
+from bench_agent.run import Inference, Run
+
+CASE: Final = Case(server="sdwebui", seconds=1, images=1, tasks=3, least_busy=0.9)
+GREEN: Final = (46, 125, 50)
+RED: Final = (229, 115, 115)
+
+
+def make_run(*, gap_s: float) -> Run:
+    """Three inferences of a second each, with gaps between them; each is stored half a second after its end."""
+    began = [100 + number * (1 + gap_s) for number in range(3)]
+    return Run(
+        case=CASE,
+        who="agent",
+        gpus=(tuple(Inference(began_at=at, ended_at=at + 1) for at in began),),
+        last_stored_at=tuple(at + 1.5 for at in began),
+        # The queue was asked twice in vain, and the table once for its clock.
+        calls={"ReceiveMessage": 5, "UpdateItem": 6, "PUT": 6, "DeleteMessage": 3, "GetItem": 1},
+        cpu_s=0.06,
+        peak_memory_mib=50,
+        growth_mib=0,
+        first_receive_s=0.3,
+        duration_s=4,
+    )
+
+
+def figure(name: str) -> float:
+    return next(one for one in FIGURES if one.name == name).median([make_run(gap_s=0.25)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GPU busy", 3 / 3.5),
+        ("gap, ms", 250),
+        ("CPU a task, ms", 20),
+        ("inferred to stored, ms", 500),
+        ("AWS calls a task", 6),
+    ],
+)
+def test_figures_are_computed_of_a_run(name: str, value: float) -> None:
+    assert figure(name) == pytest.approx(value)
+
+
+def test_a_share_is_of_all_gpus() -> None:
+    run = make_run(gap_s=0.25)
+    other = make_run(gap_s=1)
+    assert busy_share(replace(run, gpus=(*run.gpus, *other.gpus))) == pytest.approx(6 / (3.5 + 5))
+
+
+def test_a_figure_beyond_its_limit_is_told() -> None:
+    busy, cpu = (next(one for one in FIGURES if one.name == name) for name in ("GPU busy", "CPU a task, ms"))
+    assert busy.is_missed(CASE, 0.899)
+    assert not busy.is_missed(CASE, 0.9)
+    assert not cpu.is_missed(CASE, 1_000)
+    assert cpu.is_missed(replace(CASE, most_cpu_ms=25), 25.1)
+
+
+def test_the_median_of_three_counts() -> None:
+    runs = [make_run(gap_s=gap_s) for gap_s in (0.1, 0.3, 0.2)]
+    assert next(one for one in FIGURES if one.name == "gap, ms").median(runs) == pytest.approx(200)
+
+
+def test_each_case_has_a_name_of_its_own() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_the_chart_shows_where_the_gpu_waits_and_has_room_for_the_slower_one(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "chart.png"
+    draw([make_run(gap_s=0), replace(make_run(gap_s=0.5), who="loop")], file)
+    with Image.open(file) as chart:
+        rows = [[chart.getpixel((x, top + 4)) for x in range(chart.width)] for top in (54, 88)]
+    busy, waiting = ([row.count(color) for row in rows] for color in (GREEN, RED))
+    assert waiting[0] == 0
+    assert busy[0] == pytest.approx(busy[1], rel=0.02)
+    assert waiting[1] == pytest.approx(busy[1] / 3, rel=0.02)
