@@ -80,14 +80,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 class _Interruption:
     """Ctrl-C or SIGTERM: both end with everything stopped.
 
-    The interrupt is raised at once, and again at the next step: one that falls into a finalizer is printed by Python
-    and forgotten.
+    The interrupt is raised at once, and again at the next step: one that falls into a finalizer, or into what is called
+    at a fork, is dropped by Python, which would print it as well.
     """
 
     def __init__(self) -> None:
         self._is_requested = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
+        sys.unraisablehook = self._drop
 
     def check(self) -> None:
         """Raise the interrupt that was requested."""
@@ -99,6 +100,11 @@ class _Interruption:
         if not self._is_requested:
             self._is_requested = True
             raise KeyboardInterrupt
+
+    @staticmethod
+    def _drop(dropped: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(dropped)
 
 
 def _send_tasks(stack: LocalStack, config: Config, interruption: _Interruption, output: Path, console: Console) -> int:

@@ -93,6 +93,20 @@ async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
     assert told == [10, 11, 10.994]
 
 
+async def test_progress_that_does_not_move_tells_nothing() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin(None)
+    began = clock.monotonic_s()
+    for share in (0.25, 0.25, 0.5, 0.5):
+        await asyncio.sleep(1)
+        gpu.progressed(share)
+    assert gpu.expected_end == pytest.approx(began + 6)
+    await asyncio.sleep(1)
+    gpu.progressed(0.4)  # there is more to do than the server knew
+    assert gpu.expected_end == pytest.approx(began + 12.5)
+
+
 async def test_what_is_long_past_is_forgotten() -> None:
     gpu = GpuSlot()
     await gpu.take()

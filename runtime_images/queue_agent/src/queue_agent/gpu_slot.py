@@ -34,6 +34,7 @@ class GpuSlot:
         self._on_its_way = asyncio.Event()
         self._started: float | None = None
         self._base: tuple[float, float] = (0.0, 0.0)
+        self._share = 0.0
         self._expected: deque[tuple[float, float | None]] = deque()
         self._told: float = math.inf
         self.turn: int = 0
@@ -57,6 +58,7 @@ class GpuSlot:
         """
         self._started = clock.monotonic_s()
         self._base = (self._started, 0.0)
+        self._share = 0.0
         self._expected.clear()
         self._told = math.inf
         self._expect(None if expected_s is None else self._started + expected_s)
@@ -67,11 +69,12 @@ class GpuSlot:
         if self._started is None:
             return
         now = clock.monotonic_s()
+        # Heard again, it tells no more than at first, when it was nearer to the step that it counts.
+        has_moved, self._share = share != self._share, share
+        since, had = self._base
         if now - self._started <= _AT_ONCE_S:
             self._base = (now, share)
-            return
-        since, had = self._base
-        if share > had:
+        elif has_moved and share > had:
             self._expect(since + (now - since) * (1 - had) / (share - had))
 
     def expected_end_at(self, when: float) -> float | None:
