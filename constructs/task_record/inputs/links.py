@@ -11,3 +11,9 @@ def scheme_of(text: str) -> str | None:
     """Scheme of a link, in lower case; `None` where the text is none."""
     link = _LINK.match(text)
     return None if link is None else link[1].lower()
+
+
+def bucket_and_key(link: str) -> tuple[str, str]:
+    """What an s3:// link names; the key is empty where it names none."""
+    bucket, _, key = link.partition("://")[2].partition("/")
+    return bucket, key

@@ -7,7 +7,7 @@ inputs. What the caller uploaded is looked for at submit; whatever else is behin
 from typing import Final
 from urllib.parse import urlsplit
 
-from task_record.inputs.links import scheme_of
+from task_record.inputs.links import bucket_and_key, scheme_of
 from task_record.inputs.public_hosts import may_be_asked_for
 from task_record.inputs.sizes import INPUTS_MAX_BYTES
 
@@ -96,7 +96,7 @@ class Inputs:
                 raise invalid(field, f"must {_MUST[kinds]}, got a {scheme}:// link{why}")
 
     def _check_s3(self, link: str, field: str, kinds: frozenset[str]) -> None:
-        bucket, _, key = link.partition("://")[2].partition("/")
+        bucket, key = bucket_and_key(link)
         if bucket in self._buckets and bucket != self._uploads.bucket:
             if not key:
                 raise invalid(field, "must be s3://bucket/key, got no key")

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from queue_agent.aws_client import Answer
 from queue_agent.errors import AwsError
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
+from task_record.inputs.links import bucket_and_key
 
 _UPLOADS: Final = "uploads"
 _SAYS_NO: Final = range(400, 500)
@@ -48,7 +49,7 @@ class S3Links:
             LinkError: it cannot be had, or must not be.
             AwsError: S3 does not answer; it may a moment later.
         """
-        bucket, _, key = link.partition("://")[2].partition("/")
+        bucket, key = bucket_and_key(link)
         self._check(bucket, key, owner)
         # One byte more than is allowed tells what is too large, without reading all of it.
         headers = {"Range": f"bytes=0-{self._limits.max_bytes}"}
