@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 APP_READY := .venv/.ready
 EMULATOR_READY := .venv-emulator/.ready
 NODE_READY := node_modules/.ready
-SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh)
+SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh findings/*.sh)
 DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
 
 .PHONY: help
