@@ -73,6 +73,7 @@ class ClusterSide:
             gpu=config.gpu_node_groups,
             subnets=network.subnets,
             security_group_ids=security_group_ids,
+            tags=config.tags,
         )
         nodes.node.add_dependency(node_addons)
         addons = ClusterAddons(

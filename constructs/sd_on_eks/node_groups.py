@@ -4,9 +4,10 @@ Node groups are never named: instance types, AMI type and capacity type can only
 replacement of a named group fails.
 """
 
+from collections.abc import Mapping
 from typing import Final, cast
 
-from aws_cdk import Aws
+from aws_cdk import Aws, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks_l1
 from aws_cdk import aws_eks_v2 as eks
@@ -52,6 +53,8 @@ class NodeGroups(Construct):
         gpu: groups of GPU nodes. Nothing scales them: `size` nodes run all the time.
         subnets: where the nodes are.
         security_group_ids: the cluster's security group and further ones.
+        tags: tags of the instances, their volumes and network interfaces, which neither the stack's tags nor a node
+            group's reach.
 
     Attributes:
         system: the system node group, for what must not start before it.
@@ -67,11 +70,13 @@ class NodeGroups(Construct):
         gpu: tuple[GpuNodeGroup, ...],
         subnets: ec2.SubnetSelection,
         security_group_ids: tuple[str, ...],
+        tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
         self._cluster = cluster
         self._subnets = subnets
         self._security_group_ids = security_group_ids
+        self._tags = tags
         # EKS makes the access entry of this role, as of every managed node group's.
         self._role = build_node_role(self, "NodeRole")
         self.system: eks.Nodegroup = self._build_system(system)
@@ -128,15 +133,28 @@ class NodeGroups(Construct):
                 ec2.BlockDevice(device_name="/dev/xvdb", volume=_gp3(data_volume_gib)),
             ],
         )
+        resource = cast("ec2.CfnLaunchTemplate", template.node.default_child)
         if len(self._security_group_ids) > 1:
             # Where a template names groups, EKS no longer adds the cluster's own.
-            cast("ec2.CfnLaunchTemplate", template.node.default_child).add_property_override(
-                "LaunchTemplateData.SecurityGroupIds", list(self._security_group_ids)
-            )
+            resource.add_property_override("LaunchTemplateData.SecurityGroupIds", list(self._security_group_ids))
+        self._tag(template, resource)
         template_id = template.launch_template_id
         if template_id is None:  # pragma: no cover (only an imported template has none)
             raise ValueError(f"{template.node.path} has no id")
         return eks.LaunchTemplateSpec(id=template_id, version=template.latest_version_number)
+
+    def _tag(self, template: ec2.LaunchTemplate, resource: ec2.CfnLaunchTemplate) -> None:
+        for key, value in self._tags.items():
+            Tags.of(template).add(key, value)
+        if self._tags:
+            # The library passes a template's tags on to instances and volumes, as the first two specifications.
+            resource.add_property_override(
+                "LaunchTemplateData.TagSpecifications.2",
+                {
+                    "ResourceType": "network-interface",
+                    "Tags": [{"Key": key, "Value": value} for key, value in sorted(self._tags.items())],
+                },
+            )
 
 
 def _gp3(size_gib: int) -> ec2.BlockDeviceVolume:

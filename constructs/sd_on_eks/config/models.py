@@ -8,7 +8,7 @@ from sd_on_eks.config.cluster import ClusterComponents, ClusterConfig, GpuNodeGr
 from sd_on_eks.config.gateway import ApiGateway
 from sd_on_eks.config.model import ConfigModel
 from sd_on_eks.config.network import Network, Registries
-from sd_on_eks.config.rules import gateway, names, network, nodes, runtimes, size, task_times
+from sd_on_eks.config.rules import gateway, names, network, nodes, pod_metadata, runtimes, size, tags, task_times
 from sd_on_eks.config.rules.violation import RuleError
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.task_protocol import TaskProtocol
@@ -16,7 +16,7 @@ from sd_on_eks.config.values import AvailabilityZone, BucketArn, StackName, TagK
 
 DEFAULT_STACK_NAME: Final = "SdOnEKSStack"
 
-_RULES: Final = (names, gateway, network, nodes, runtimes, task_times, size)
+_RULES: Final = (names, tags, gateway, network, nodes, runtimes, pod_metadata, task_times, size)
 
 
 class Config(ConfigModel):
@@ -42,8 +42,8 @@ class Config(ConfigModel):
     that is gone cannot be had back."""
 
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
-    """Tags of everything that costs money: the stack's resources, and the nodes that Karpenter buys. By default
-    none."""
+    """Tags of everything that costs money: the stack's resources, and the instances, volumes and network interfaces of
+    all nodes. By default none. A change replaces the nodes."""
 
     notify_running: bool = False
     """Publish a callback also when a task begins to run. Off: only when it has ended."""

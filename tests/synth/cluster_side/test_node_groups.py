@@ -71,6 +71,27 @@ def test_nodes_have_encrypted_gp3_volumes(launch_templates: list[dict[str, Any]]
         assert volume["VolumeType"] == "gp3"
 
 
+def test_nodes_have_the_tags_of_the_configuration(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> None:
+    tags = {"Name": "gpu", "cost center": "42", "empty": ""}
+    groups = [{"name": "warm"}, {"name": "hot"}]
+    template = assertions.Template.from_stack(cluster_stack({"tags": tags, "gpuNodeGroups": groups}))
+    templates = template.find_resources("AWS::EC2::LaunchTemplate").values()
+    assert len(templates) == 3
+    for one in templates:
+        assert {
+            specification["ResourceType"]: {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
+            for specification in one["Properties"]["LaunchTemplateData"]["TagSpecifications"]
+        } == dict.fromkeys(("instance", "volume", "network-interface"), tags)
+
+
+def test_nodes_without_tags_in_the_configuration_have_their_name_alone(
+    launch_templates: list[dict[str, Any]],
+) -> None:
+    for template in launch_templates:
+        assert [one["ResourceType"] for one in template["TagSpecifications"]] == ["instance", "volume"]
+        assert {tag["Key"] for one in template["TagSpecifications"] for tag in one["Tags"]} == {"Name"}
+
+
 def test_managed_nodes_share_a_role_without_rights_for_pods(resources: dict[str, dict[str, Any]]) -> None:
     roles = {
         resource["Properties"]["NodeRole"]["Fn::GetAtt"][0]
