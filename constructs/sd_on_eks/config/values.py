@@ -4,6 +4,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
 
+from sd_on_eks.config.cron import cron_times
+
 _DNS_LABEL: Final = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 _RUNTIME_NAME: Final = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 _STAGE_NAME: Final = r"^[A-Za-z0-9_]{1,128}$"
@@ -11,7 +13,7 @@ _STACK_NAME: Final = r"^[A-Za-z][A-Za-z0-9-]{0,99}$"
 _BUCKET_ARN: Final = r"^arn:aws(-cn|-us-gov)?:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _PRINCIPAL_ARN: Final = r"^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/-]+$"
 _ZONE: Final = r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$"
-_INSTANCE_TYPE: Final = r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"
+_INSTANCE_TYPE: Final = r"^[a-z][a-z0-9-]{0,30}\.[a-z0-9]([a-z0-9-]{0,29}[a-z0-9])?$"
 _ORIGIN: Final = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?$"
 _VPC_ID: Final = r"^vpc-[0-9a-f]{8}([0-9a-f]{9})?$"
 _VPC_ENDPOINT_ID: Final = r"^vpce-[0-9a-f]{8}([0-9a-f]{9})?$"
@@ -26,17 +28,23 @@ _CHART_REGISTRY: Final = r"^oci://[a-z0-9][a-z0-9.-]*\.[a-z]{2,}(:[0-9]+)?(/[a-z
 _KEY_PREFIX: Final = r"^([A-Za-z0-9!_.*'()-]+/)+$"
 _CPU: Final = r"^([1-9][0-9]{0,2}|[1-9][0-9]{1,5}m)$"
 _MEMORY: Final = r"^[1-9][0-9]{0,5}(Mi|Gi)$"
-_DURATION: Final = r"^([1-9][0-9]{0,5}(s|m|h))+$"
+_SECONDS: Final = r"[1-9][0-9]{0,5}s"
+_MINUTES: Final = rf"[1-9][0-9]{{0,5}}m({_SECONDS})?"
+_DURATION: Final = rf"^([1-9][0-9]{{0,5}}h({_MINUTES}|{_SECONDS})?|{_MINUTES}|{_SECONDS})$"
 _BUDGET_DURATION: Final = r"^([1-9][0-9]{0,5}m|[1-9][0-9]{0,5}h([1-9][0-9]{0,5}m)?)$"
-_LABEL_KEY: Final = r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+_DNS_SUBDOMAIN: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+_LABEL_KEY: Final = rf"^({_DNS_SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?$"
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$"
 _ENVIRONMENT_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 _TAG_KEY: Final = r"^[A-Za-z0-9 _.:/=+@-]{1,128}$"
 _TAG_VALUE: Final = r"^[A-Za-z0-9 _.:/=+@-]{0,256}$"
-_CRON: Final = r"^[0-9*,/-]+( [A-Za-z0-9*,/-]+){4}$"
-_CRON_OR_MACRO: Final = r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9*,/-]+( [A-Za-z0-9*,/-]+){4})$"
+_CRON: Final = r"^\S+( \S+){4}$"
+_CRON_OR_MACRO: Final = r"^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[^@\s]\S*( \S+){4})$"
 _NODE_COUNT: Final = r"^([0-9]{1,4}|[0-9]{1,2}%|100%)$"
 _FILE_NAME: Final = r"^[^/\\\x00-\x1f\x7f-\x9f]([^\\\x00-\x1f\x7f-\x9f]{0,253}[^/\\\x00-\x1f\x7f-\x9f])?$"
+
+_LONGEST_SUBDOMAIN: Final = 253
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names"""
 
 PATTERN_WORDS: Final = {
     _DNS_LABEL: "be lower-case letters, digits and dashes, begin with a letter and have at most 63 characters",
@@ -87,6 +95,20 @@ def _has_labels(arn: str) -> str:
     return arn
 
 
+def _comes(expression: str) -> str:
+    if not expression.startswith("@"):
+        cron_times(expression)
+    return expression
+
+
+def _has_short_prefix(key: str) -> str:
+    prefix, slash, _ = key.rpartition("/")
+    if slash and len(prefix) > _LONGEST_SUBDOMAIN:
+        message = f"must have at most {_LONGEST_SUBDOMAIN} characters before the slash, got {len(prefix)}"
+        raise ValueError(message)
+    return key
+
+
 DnsLabel = Annotated[str, _text(_DNS_LABEL)]
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
 
@@ -126,15 +148,19 @@ Duration = Annotated[str, _text(_DURATION)]
 BudgetDuration = Annotated[str, _text(_BUDGET_DURATION)]
 """https://karpenter.sh/docs/concepts/disruption/#duration: no seconds, since a schedule counts minutes."""
 
-LabelKey = Annotated[str, _text(_LABEL_KEY)]
+LabelKey = Annotated[str, _text(_LABEL_KEY), AfterValidator(_has_short_prefix)]
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
 
 LabelValue = Annotated[str, _text(_LABEL_VALUE)]
 EnvironmentName = Annotated[str, _text(_ENVIRONMENT_NAME)]
 TagKey = Annotated[str, _text(_TAG_KEY)]
 TagValue = Annotated[str, _text(_TAG_VALUE)]
-Cron = Annotated[str, _text(_CRON)]
-CronOrMacro = Annotated[str, _text(_CRON_OR_MACRO)]
+Cron = Annotated[str, _text(_CRON), AfterValidator(_comes)]
+"""KEDA's cron trigger takes no descriptors, such as @daily: https://keda.sh/docs/latest/scalers/cron/"""
+
+CronOrMacro = Annotated[str, _text(_CRON_OR_MACRO), AfterValidator(_comes)]
+"""https://karpenter.sh/docs/concepts/disruption/#schedule"""
+
 NodeCount = Annotated[str, _text(_NODE_COUNT)]
 FileName = Annotated[str, _text(_FILE_NAME)]
 """May lie in folders: `sdxl/base.safetensors`."""

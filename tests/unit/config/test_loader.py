@@ -19,14 +19,14 @@ from sd_on_eks.config import document, loader
 from sd_on_eks.config.errors import ConfigError, Problem
 from sd_on_eks.config.loader import load_config, parse_config
 from sd_on_eks.config.models import Config
-from sd_on_eks.config.rules import gateway, names, network, nodes, runtimes, task_times
+from sd_on_eks.config.rules import gateway, names, network, nodes, pod_metadata, runtimes, tags, task_times
 from sd_on_eks.config.rules.violation import Violation
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.schema import SCHEMA_FILE, schema_text
 from sd_on_eks.config.values import PATTERN_WORDS
 
 ROOT = Path(__file__).parents[3]
-RULES: tuple[ModuleType, ...] = (names, gateway, network, nodes, runtimes, task_times)
+RULES: tuple[ModuleType, ...] = (names, tags, gateway, network, nodes, runtimes, pod_metadata, task_times)
 
 
 class Row(NamedTuple):
@@ -276,6 +276,11 @@ VALID_OF_RUNTIME: dict[str, tuple[str, Callable[[ModelsRuntime], object], object
         lambda runtime: [one.operator for one in runtime.extra_values.runtime.tolerations],
         ["Equal", "Exists"],
     ),
+    "runtime, keys of the greatest length": (
+        f"{{labels: {{{'a.b-c.' * 42}d/{'e' * 63}: x}}, annotations: {{{'a' * 253}/{'e' * 63}: '{'x' * 160_000}'}}}}",
+        lambda runtime: [len(key) for key in runtime.extra_values.runtime.labels],
+        [253 + 1 + 63],
+    ),
     "runtime.scaling": (
         """
         {minReplicaCount: 1, maxReplicaCount: 8, typicalTask: 30, pollingInterval: 5, cooldownPeriod: 0,
@@ -322,7 +327,7 @@ def test_a_valid_configuration_is_loaded(text: str, value: Callable[[Config], ob
 @pytest.mark.parametrize("section", VALID_OF_RUNTIME)
 def test_a_valid_section_of_a_runtime_is_loaded(section: str) -> None:
     body, value, expected = VALID_OF_RUNTIME[section]
-    (runtime,) = parse_config(of_runtime(section, body), "config.yaml").models_runtime
+    (runtime,) = parse_config(of_runtime(section.partition(",")[0], body), "config.yaml").models_runtime
     assert value(runtime) == expected
 
 
@@ -357,6 +362,23 @@ def test_fails_when_the_file_is_not_utf_8(tmp_path: Path) -> None:
     file.write_bytes("stackName: ä\n".encode("latin-1"))
     with pytest.raises(ConfigError, match="must be UTF-8, byte 11 is not"):
         load_config(file)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "annotations: {note: %s}",
+        "inferenceApi: {env: {NOTE: %s}}",
+        "queueAgent: {env: {NOTE: %s}}",
+        "annotations: {note: %s}, inferenceApi: {env: {NOTE: %s}}, queueAgent: {env: {NOTE: %s}}",
+    ],
+)
+def test_fails_when_a_pod_has_more_text_than_kubectl_can_keep(section: str) -> None:
+    texts = section.count("%s")
+    body = section.replace("%s", "'" + "<" * (160 * 1024 // 6 // texts) + "'")
+    (problem,) = problems_of(of_runtime("runtime", "{" + body + "}"))
+    assert problem.key == "modelsRuntime[0].extraValues.runtime"
+    assert re.match("must have at most 163840 bytes of annotations, env and args in all, got 163[89]", problem.message)
 
 
 def test_fails_when_aliases_make_a_file_enormous() -> None:

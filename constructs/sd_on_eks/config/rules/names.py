@@ -18,8 +18,6 @@ FALLBACK_SUFFIX: Final = "-fallback"
 """End of the name of a runtime's second NodePool."""
 
 _SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
-_OWN_LABELS: Final = ("app.kubernetes.io/",)
-_OWN_ANNOTATIONS: Final = ("eks.amazonaws.com/", "sd-on-eks/", "karpenter.sh/", "controller.kubernetes.io/")
 _RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME"})
 _AGENT_VARIABLES: Final = frozenset(
     {
@@ -69,9 +67,6 @@ def _unique(key: str, names: Sequence[str], field: str | None = None) -> Iterato
 
 
 def _reserved(config: "Config") -> Iterator[Violation]:
-    for tag in config.tags:
-        if tag.lower().startswith("aws:"):
-            yield Violation(("tags", tag), "must not begin with aws:, which is AWS's own")
     for index, runtime in enumerate(config.models_runtime):
         path = ("modelsRuntime", index)
         # Nodes are labelled pool=<runtime>, and pool=shared where every runtime may run.
@@ -82,18 +77,10 @@ def _reserved(config: "Config") -> Iterator[Violation]:
             yield Violation((*path, "name"), message)
         if runtime.namespace in _SYSTEM_NAMESPACES:
             yield Violation((*path, "namespace"), f"must not be {runtime.namespace}, which is the cluster's own")
-        yield from _reserved_in_pod((*path, "extraValues", "runtime"), runtime.extra_values.runtime)
+        yield from _reserved_variables((*path, "extraValues", "runtime"), runtime.extra_values.runtime)
 
 
-def _reserved_in_pod(path: Path, pod: "Workload") -> Iterator[Violation]:
-    for section, keys, prefixes in (
-        ("labels", pod.labels, _OWN_LABELS),
-        ("annotations", pod.annotations, _OWN_ANNOTATIONS),
-    ):
-        for key in keys:
-            if key.startswith(prefixes):
-                message = f"must not begin with {' or '.join(prefixes)}, which the stack and the cluster set"
-                yield Violation((*path, section, key), message)
+def _reserved_variables(path: Path, pod: "Workload") -> Iterator[Violation]:
     for section, variables, is_own in (
         ("inferenceApi", pod.inference_api.env, _RUNTIME_VARIABLES.__contains__),
         ("queueAgent", pod.queue_agent.env, _is_agents_own),

@@ -52,6 +52,10 @@ def _of_runtime(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
     for index, budget in enumerate(karpenter.provisioner.budgets):
         if (budget.schedule is None) != (budget.duration is None):
             yield Violation((*path, "provisioner", "budgets", index), "must have schedule and duration, or neither")
+        for number, reason in enumerate(budget.reasons):
+            if reason in budget.reasons[:number]:
+                here = (*path, "provisioner", "budgets", index, "reasons", number)
+                yield Violation(here, f"must be listed once, got {reason} again")
     here = (*path, "nodeTemplate")
     yield from _disk(here, runtime)
     template = karpenter.node_template

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sd_on_eks.config.cron import cron_times
 from sd_on_eks.config.rules.violation import Path, Violation
 from sd_on_eks.config.runtime import LONGEST_DRAIN_S
 
@@ -53,9 +54,13 @@ def _scaling(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
         if schedule.replicas > scaling.max_replica_count:
             message = f"must be at most maxReplicaCount, got {schedule.replicas} and {scaling.max_replica_count}"
             yield Violation((*path, "schedules", index, "replicas"), message)
-        if schedule.start == schedule.end:
-            message = f"must not be the same as start, got {schedule.end}"
-            yield Violation((*path, "schedules", index, "end"), message)
+        # Between two times KEDA holds the replicas unless the next one is a start alone.
+        if cron_times(schedule.end).includes(cron_times(schedule.start)):
+            yield Violation(
+                (*path, "schedules", index, "end"),
+                f"must not come whenever start does, got {schedule.end} and {schedule.start}: KEDA would keep the "
+                "replicas all the time",
+            )
     limit = runtime.extra_values.karpenter.provisioner.gpu_limit
     if limit is not None and limit < scaling.min_replica_count:
         yield Violation(
