@@ -2,12 +2,13 @@
 
 import json
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from hypothesis import strategies as st
 
 from sd_on_eks.config import values
-from sd_on_eks.config.karpenter import DisruptionBudget, Karpenter, NodeTemplate, Provisioner
+from sd_on_eks.config.cron import cron_times
+from sd_on_eks.config.karpenter import DisruptionBudget, DisruptionReason, Karpenter, NodeTemplate, Provisioner
 from sd_on_eks.config.rules.nodes import GPU_FAMILIES, disk_needed_gib
 from sd_on_eks.config.rules.runtimes import _mebibytes, _millicores
 from sd_on_eks.config.runtime import LONGEST_DRAIN_S, ModelsRuntime
@@ -22,13 +23,16 @@ from sd_on_eks.config.workload import (
     Workload,
 )
 from tests.synth.drawn_models import Data, few, numbers, some_keys, texts, values_of
+from tests.unit.config.test_cron import TAKEN
 
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
 _MANY: Final = 7
 """From here on runtimes are alike but for their names: the 30th set of options shows nothing new, and takes long."""
 
-_SCHEDULE_TIMES: Final = ("0 8 * * 1-5", "*/15 6-20 * * *", "30 18 1,15 * MON-FRI", "0 0 * * *")
+_STARTS_AND_ENDS: Final = [
+    (start, end) for start in TAKEN for end in TAKEN if not cron_times(end).includes(cron_times(start))
+]
 
 
 @cache
@@ -139,7 +143,7 @@ def _tolerations() -> st.SearchStrategy[Data]:
 def _scaling(draw: st.DrawFn, longest_s: float) -> Data:
     least = draw(st.integers(0, 8))
     most = draw(numbers(Scaling, "max_replica_count", least=max(1, least)))
-    start, end = draw(st.permutations(_SCHEDULE_TIMES))[:2]
+    start, end = draw(st.sampled_from(_STARTS_AND_ENDS))
     schedules = some_keys(
         Schedule,
         timezone=st.sampled_from(["Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC"]),
@@ -209,8 +213,11 @@ def _provisioners(min_replicas: int) -> st.SearchStrategy[Data]:
 @cache
 def _budgets() -> st.SearchStrategy[Data]:
     times = ("schedule", "duration")
-    schedules = st.sampled_from([*_SCHEDULE_TIMES, "@daily", "@weekly"])
-    return some_keys(DisruptionBudget, leave_out=times) | some_keys(DisruptionBudget, keep=times, schedule=schedules)
+    schedules = st.sampled_from([*TAKEN, "@daily", "@weekly"])
+    reasons = few(st.sampled_from(get_args(DisruptionReason)), unique=True)
+    return some_keys(DisruptionBudget, leave_out=times, reasons=reasons) | some_keys(
+        DisruptionBudget, keep=times, schedule=schedules, reasons=reasons
+    )
 
 
 @cache

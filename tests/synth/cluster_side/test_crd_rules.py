@@ -57,8 +57,12 @@ RICH_CONFIG = {
 
 @pytest.fixture(scope="module")
 def schemas(shared_data: Path) -> Schemas:
+    return _schemas_in(shared_data / "crds")
+
+
+def _schemas_in(folder: Path) -> Schemas:
     found = {}
-    for path in (shared_data / "crds").glob("*.yaml"):
+    for path in folder.glob("*.yaml"):
         definition = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
         for version in definition["versions"]:
             api_version = f"{definition['group']}/{version['name']}"

@@ -1,8 +1,8 @@
 """Every Kubernetes object against its schema, with every option set at least once.
 
 Built-in kinds: the schemas of Kubernetes, unknown fields refused. Custom kinds, by two that do not know each other: the
-projects' own definitions (`definitions`; unknown fields refused, read where they lie beside the repository), and the
-compiled models of @kubernetes-models (`models`; made from the projects' Go types, always there).
+projects' own definitions (`definitions`; unknown fields and duplicates in sets refused, read where they lie beside the
+repository), and the compiled models of @kubernetes-models (`models`; made from the projects' Go types, always there).
 """
 
 import copy
@@ -10,22 +10,18 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-import jsonschema
-import kubernetes_validate  # type: ignore[import-untyped]  # the distribution has no types
 import pytest
-import yaml
 
 from sd_on_eks.config.cluster import KubernetesVersion
 from sd_on_eks.config.schema import config_schema
+from tests.fakes.api_server import CUSTOM_KINDS, ApiServer
 
 Objects = list[dict[str, Any]]
 
 ROOT = Path(__file__).parents[3]
-CUSTOM_KINDS = {"ScaledObject", "TriggerAuthentication", "NodePool", "EC2NodeClass"}
 WHICH = pytest.mark.parametrize("which", ["objects", "rich_objects"])
 
 # Every option that can add a field to an object. Two runtimes, since some options exclude each other.
@@ -152,7 +148,8 @@ def judge(request: pytest.FixtureRequest) -> Callable[[Objects], list[str]]:
     if request.param == "models":
         return _judged_by_models
     shared_data: Path = request.getfixturevalue("shared_data")
-    return partial(_judged_by_definitions, _custom_schemas(shared_data / "crds"))
+    server = ApiServer(definitions=shared_data / "crds")
+    return lambda objects: ["\n".join(server.refusals(one)) for one in objects]
 
 
 def test_rich_config_sets_every_option_of_pods_and_nodes() -> None:
@@ -168,15 +165,38 @@ def test_rich_config_sets_every_option_of_pods_and_nodes() -> None:
 def test_objects_of_built_in_kinds_are_valid(request: pytest.FixtureRequest, which: str, version: str) -> None:
     built_in = [one for one in request.getfixturevalue(which) if one["kind"] not in CUSTOM_KINDS]
     assert {one["kind"] for one in built_in} >= {"Deployment", "NetworkPolicy", "ValidatingAdmissionPolicy"}
-    for one in built_in:
-        kubernetes_validate.validate(one, version, strict=True)
+    assert [ApiServer(version).refusals(one) for one in built_in] == [[]] * len(built_in)
 
 
 @pytest.mark.parametrize("field", ["spec", "spec.template.spec", "spec.template.spec.containers.0.securityContext"])
 def test_unknown_field_of_a_built_in_kind_is_refused(objects: Objects, field: str) -> None:
     deployment = _changed(objects, "Deployment", f"{field}.unknownField", 1)
-    with pytest.raises(kubernetes_validate.ValidationError, match="unknownField"):
-        kubernetes_validate.validate(deployment, "1.35", strict=True)
+    assert "unknownField" in ApiServer().refusals(deployment)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("Deployment", "spec.template.spec.containers.0.env", [{"name": "A", "value": "1"}, {"name": "A"}]),
+        ("Deployment", "spec.template.spec.tolerations", [{"key": "a", "operator": "Exist"}, {"keys": "a"}]),
+        ("Deployment", "spec.template.metadata.labels", {"a..b/x": "y"}),
+        ("Deployment", "spec.template.metadata.labels", {"x": "a b"}),
+        ("Deployment", "spec.template.metadata.annotations", {f"{'a' * 254}/x": "y"}),
+        ("Deployment", "spec.template.metadata.annotations", {"x": "<" * 44_000}),
+        ("Deployment", "spec.template.metadata.annotations", {"seccomp.security.alpha.kubernetes.io/pod": "x"}),
+        ("Namespace", "metadata.name", "a" * 64),
+        ("ScaledObject", "metadata.name", "a" * 55),
+    ],
+)
+def test_what_no_type_says_is_refused(objects: Objects, kind: str, path: str, value: object) -> None:
+    assert ApiServer().refusals(next(one for one in objects if one["kind"] == kind)) == []
+    assert ApiServer().refusals(_changed(objects, kind, path, value))
+
+
+def test_duplicates_in_a_set_are_refused_by_the_definitions(objects: Objects, shared_data: Path) -> None:
+    node_pool = _changed(objects, "NodePool", "spec.disruption.budgets.0.reasons", ["Empty", "Drifted", "Empty"])
+    (message,) = ApiServer(definitions=shared_data / "crds").refusals(node_pool)
+    assert message.endswith('reasons[2]: duplicate "Empty" in a set')
 
 
 @WHICH
@@ -210,7 +230,7 @@ def test_unknown_field_of_a_custom_kind_is_refused_by_the_definitions(
     objects: Objects, shared_data: Path, field: str
 ) -> None:
     node_pool = _changed(objects, "NodePool", f"{field}.unknownField", 1)
-    (message,) = _judged_by_definitions(_custom_schemas(shared_data / "crds"), [node_pool])
+    (message,) = ApiServer(definitions=shared_data / "crds").refusals(node_pool)
     assert "unknownField" in message
 
 
@@ -250,16 +270,6 @@ def _paths(value: object, prefix: str = "") -> Iterator[str]:
             yield from _paths(part, f"{prefix.removesuffix('.')}[].")
 
 
-def _judged_by_definitions(schemas: dict[tuple[str, str], dict[str, Any]], objects: Objects) -> list[str]:
-    def message(one: dict[str, Any]) -> str:
-        error = jsonschema.exceptions.best_match(
-            jsonschema.Draft7Validator(schemas[one["apiVersion"], one["kind"]]).iter_errors(one)
-        )
-        return "" if error is None else f"{error.json_path}: {error.message}"
-
-    return [message(one) for one in objects]
-
-
 def _judged_by_models(objects: Objects) -> list[str]:
     script = """
         import { text } from "node:stream/consumers";
@@ -288,33 +298,3 @@ def _judged_by_models(objects: Objects) -> list[str]:
     )
     verdicts: list[str] = json.loads(done.stdout)
     return verdicts
-
-
-def _custom_schemas(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    found = {}
-    for path in folder.glob("*.yaml"):
-        definition = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
-        for version in definition["versions"]:
-            api_version = f"{definition['group']}/{version['name']}"
-            schema = _strict(version["schema"]["openAPIV3Schema"])
-            # The API server's own part, which definitions leave open.
-            schema["properties"]["metadata"] = {"type": "object"}
-            found[api_version, definition["names"]["kind"]] = schema
-    return found
-
-
-def _strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """A definition's schema as JSON Schema that refuses unknown fields, as the API server does with `strict`."""
-    result = dict(schema)
-    if result.pop("x-kubernetes-int-or-string", False):
-        result.pop("type", None)
-        result["type"] = ["integer", "string"]
-    if "properties" in result:
-        result["properties"] = {name: _strict(part) for name, part in result["properties"].items()}
-        if "additionalProperties" not in result and not result.get("x-kubernetes-preserve-unknown-fields"):
-            result["additionalProperties"] = False
-    if isinstance(result.get("items"), dict):
-        result["items"] = _strict(result["items"])
-    if isinstance(result.get("additionalProperties"), dict):
-        result["additionalProperties"] = _strict(result["additionalProperties"])
-    return result

@@ -31,7 +31,7 @@ _AGENT_VARIABLES: Final = frozenset(
             "API_BASE_URL",
         ),
         *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
-        "METRICS_NAMESPACE",
+        *("METRICS_LOG_GROUP", "METRICS_NAMESPACE"),
         *ProtocolTimes().environment(),
     }
 )

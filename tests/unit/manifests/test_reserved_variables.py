@@ -1,0 +1,42 @@
+"""Variables that the stack sets in containers: a configuration that set them as well would take their place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config.loader import parse_config
+from sd_on_eks.config.models import Config
+from sd_on_eks.manifests.agent_container import AgentTargets, agent_container
+from sd_on_eks.manifests.runtime_container import _CACHE_DIRS, runtime_container
+
+
+def config(pod: dict[str, Any]) -> str:
+    runtime = {"name": "a", "type": "sdwebui", "modelFilename": "x", "extraValues": {"runtime": pod}}
+    return json.dumps({"modelsRuntime": [runtime]})
+
+
+def agent_targets(loaded: Config) -> AgentTargets:
+    return AgentTargets(
+        **dict.fromkeys(("region", "queue_url", "table_name", "bucket_name", "metrics_log_group"), "x"),
+        metrics_namespace="x",
+        input_bucket_names=loaded.input_bucket_names,
+        times=loaded.task_protocol.times,
+    )
+
+
+def variables() -> list[tuple[str, str]]:
+    loaded = parse_config(config({}), "config.yaml")
+    (runtime,) = loaded.models_runtime
+    containers: dict[str, Any] = {
+        "queueAgent": agent_container(runtime=runtime, image="x", targets=agent_targets(loaded)),
+        "inferenceApi": runtime_container(runtime=runtime, image="x"),
+    }
+    return [(key, one["name"]) for key, container in containers.items() for one in container["env"]]
+
+
+@pytest.mark.parametrize(("container", "variable"), [one for one in variables() if one[1] not in _CACHE_DIRS])
+def test_variable_that_the_stack_sets_is_refused(container: str, variable: str) -> None:
+    with pytest.raises(ConfigError, match=f"env.{variable}: must not be set: the stack sets it"):
+        parse_config(config({container: {"env": {variable: "x"}}}), "config.yaml")
