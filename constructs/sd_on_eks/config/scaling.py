@@ -28,10 +28,10 @@ class Schedule(ConfigModel):
     """IANA name, such as Europe/Berlin."""
 
     start: Cron
-    """When it begins."""
+    """When it begins: minute, hour, day of month, month and day of week, where Sunday is 0. Ranges rise: 22-23,0-6."""
 
     end: Cron
-    """When it ends."""
+    """When it ends, in the same form."""
 
     replicas: int = Field(ge=1, le=1000)
     """Replicas at least."""
