@@ -31,11 +31,13 @@ _AGENT_VARIABLES: Final = frozenset(
             "API_BASE_URL",
         ),
         *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
-        *("METRICS_LOG_GROUP", "METRICS_NAMESPACE"),
+        "METRICS_NAMESPACE",
         *ProtocolTimes().environment(),
     }
 )
 _AGENT_PREFIXES: Final = ("AWS_", "POD_")
+_METRICS_SWITCH: Final = "METRICS_LOG_GROUP"
+"""An empty one switches the agents' metrics off."""
 
 
 def violations(config: "Config") -> Iterator[Violation]:
@@ -85,9 +87,12 @@ def _reserved_variables(path: Path, pod: "Workload") -> Iterator[Violation]:
         ("inferenceApi", pod.inference_api.env, _RUNTIME_VARIABLES.__contains__),
         ("queueAgent", pod.queue_agent.env, _is_agents_own),
     ):
-        for variable in variables:
+        for variable, value in variables.items():
             if is_own(variable):
                 yield Violation((*path, section, "env", variable), "must not be set: the stack sets it")
+            elif section == "queueAgent" and variable == _METRICS_SWITCH and value:
+                message = "must be empty, which switches the agents' metrics off: the stack sets it otherwise"
+                yield Violation((*path, section, "env", variable), message)
 
 
 def _is_agents_own(variable: str) -> bool:
