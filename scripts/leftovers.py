@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""List what a destroyed stack has left behind, and what of it goes on costing money.
+"""List what a destroyed stack has left behind, and what updates of a stack that exists have left in its cluster.
 
     .venv/bin/python scripts/leftovers.py [STACK_NAME] [--region REGION] [--json]
     .venv/bin/python scripts/leftovers.py [STACK_NAME] --delete-log-groups [--yes]
 
-It looks, in one region, for
+Of a stack that was destroyed it lists what goes on costing money. It looks, in one region, for
 
 - instances, volumes, launch templates and network interfaces of the cluster's nodes: there are some if Karpenter was
   gone before its nodes were, or if somebody deleted objects of the cluster by hand before the destroy;
@@ -12,10 +12,15 @@ It looks, in one region, for
 - log groups that were made again by a late write, or that no stack made: what they have costs storage for ever;
 - the buckets and the table that hold data, which a stack keeps unless `removalPolicy: destroy` was set.
 
+Of a stack that exists it lists objects of the cluster and Pod Identity associations that the stack's template no longer
+has, each with the command that deletes it: service accounts, roles and network policies of runtimes that were removed,
+volumes that were replaced. They cost nothing; pods that drain may still use them, and how many do is said. kubectl must
+be configured for the cluster (the stack's output ConfigCommand says how).
+
 It only reads, but for --delete-log-groups: that deletes the log groups which it lists, after it has asked. What else is
-there is yours to look at first. STACK_NAME is the name of the CloudFormation stack (default SdOnEKSStack), which must
-not exist any more. CloudFormation remembers the names of a deleted stack's resources for 90 days; later they are found
-by the form of their names, and the log group of the API, which is named by a number, no more.
+there is yours to look at first. STACK_NAME is the name of the CloudFormation stack (default SdOnEKSStack).
+CloudFormation remembers the names of a deleted stack's resources for 90 days; later they are found by the form of their
+names, and the log group of the API, which is named by a number, no more.
 
 The AWS credentials and the region of the environment are used, and AWS_ENDPOINT_URL. Exit status: 0 if nothing is left,
 3 if something is, 1 if that could not be found out, 2 if an option is wrong, 130 after Ctrl-C.
@@ -37,6 +42,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.prompt import Confirm
 
+from unused_objects import Cluster, KubectlError, unused_associations, unused_objects
+
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
 """CloudWatch Logs throttles soon."""
 
@@ -57,7 +64,8 @@ class Leftover:
     """Something that is still there.
 
     Attributes:
-        kind: `instance`, `volume`, `launch template`, `network interface`, `log group`, `bucket` or `table`.
+        kind: `instance`, `volume`, `launch template`, `network interface`, `log group`, `bucket` or `table`; of a stack
+            that exists the kind of a Kubernetes object, or `association`.
         id: its id, or its name where that is its id.
         detail: what tells an operator what it is.
         deleted: whether it was deleted just now.
@@ -144,21 +152,39 @@ class Region:
         self._logs = client("logs")
         self._s3 = client("s3")
         self._dynamodb = client("dynamodb")
+        self._eks = client("eks")
 
-    def destroyed_stack(self, name: str) -> DestroyedStack:
-        """What CloudFormation remembers of a stack, of each of that name.
+    def stacks(self, name: str) -> list[Any]:
+        """Every stack of a name that CloudFormation remembers, as it lists them."""
+        found = self._pages(self._cloudformation, "list_stacks", "StackSummaries")
+        return [stack for stack in found if stack["StackName"] == name]
+
+    def unused(self, name: str) -> Iterator[Leftover]:
+        """What updates have left in the cluster of a stack that exists.
 
         Raises:
-            LeftoversError: the stack exists.
+            KubectlError: the cluster cannot be read.
         """
+        template = self._cloudformation.get_template(StackName=name)["TemplateBody"]
+        endpoint = self._eks.describe_cluster(name=name)["cluster"]["endpoint"]
+        cluster = Cluster(endpoint=endpoint, config_command=f"aws eks update-kubeconfig --name {name}")
+        accounts = []
+        for key, pods in unused_objects(template, cluster.objects(), cluster.pods()):
+            used = f"used by {pods} pod(s), which must end first" if pods else "unused"
+            yield Leftover(kind=key.kind, id=key.path, detail=f"{used}: {key.deletion}")
+            if key.kind == "ServiceAccount":
+                accounts.append(key)
+        associations = self._pages(self._eks, "list_pod_identity_associations", "associations", clusterName=name)
+        resources = self._pages(self._cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=name)
+        for one in unused_associations(associations, resources, accounts):
+            command = f"aws eks delete-pod-identity-association --cluster-name {name} --association-id"
+            detail = f"of {one['namespace']}/{one['serviceAccount']}: {command} {one['associationId']}"
+            yield Leftover(kind="association", id=one["associationId"], detail=detail)
+
+    def destroyed_stack(self, name: str, stacks: Sequence[Any]) -> DestroyedStack:
+        """What CloudFormation remembers of the stacks of a name."""
         resources: dict[str, set[str]] | None = None
-        for stack in self._pages(self._cloudformation, "list_stacks", "StackSummaries"):
-            if stack["StackName"] != name:
-                continue
-            if stack["StackStatus"] not in _DESTROYED:
-                raise LeftoversError(
-                    f"the stack {name} exists ({stack['StackStatus']}), so nothing is left over: destroy it first"
-                )
+        for stack in stacks:
             resources = resources or {}
             for resource in self._pages(
                 self._cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=stack["StackId"]
@@ -249,12 +275,20 @@ def find_leftovers(region: Region, stack_name: str, console: Console) -> list[Le
     """Everything that is left of a stack, what costs the most first.
 
     Raises:
-        LeftoversError: the stack exists.
+        LeftoversError: the stack is being changed.
+        KubectlError: the cluster of a stack that exists cannot be read.
         ClientError: AWS refuses to show something.
         BotoCoreError: AWS cannot be asked.
     """
     with console.status("asking CloudFormation what the stack had"):
-        stack = region.destroyed_stack(stack_name)
+        stacks = region.stacks(stack_name)
+        for status in {one["StackStatus"] for one in stacks} - _DESTROYED:
+            if status.endswith("_IN_PROGRESS"):
+                raise LeftoversError(
+                    f"the stack {stack_name} must not be changing, got {status}: wait until it is done"
+                )
+            return list(region.unused(stack_name))
+        stack = region.destroyed_stack(stack_name, stacks)
     if not stack.is_remembered:
         console.print(
             f"CloudFormation remembers no stack {stack_name} here: it was destroyed over 90 days ago, or in another "
@@ -307,6 +341,8 @@ def run(options: argparse.Namespace, console: Console) -> list[Leftover]:
             console.print(f"{one.kind:<17}  {one.id}  {one.detail}", markup=False, soft_wrap=True)
         if options.delete_log_groups:
             leftovers = delete_log_groups(region, leftovers, is_agreed=options.yes, console=console)
+    except KubectlError as error:
+        raise LeftoversError(str(error)) from error
     except NoCredentialsError as error:
         raise LeftoversError("there are no AWS credentials; set AWS_PROFILE or log in") from error
     except NoRegionError as error:

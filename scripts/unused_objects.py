@@ -1,0 +1,173 @@
+"""What updates of a stack have left in its cluster: objects and associations that its template no longer has.
+
+An update deletes nothing that pods may still use (docs/adr/0029-access-outlives-pods.md), so somebody has to, later.
+The cluster is read with kubectl, the template from CloudFormation.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+KINDS: Final = (
+    *("Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "PersistentVolumeClaim"),
+    *("PersistentVolume", "Deployment", "TriggerAuthentication", "ScaledObject", "EC2NodeClass", "NodePool"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+)
+"""Kinds of the stack's objects, in this and the previous release."""
+
+_SELECTOR: Final = "app.kubernetes.io/managed-by=sd-on-eks"
+_PODS: Final = "app.kubernetes.io/part-of=sd-on-eks"
+_MANIFEST: Final = "Custom::AWSCDK-EKS-KubernetesResource"
+_ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
+
+
+class KubectlError(Exception):
+    """The cluster cannot be read: why, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What an object is known by; a namespace is empty where there is none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, one: Mapping[str, Any]) -> "Key":
+        """The key of an object."""
+        metadata = one["metadata"]
+        return cls(one["kind"], metadata.get("namespace", ""), metadata["name"])
+
+    @property
+    def path(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def deletion(self) -> str:
+        """The command that deletes it."""
+        of_namespace = f" --namespace {self.namespace}" if self.namespace else ""
+        others = ", with everything else that is in it" if self.kind == "Namespace" else ""
+        return f"kubectl delete {self.kind.lower()} {self.name}{of_namespace}{others}"
+
+
+class Cluster:
+    """The cluster that kubectl speaks to.
+
+    Args:
+        endpoint: the endpoint of the stack's cluster.
+        config_command: the command that configures kubectl for it.
+
+    Raises:
+        KubectlError: kubectl is not there, or speaks to another cluster.
+    """
+
+    def __init__(self, *, endpoint: str, config_command: str) -> None:
+        kubectl = shutil.which("kubectl")
+        if kubectl is None:
+            raise KubectlError("kubectl must be on the PATH: it reads the objects of the cluster")
+        self._kubectl = kubectl
+        server = self._run("config", "view", "--minify", "--output", "jsonpath={.clusters[0].cluster.server}")
+        if server.strip().lower() != endpoint.lower():
+            raise KubectlError(
+                f"kubectl must speak to the stack's cluster, {endpoint}, got {server.strip()}: run {config_command}"
+            )
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Every object that a stack of this product has made."""
+        return self._get(",".join(KINDS).lower(), _SELECTOR)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Every pod of a runtime."""
+        return self._get("pod", _PODS)
+
+    def _get(self, kinds: str, selector: str) -> list[dict[str, Any]]:
+        text = self._run("get", kinds, "--all-namespaces", "--selector", selector, "--output", "json")
+        items: list[dict[str, Any]] = json.loads(text)["items"]
+        return items
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run([self._kubectl, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 (found above)
+        if done.returncode:
+            raise KubectlError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout
+
+
+def unused_objects(
+    template: Mapping[str, Any], objects: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Key, int]]:
+    """Objects that the template does not have, each with the number of pods that still use it.
+
+    Args:
+        template: the stack's template.
+        objects: the product's objects in the cluster.
+        pods: the runtimes' pods in it.
+    """
+    wanted = set(_keys(template))
+    running = list(pods)
+    for one in objects:
+        key = Key.of(one)
+        if key not in wanted:
+            yield key, sum(_is_used(one, pod) for pod in running)
+
+
+def unused_associations(
+    associations: Iterable[Mapping[str, Any]], resources: Iterable[Mapping[str, Any]], accounts: Iterable[Key]
+) -> Iterator[Mapping[str, Any]]:
+    """Pod Identity associations of unused service accounts that the stack does not have.
+
+    Args:
+        associations: all of the cluster, as EKS lists them.
+        resources: the stack's resources, as CloudFormation lists them.
+        accounts: the service accounts that are not in the stack's template.
+    """
+    own = {one.get("PhysicalResourceId") for one in resources if one["ResourceType"] == _ASSOCIATION}
+    unused = {(one.namespace, one.name) for one in accounts}
+    for one in associations:
+        is_own = own & {one["associationArn"], one["associationId"]}
+        if not is_own and (one["namespace"], one["serviceAccount"]) in unused:
+            yield one
+
+
+def _keys(template: Mapping[str, Any]) -> Iterator[Key]:
+    for one in template["Resources"].values():
+        if one["Type"] == _MANIFEST:
+            yield from map(Key.of, json.loads(_text(one["Properties"]["Manifest"])))
+
+
+def _text(value: object) -> str:
+    """A property's text. Names of objects are literal, so a reference may become anything."""
+    match value:
+        case str():
+            return value
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(map(_text, parts))
+    return "x"
+
+
+def _is_used(one: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+    key, spec = Key.of(one), pod["spec"]
+    claims = {volume["persistentVolumeClaim"]["claimName"] for volume in spec["volumes"] if _has_claim(volume)}
+    namespace = pod["metadata"]["namespace"]
+    match key.kind:
+        case "Namespace":
+            return bool(key.name == namespace)
+        case "PersistentVolume":
+            return bool(one["spec"].get("claimRef", {}).get("namespace") == namespace) and key.name in claims
+        case "PersistentVolumeClaim":
+            return bool(key.namespace == namespace) and key.name in claims
+        case "ServiceAccount":
+            return bool((key.namespace, key.name) == (namespace, spec["serviceAccountName"]))
+    # Roles, network policies and what makes pods are of a runtime.
+    instance = "app.kubernetes.io/instance"
+    labels = one["metadata"].get("labels", {})
+    of_runtime = instance not in labels or labels[instance] == pod["metadata"]["labels"].get(instance)
+    return key.namespace in {"", namespace} and of_runtime
+
+
+def _has_claim(volume: Mapping[str, Any]) -> bool:
+    return "persistentVolumeClaim" in volume
