@@ -15,18 +15,17 @@ class Admission(Construct):
         scope: the stack.
         construct_id: `Admission`.
         cluster: the cluster.
-        agents: namespace and name of each agent's service account. Where there is none the policy stays and judges
-            nobody: an object that was left out of a later deployment would stay as it was.
+        runtimes: namespace and name of each runtime.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, agents: Sequence[tuple[str, str]]
+        self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, runtimes: Sequence[tuple[str, str]]
     ) -> None:
         super().__init__(scope, construct_id)
         eks.KubernetesManifest(
             self,
             "Policy",
             cluster=cluster,
-            manifest=[deletion_cost_policy(agents), deletion_cost_policy_binding()],
+            manifest=[deletion_cost_policy(runtimes), deletion_cost_policy_binding()],
             overwrite=True,
         )

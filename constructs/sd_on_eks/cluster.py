@@ -66,6 +66,9 @@ class Cluster(Construct):
                 private_subnets=network.subnets.subnets,
             ),
             output_config_command=False,
+            # What a later manifest leaves out stays in the cluster: pods that drain may still use it, and a volume that
+            # was deleted while they do is gone for good, even if the next deployment wants it again.
+            prune=False,
         )
         resource = cast("CfnResource", cluster.node.default_child)
         for number, group in enumerate(network.security_groups, start=1):

@@ -11,6 +11,7 @@ from constructs import Construct, IDependable
 
 from sd_on_eks.addons import ClusterAddons, NodeAddons
 from sd_on_eks.admission import Admission
+from sd_on_eks.agent_access import AgentAccess
 from sd_on_eks.agent_image import RUNTIME_IMAGES
 from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.cluster import Cluster
@@ -113,8 +114,11 @@ class ClusterSide:
             stack,
             "Admission",
             cluster=eks_cluster,
-            agents=[(runtime.namespace, runtime.name) for runtime in config.models_runtime],
+            runtimes=[(runtime.namespace, runtime.name) for runtime in config.models_runtime],
         )
+        access = AgentAccess(stack, "AgentAccess", cluster=eks_cluster, runtimes=config.models_runtime)
+        # No agent has its role before the policy knows it.
+        access.node.add_dependency(admission, self._namespaces)
         self._images = Images(
             stack,
             "Images",
@@ -123,7 +127,7 @@ class ClusterSide:
             contexts=image_contexts,
         )
         # The always-warm nodes, too: a replica that does not find them yet would have Karpenter buy one.
-        self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, admission, nodes)
+        self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, access, nodes)
 
     def add_runtime(
         self,

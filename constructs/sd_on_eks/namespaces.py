@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct, IDependable
 
@@ -12,7 +13,7 @@ _EXISTING = frozenset({"default", "kube-system"})
 
 
 class Namespaces(Construct):
-    """One resource for each distinct namespace, so that removing one of two runtimes leaves the other's.
+    """One resource for each distinct namespace. A namespace stays when its last runtime goes.
 
     Args:
         scope: the stack.
@@ -30,8 +31,8 @@ class Namespaces(Construct):
                 cluster=cluster,
                 manifest=[namespace(name)],
                 overwrite=True,
-                # A pruned namespace would take everything in it along.
-                prune=False,
+                # Deleted, it would take along what pods that drain need, and claims that are not of the stack.
+                removal_policy=RemovalPolicy.RETAIN,
             )
             for name in sorted(set(names) - _EXISTING)
         }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, CfnDeletionPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_iam as iam
@@ -13,27 +13,20 @@ from constructs import Construct, IDependable
 from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.manifests.agent_container import AgentTargets
-from sd_on_eks.manifests.deletion_cost import deletion_cost_role, deletion_cost_role_binding
 from sd_on_eks.manifests.deployment import PodImages, deployment
 from sd_on_eks.manifests.ec2_node_class import NodeIdentity, ec2_node_class
 from sd_on_eks.manifests.manifest import Manifest
-from sd_on_eks.manifests.model_volume import (
-    model_volume_source,
-    persistent_volume,
-    persistent_volume_claim,
-    volume_name,
-)
-from sd_on_eks.manifests.network_policy import network_policy
+from sd_on_eks.manifests.model_volume import model_volume
 from sd_on_eks.manifests.node_pool import node_pools
 from sd_on_eks.manifests.scaled_object import scaled_object
-from sd_on_eks.manifests.service_account import service_account
+from sd_on_eks.manifests.service_account import agent_account
 from sd_on_eks.manifests.trigger_authentication import trigger_authentication
 from sd_on_eks.pod_identity import associate
 from task_record.protocol_times import ProtocolTimes
 
 
 class RuntimeWorkload(Construct):
-    """Two resources: the role's association with the service account, and one manifest of all objects.
+    """Two resources: the role's association with its agents' account, and one manifest of what is the runtime's.
 
     Args:
         scope: the runtime's own scope.
@@ -79,9 +72,13 @@ class RuntimeWorkload(Construct):
             "Association",
             cluster=cluster,
             namespace=runtime.namespace,
-            service_account=runtime.name,
+            service_account=agent_account(runtime.name),
             role=agent_role,
         )
+        # Another name or namespace of the account makes another association. Pods that drain still need the old one,
+        # and a second resource for each runtime would not fit: it stays, and scripts/leftovers.py lists it.
+        association.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+        association.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
         targets = AgentTargets(
             region=Aws.REGION,
             queue_url=queue.queue_url,
@@ -112,33 +109,10 @@ class RuntimeWorkload(Construct):
     def _pod(
         self, runtime: ModelsRuntime, *, images: PodImages, targets: AgentTargets, model_bucket: s3.IBucket
     ) -> list[Manifest]:
-        names = {"runtime_name": runtime.name, "namespace": runtime.namespace}
-        volume, claim_name = self._models(runtime, region=targets.region, model_bucket=model_bucket)
-        return [
-            service_account(**names),
-            deletion_cost_role(**names),
-            deletion_cost_role_binding(**names),
-            network_policy(**names),
-            *volume,
-            deployment(runtime=runtime, images=images, targets=targets, claim_name=claim_name),
-        ]
-
-    def _models(self, runtime: ModelsRuntime, *, region: str, model_bucket: s3.IBucket) -> tuple[list[Manifest], str]:
-        """The model volume with its claim, and the claim's name; only the name where the claim exists already."""
-        persistence = runtime.extra_values.runtime.persistence
-        if persistence.existing_claim is not None:
-            return [], persistence.existing_claim
-        source = model_volume_source(bucket_name=model_bucket.bucket_name, region=region, config=persistence)
-        names = {
-            "name": volume_name(
-                runtime_name=runtime.name,
-                # A volume is bound to a claim of one namespace.
-                resolved_source=[runtime.namespace, Stack.of(self).resolve(source)],
-            ),
-            "runtime_name": runtime.name,
-            "namespace": runtime.namespace,
-        }
-        return [persistent_volume(**names, source=source), persistent_volume_claim(**names)], names["name"]
+        volume, claim_name = model_volume(
+            runtime, bucket_name=model_bucket.bucket_name, region=targets.region, resolve=Stack.of(self).resolve
+        )
+        return [*volume, deployment(runtime=runtime, images=images, targets=targets, claim_name=claim_name)]
 
     @staticmethod
     def _scaling(runtime: ModelsRuntime, *, targets: AgentTargets) -> list[Manifest]:

@@ -101,9 +101,6 @@ NAMES: dict[tuple[str, str], Callable[[dict[str, Any]], object]] = {
     ("ScaledObject", "Deployment"): lambda one: one["spec"]["scaleTargetRef"]["name"],
     ("ScaledObject", "TriggerAuthentication"): lambda one: one["spec"]["triggers"][0]["authenticationRef"]["name"],
     ("NodePool", "EC2NodeClass"): lambda one: one["spec"]["template"]["spec"]["nodeClassRef"]["name"],
-    ("NetworkPolicy", "Deployment"): lambda one: one["spec"]["podSelector"]["matchLabels"][
-        "app.kubernetes.io/instance"
-    ],
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sd_on_eks.config.rules.size import MOST_RESOURCES, most_resources
 from tests.fakes.api_server import ApiServer
 from tests.synth.role_rights import (
+    agents_may_patch_no_pod_unjudged,
     agents_reach_their_own_queue_alone,
     keda_reads_the_length_of_runtimes_queues_alone,
     no_role_has_full_access,
@@ -177,6 +178,7 @@ INVARIANTS: Final[tuple[Callable[[Synthesis], None], ...]] = (
     nobody_is_warned,
     roles_have_no_further_rights,
     no_role_has_full_access,
+    agents_may_patch_no_pod_unjudged,
     agents_reach_their_own_queue_alone,
     keda_reads_the_length_of_runtimes_queues_alone,
     policies_are_no_longer_than_allowed,

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import cel
+
 from tests.synth.synthesis import Synthesis
 
 Statement = Mapping[str, Any]
@@ -193,12 +195,17 @@ def no_role_has_full_access(made: Synthesis) -> None:
 
 
 def agents_reach_their_own_queue_alone(made: Synthesis) -> None:
+    accounts = {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]["serviceAccountName"]
+        for one in made.objects
+        if one["kind"] == "Deployment"
+    }
     for runtime in made.config.models_runtime:
         (association,) = [
             one["Properties"]
             for one in made.of_type("AWS::EKS::PodIdentityAssociation").values()
             if (one["Properties"]["Namespace"], one["Properties"]["ServiceAccount"])
-            == (runtime.namespace, runtime.name)
+            == (runtime.namespace, accounts[runtime.name])
         ]
         role = association["RoleArn"]["Fn::GetAtt"][0]
         assert kind_of(role) == AGENT, f"{runtime.name} runs as {role}"
@@ -209,6 +216,27 @@ def agents_reach_their_own_queue_alone(made: Synthesis) -> None:
             for resource in _listed(one["Resource"])
         ]
         assert queues == [_queue_of(made, runtime.name)], f"{role} reaches {queues}"
+
+
+def agents_may_patch_no_pod_unjudged(made: Synthesis) -> None:
+    (policy,) = [one for one in made.objects if one["kind"] == "ValidatingAdmissionPolicy"]
+    (condition,) = policy["spec"]["matchConditions"]
+    pods = [
+        (one["metadata"]["namespace"], one["spec"]["template"]["spec"]["serviceAccountName"])
+        for one in made.objects
+        if one["kind"] == "Deployment"
+    ]
+    subjects = [
+        (subject["namespace"], subject["name"])
+        for one in made.objects
+        if one["kind"] == "RoleBinding"
+        for subject in one["subjects"]
+    ]
+    assert sorted(subjects) == sorted(pods), "a role of the cluster is bound to something else than agents"
+    for namespace, name in subjects:
+        user = f"system:serviceaccount:{namespace}:{name}"
+        request = {"request": {"userInfo": {"username": user}}}
+        assert cel.evaluate(condition["expression"], request) is True, f"{user} may change any pod of {namespace}"
 
 
 def keda_reads_the_length_of_runtimes_queues_alone(made: Synthesis) -> None:

@@ -297,6 +297,8 @@ BREAKS: list[tuple[Callable[[Synthesis], None], Break]] = [
     (role_rights.roles_have_no_further_rights, _with({"Type": "AWS::IAM::Role", "Properties": {}})),
     (role_rights.no_role_has_full_access, _replaced("AmazonEKS_CNI_Policy", "AmazonS3FullAccess")),
     (role_rights.no_role_has_full_access, _replaced('"sqs:DeleteMessage"', '"*"')),
+    (role_rights.agents_may_patch_no_pod_unjudged, _replaced(".endsWith('-queue-agent')", ".endsWith('-agents')")),
+    (role_rights.agents_may_patch_no_pod_unjudged, _replaced("b-queue-agent", "b-agents")),
     (role_rights.agents_reach_their_own_queue_alone, _changed(_let_b_read_the_queue_of_a)),
     (role_rights.keda_reads_the_length_of_runtimes_queues_alone, _changed(_let_keda_read_further)),
     (role_rights.policies_are_no_longer_than_allowed, _changed(_lengthen_a_policy)),

@@ -16,8 +16,12 @@ _UID: Final = 10001
 _TMP_VOLUME: Final = "agent-tmp"
 _TOKEN_VOLUME: Final = "api-token"  # noqa: S105 (a volume's name)
 _TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path, where clients look)
-_TOKEN_LIFETIME_S: Final = 3607
-"""An hour, as the token has that Kubernetes would mount by itself; the kubelet renews it."""
+_TOKEN_LIFETIME_S: Final = 3600
+"""An hour; the kubelet renews it. Not 3607, with which the API server marks the tokens that Kubernetes mounts by itself
+and makes them valid for a year.
+
+https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/serviceaccount/storage/token.go
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,22 @@ https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-pol
 from collections.abc import Sequence
 from typing import Final
 
+from sd_on_eks.config.rules.names import AGENT_SUFFIX
 from sd_on_eks.manifests.labels import PRODUCT_LABELS, labels
 from sd_on_eks.manifests.manifest import Manifest
+from sd_on_eks.manifests.service_account import agent_account, previous_agent_account
 
 _POLICY: Final = "queue-agent-deletion-cost"
-_ROLE_SUFFIX: Final = "-deletion-cost"
 _API_GROUP: Final = "rbac.authorization.k8s.io"
 
 _ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
 """In a token that is bound to a pod, which the API server checks: a list of one name."""
 
+_USER: Final = "system:serviceaccount:"
+_IS_AGENT: Final = (
+    f"request.userInfo.username.startsWith('{_USER}') && request.userInfo.username.endsWith('{AGENT_SUFFIX}')"
+)
 _OWN_POD: Final = (
     f"has(request.userInfo.extra) && '{_POD_NAME}' in request.userInfo.extra && "
     f"request.userInfo.extra['{_POD_NAME}'] == [object.metadata.name]"
@@ -51,19 +56,23 @@ def deletion_cost_role_binding(*, runtime_name: str, namespace: str) -> Manifest
         "apiVersion": f"{_API_GROUP}/v1",
         "kind": "RoleBinding",
         "metadata": _metadata(runtime_name, namespace),
-        "roleRef": {"apiGroup": _API_GROUP, "kind": "Role", "name": runtime_name + _ROLE_SUFFIX},
-        "subjects": [{"kind": "ServiceAccount", "name": runtime_name, "namespace": namespace}],
+        "roleRef": {"apiGroup": _API_GROUP, "kind": "Role", "name": agent_account(runtime_name)},
+        "subjects": [{"kind": "ServiceAccount", "name": agent_account(runtime_name), "namespace": namespace}],
     }
 
 
-def deletion_cost_policy(service_accounts: Sequence[tuple[str, str]]) -> Manifest:
+def deletion_cost_policy(runtimes: Sequence[tuple[str, str]]) -> Manifest:
     """What agents may change about a pod.
 
+    Agents are known by the end of their account's name, whatever the configuration says: those of a runtime that was
+    removed or moved to another namespace still have their role while their pods drain. Updates by anyone else are not
+    judged: every controller's would fail otherwise.
+
     Args:
-        service_accounts: namespace and name of each agent's service account. Updates by anybody else are not judged:
-            every controller's would fail otherwise.
+        runtimes: namespace and name of each runtime, whose agents of the previous release are known by a list.
     """
-    users = ", ".join(f"'system:serviceaccount:{namespace}:{name}'" for namespace, name in service_accounts)
+    previous = [f"'{_USER}{namespace}:{previous_agent_account(name)}'" for namespace, name in runtimes]
+    users = [_IS_AGENT, *([f"request.userInfo.username in [{', '.join(previous)}]"] if previous else [])]
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -75,12 +84,7 @@ def deletion_cost_policy(service_accounts: Sequence[tuple[str, str]]) -> Manifes
                     {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
                 ]
             },
-            "matchConditions": [
-                {
-                    "name": "is-queue-agent",
-                    "expression": f"request.userInfo.username in [{users}]" if users else "false",
-                }
-            ],
+            "matchConditions": [{"name": "is-queue-agent", "expression": " || ".join(users)}],
             "variables": [
                 {"name": name, "expression": f"has({pod}.metadata.annotations) ? {pod}.metadata.annotations : {{}}"}
                 for name, pod in (("before", "oldObject"), ("now", "object"))
@@ -113,7 +117,7 @@ def deletion_cost_policy_binding() -> Manifest:
 
 
 def _metadata(runtime_name: str, namespace: str) -> Manifest:
-    return {"name": runtime_name + _ROLE_SUFFIX, "namespace": namespace, "labels": labels(runtime_name)}
+    return {"name": agent_account(runtime_name), "namespace": namespace, "labels": labels(runtime_name)}
 
 
 def _unchanged(field: str) -> str:

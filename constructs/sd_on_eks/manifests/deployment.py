@@ -1,6 +1,5 @@
 """Deployment of a runtime: its pod, whole."""
 
-import hashlib
 from dataclasses import dataclass
 
 from sd_on_eks.config.runtime import ModelsRuntime
@@ -10,6 +9,7 @@ from sd_on_eks.manifests.agent_container import AgentTargets, agent_container, a
 from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
 from sd_on_eks.manifests.labels import labels, selector_labels
 from sd_on_eks.manifests.manifest import Manifest
+from sd_on_eks.manifests.service_account import agent_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,10 @@ def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTarge
                     | {
                         # Pod Identity would otherwise hand the agent's role to the runtime as well.
                         "eks.amazonaws.com/skip-containers": sidecar.NAME,
-                        "sd-on-eks/config-checksum": _config_checksum(runtime),
                     },
                 },
                 "spec": {
-                    "serviceAccountName": runtime.name,
+                    "serviceAccountName": agent_account(runtime.name),
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": runtime.grace_period_s,
@@ -69,15 +68,6 @@ def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTarge
             },
         },
     }
-
-
-def _config_checksum(runtime: ModelsRuntime) -> str:
-    """Changes with every setting of the pod, so that each rolls the pods, whichever way it reaches them.
-
-    How many pods there are and which nodes are bought is not theirs to be rolled for.
-    """
-    settings = runtime.model_dump_json(exclude={"extra_values": {"karpenter": True, "runtime": {"scaling"}}})
-    return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 def _toleration(config: Toleration) -> Manifest:

@@ -4,7 +4,10 @@ from typing import Final
 
 _PRODUCT: Final = "sd-on-eks"
 
-PRODUCT_LABELS: Final = {"app.kubernetes.io/part-of": _PRODUCT, "app.kubernetes.io/managed-by": _PRODUCT}
+PART_OF: Final = {"app.kubernetes.io/part-of": _PRODUCT}
+"""The label that every pod of this product has had in every release."""
+
+PRODUCT_LABELS: Final = PART_OF | {"app.kubernetes.io/managed-by": _PRODUCT}
 """Labels of every object of this product."""
 
 

@@ -1,21 +1,26 @@
 """NetworkPolicy."""
 
-from sd_on_eks.manifests.labels import labels, selector_labels
+from typing import Final
+
+from sd_on_eks.manifests.labels import PART_OF, PRODUCT_LABELS
 from sd_on_eks.manifests.manifest import Manifest
 
+_NAME: Final = "runtime-pods"
 
-def network_policy(*, runtime_name: str, namespace: str) -> Manifest:
-    """What a runtime's pod may reach: DNS, its own credentials, HTTPS. Nothing reaches the pod.
+
+def network_policy(namespace: str) -> Manifest:
+    """What the pods of a namespace's runtimes may reach: DNS, their own credentials, HTTPS. Nothing reaches them.
 
     It holds for the whole pod, so for custom nodes in the runtime, too. Private addresses stay open: the API server
-    and the VPC's endpoints live there. The instance's metadata does not.
+    and the VPC's endpoints live there. The instance's metadata does not. No runtime is named: the policy holds for the
+    pods of a runtime that has been removed until the last of them has ended.
     """
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": runtime_name, "namespace": namespace, "labels": labels(runtime_name)},
+        "metadata": {"name": _NAME, "namespace": namespace, "labels": PRODUCT_LABELS},
         "spec": {
-            "podSelector": {"matchLabels": selector_labels(runtime_name)},
+            "podSelector": {"matchLabels": PART_OF},
             "policyTypes": ["Ingress", "Egress"],
             "egress": [
                 {

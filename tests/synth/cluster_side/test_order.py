@@ -55,7 +55,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 RUNTIME_MANIFESTS = ["RuntimessdWorkloadManifest", "RuntimescomfyWorkloadManifest"]
 KUBECTL = ["KarpenterCrds", "KarpenterChart", "KedaChart", "Namespacesstudio", "AdmissionPolicy"]
-KUBECTL += ["RuntimessdWorkloadManifest"]
+KUBECTL += ["AgentAccessManifest", "RuntimessdWorkloadManifest"]
 FUNCTION = "ClusterEksKubectlProvider"
 INTERRUPTION = "KarpenterInterruption"
 INTERFACE_ENDPOINTS = [
@@ -212,6 +212,13 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
             RUNTIME_MANIFESTS,
             ["AdmissionPolicy"],
             "there is no time in which an agent may change more of a pod than its deletion cost",
+        ),
+        (["AgentAccessManifest"], ["AdmissionPolicy"], "as above: with its role it may patch pods"),
+        (["AgentAccessManifest"], ["Namespacesstudio"], "its objects are in it"),
+        (
+            RUNTIME_MANIFESTS,
+            ["AgentAccessManifest"],
+            "pods have their account, their role and the limits of their egress from their first moment to their last",
         ),
         (
             RUNTIME_MANIFESTS,

@@ -8,6 +8,7 @@ import pytest
 
 from queue_agent.settings import Settings
 from task_record.protocol_times import ProtocolTimes
+from unused_objects import KINDS
 
 Find = Callable[[str, str], dict[str, Any]]
 RUNTIMES = ["sd", "comfy"]
@@ -29,13 +30,13 @@ def _environment(container: dict[str, Any]) -> dict[str, str]:
 def test_objects_are_applied_so_that_a_first_deployment_buys_no_gpu(
     manifests: dict[str, list[dict[str, Any]]],
 ) -> None:
-    orders = [[one["kind"] for one in objects] for objects in manifests.values() if len(objects) > 2]
+    orders = [
+        [one["kind"] for one in objects]
+        for logical_id, objects in manifests.items()
+        if logical_id.startswith("Runtimes")
+    ]
     assert orders == [
         [
-            "ServiceAccount",
-            "Role",
-            "RoleBinding",
-            "NetworkPolicy",
             "PersistentVolume",
             "PersistentVolumeClaim",
             "Deployment",
@@ -59,7 +60,7 @@ def test_manifests_survive_a_repeated_creation(resources: dict[str, dict[str, An
         assert properties["Overwrite"] is True
 
 
-def test_namespace_is_made_once_without_prune_and_never_the_default_one(
+def test_namespace_is_made_once_and_stays_and_is_never_the_default_one(
     resources: dict[str, dict[str, Any]], manifests: dict[str, list[dict[str, Any]]]
 ) -> None:
     namespaces = {
@@ -69,7 +70,32 @@ def test_namespace_is_made_once_without_prune_and_never_the_default_one(
     }
     assert list(namespaces.values()) == ["studio"]
     (logical_id,) = namespaces
-    assert "PruneLabel" not in resources[logical_id]["Properties"]
+    assert resources[logical_id]["DeletionPolicy"] == "Retain"
+
+
+def test_access_of_all_agents_is_one_manifest_that_stays(
+    resources: dict[str, dict[str, Any]], manifests: dict[str, list[dict[str, Any]]]
+) -> None:
+    (logical_id,) = [one for one in manifests if one.startswith("AgentAccess")]
+    assert [one["kind"] for one in manifests[logical_id]] == [
+        *("NetworkPolicy", "NetworkPolicy"),
+        *("ServiceAccount", "Role", "RoleBinding") * len(RUNTIMES),
+    ]
+    # Retain, not RetainExceptOnCreate: pods may use it when the deployment that made it is rolled back.
+    assert resources[logical_id]["DeletionPolicy"] == resources[logical_id]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_association_stays_when_it_is_replaced_and_goes_with_its_runtime(resources: dict[str, dict[str, Any]]) -> None:
+    associations = [
+        (one["UpdateReplacePolicy"], one["DeletionPolicy"])
+        for logical_id, one in resources.items()
+        if one["Type"] == "AWS::EKS::PodIdentityAssociation" and logical_id.startswith("Runtimes")
+    ]
+    assert associations == [("Retain", "Delete")] * len(RUNTIMES)
+
+
+def test_every_kind_is_looked_for_among_what_updates_leave(objects: list[dict[str, Any]]) -> None:
+    assert {one["kind"] for one in objects} == set(KINDS)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -189,6 +215,8 @@ def test_agent_alone_has_the_api_token_and_knows_its_pod(pod: Callable[[str], di
     spec = pod(runtime)["spec"]
     (token,) = [volume for volume in spec["volumes"] if "projected" in volume]
     assert [next(iter(source)) for source in token["projected"]["sources"]] == ["serviceAccountToken", "configMap"]
+    # Not 3607: the API server makes such a token valid for a year.
+    assert token["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"] == 3600
     mounts = {
         container["name"]: [mount["name"] for mount in container["volumeMounts"]]
         for container in (*spec["initContainers"], *spec["containers"])
@@ -339,9 +367,25 @@ def test_node_class_takes_profile_subnets_and_security_group_of_the_stack(
     assert term["id"].startswith("sg-clustereks")
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_network_policy_is_the_list_and_no_more(kubernetes_object: Find, runtime: str) -> None:
-    spec = kubernetes_object("NetworkPolicy", runtime)["spec"]
+@pytest.fixture
+def network_policies(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Specifications by namespace."""
+    return {one["metadata"]["namespace"]: one["spec"] for one in objects if one["kind"] == "NetworkPolicy"}
+
+
+def test_every_pod_has_the_network_policy_of_its_namespace(
+    objects: list[dict[str, Any]], network_policies: dict[str, dict[str, Any]]
+) -> None:
+    deployments = [one for one in objects if one["kind"] == "Deployment"]
+    assert {one["metadata"]["namespace"] for one in deployments} == network_policies.keys() == {"studio", "default"}
+    for one in deployments:
+        selected = network_policies[one["metadata"]["namespace"]]["podSelector"]["matchLabels"]
+        assert selected.items() <= one["spec"]["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("namespace", ["studio", "default"])
+def test_network_policy_is_the_list_and_no_more(network_policies: dict[str, dict[str, Any]], namespace: str) -> None:
+    spec = network_policies[namespace]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in spec
     ways = [

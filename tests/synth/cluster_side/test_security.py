@@ -301,6 +301,15 @@ def test_a_secret_would_be_found(planted: dict[str, Any]) -> None:
     assert len(credentials({"spec": {"containers": [planted]}})) == 1
 
 
+def test_pods_run_as_accounts_that_there_are(made: Made) -> None:
+    accounts = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in made.of_kind("ServiceAccount")}
+    used = {
+        (one["metadata"]["namespace"], one["spec"]["template"]["spec"]["serviceAccountName"])
+        for one in made.of_kind("Deployment")
+    }
+    assert used == accounts
+
+
 def test_roles_in_the_cluster_allow_to_patch_pods_and_nothing_else(made: Made) -> None:
     assert not made.of_kind("ClusterRole") + made.of_kind("ClusterRoleBinding")
     roles, bindings = made.of_kind("Role"), made.of_kind("RoleBinding")
@@ -332,7 +341,7 @@ def test_every_service_account_has_one_role_and_shares_it_with_none(made: Made) 
     identities = pod_identities(made)
     accounts = [(place, account) for place, account, _ in identities]
     of_pods = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in made.of_kind("ServiceAccount")}
-    assert of_pods == {("studio", "sd"), ("default", "comfy")}
+    assert of_pods == {("studio", "sd-queue-agent"), ("default", "comfy-queue-agent")}
     assert of_pods <= set(accounts)
     assert len(accounts) == len(set(accounts))
     assert len({json.dumps(role) for *_, role in identities}) == len(identities)

@@ -12,11 +12,12 @@ from sd_on_eks.manifests.deletion_cost import (
     deletion_cost_role,
     deletion_cost_role_binding,
 )
+from sd_on_eks.manifests.service_account import service_account
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 POD_NAME = "authentication.kubernetes.io/pod-name"
-AGENT = "system:serviceaccount:studio:sd"
-AGENTS = [("studio", "sd"), ("default", "comfy")]
+AGENT = "system:serviceaccount:studio:sd-queue-agent"
+RUNTIMES = [("studio", "sd"), ("default", "comfy")]
 KUBERNETES = "1.35"
 
 OTHER_POD = "a queue agent may change its own pod only"
@@ -74,21 +75,21 @@ def _sender(
     return {"userInfo": {"username": username} | ({"extra": claims} if extra else {})}
 
 
-def _policy_spec(agents: list[tuple[str, str]]) -> dict[str, Any]:
-    policy: dict[str, Any] = deletion_cost_policy(agents)
+def _policy_spec(runtimes: list[tuple[str, str]]) -> dict[str, Any]:
+    policy: dict[str, Any] = deletion_cost_policy(runtimes)
     spec: dict[str, Any] = policy["spec"]
     return spec
 
 
-def _judges(request: dict[str, Any], agents: list[tuple[str, str]]) -> bool:
+def _judges(request: dict[str, Any], runtimes: list[tuple[str, str]]) -> bool:
     """Whether the policy looks at the request: only if all conditions hold."""
-    conditions = _policy_spec(agents)["matchConditions"]
+    conditions = _policy_spec(runtimes)["matchConditions"]
     return all(cel.evaluate(one["expression"], {"request": request}) for one in conditions)
 
 
 def _refusals(request: dict[str, Any], before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Messages of all validations that fail; an expression that cannot be evaluated fails the test."""
-    spec = _policy_spec(AGENTS)
+    spec = _policy_spec(RUNTIMES)
     known = {"request": request, "oldObject": before, "object": now}
     variables = {one["name"]: cel.evaluate(one["expression"], known) for one in spec["variables"]}
     results = [
@@ -119,7 +120,7 @@ def _refusals(request: dict[str, Any], before: dict[str, Any], now: dict[str, An
     ],
 )
 def test_agent_may_change_the_cost_of_its_own_pod(before: dict[str, Any], patch: dict[str, Any]) -> None:
-    assert _judges(_sender(), AGENTS)
+    assert _judges(_sender(), RUNTIMES)
     assert _refusals(_sender(), before, _merged(before, patch)) == []
 
 
@@ -169,7 +170,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("before", "patch", "message"), REFUSED)
 def test_agent_may_change_nothing_else(before: dict[str, Any], patch: dict[str, Any], message: str) -> None:
-    assert _judges(_sender(), AGENTS)
+    assert _judges(_sender(), RUNTIMES)
     assert _refusals(_sender(), before, _merged(before, patch)) == [message]
 
 
@@ -184,13 +185,13 @@ def test_agent_may_change_nothing_else(before: dict[str, Any], patch: dict[str, 
     ],
 )
 def test_token_of_no_other_pod_and_of_none_is_enough(request_: dict[str, Any]) -> None:
-    assert _judges(request_, AGENTS)
+    assert _judges(request_, RUNTIMES)
     assert _refusals(request_, POD, _merged(POD, _cost("1000"))) == [OTHER_POD]
 
 
 def test_every_validation_is_the_only_one_to_refuse_something() -> None:
     refused_above = {str(case.values[2]) for case in REFUSED} | {OTHER_POD}
-    assert {one["message"] for one in _policy_spec(AGENTS)["validations"]} == refused_above
+    assert {one["message"] for one in _policy_spec(RUNTIMES)["validations"]} == refused_above
 
 
 @pytest.mark.parametrize(
@@ -202,25 +203,37 @@ def test_every_validation_is_the_only_one_to_refuse_something() -> None:
         "system:serviceaccount:default:sd",
         "system:serviceaccount:studio:sd-2",
         "system:serviceaccount:studio:comfy",
+        "system:serviceaccount:studio:queue-agent",
+        "system:serviceaccount:studio:sd-queue-agent-2",
+        "system:serviceaccount:sd-queue-agent:default",
         "studio:sd",
+        "someone-queue-agent",
     ],
 )
 def test_others_are_not_judged(username: str) -> None:
-    assert not _judges(_sender(username), AGENTS)
+    assert not _judges(_sender(username), RUNTIMES)
 
 
-@pytest.mark.parametrize("username", [AGENT, "system:serviceaccount:default:comfy"])
-def test_every_agent_is_judged(username: str) -> None:
-    assert _judges(_sender(username), AGENTS)
+@pytest.mark.parametrize("runtimes", [RUNTIMES, []])
+@pytest.mark.parametrize("namespace", ["studio", "default", "elsewhere"])
+@pytest.mark.parametrize("runtime", ["sd", "comfy", "removed"])
+def test_every_agent_is_judged_whatever_the_configuration_says(
+    runtimes: list[tuple[str, str]], namespace: str, runtime: str
+) -> None:
+    assert _judges(_sender(f"system:serviceaccount:{namespace}:{runtime}-queue-agent"), runtimes)
 
 
-def test_policy_of_no_agents_is_valid_and_judges_nobody() -> None:
+@pytest.mark.parametrize("username", ["system:serviceaccount:studio:sd", "system:serviceaccount:default:comfy"])
+def test_agents_of_the_previous_release_are_judged(username: str) -> None:
+    assert _judges(_sender(username), RUNTIMES)
+
+
+def test_policy_of_no_runtimes_is_valid() -> None:
     kubernetes_validate.validate(deletion_cost_policy([]), KUBERNETES, strict=True)
-    assert not _judges(_sender(), [])
 
 
 def test_policy_is_in_force_and_fails_closed() -> None:
-    policy: Any = deletion_cost_policy(AGENTS)
+    policy: Any = deletion_cost_policy(RUNTIMES)
     binding: Any = deletion_cost_policy_binding()
     for one in (policy, binding):
         kubernetes_validate.validate(one, KUBERNETES, strict=True)
@@ -230,7 +243,7 @@ def test_policy_is_in_force_and_fails_closed() -> None:
 
 def test_policy_sees_whatever_the_role_allows() -> None:
     role: Any = deletion_cost_role(runtime_name="sd", namespace="studio")
-    policy: Any = deletion_cost_policy(AGENTS)
+    policy: Any = deletion_cost_policy(RUNTIMES)
     assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]
     (seen,) = policy["spec"]["matchConstraints"]["resourceRules"]
     assert (seen["apiGroups"], seen["resources"], seen["operations"]) == ([""], ["pods"], ["UPDATE"])
@@ -245,4 +258,8 @@ def test_role_goes_to_the_runtime_s_service_account() -> None:
         kubernetes_validate.validate(one, KUBERNETES, strict=True)
     assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "studio"
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "sd", "namespace": "studio"}]
+    account: Any = service_account(runtime_name="sd", namespace="studio")
+    subject = {"kind": "ServiceAccount"} | {key: account["metadata"][key] for key in ("name", "namespace")}
+    assert binding["subjects"] == [subject]
+    (user,) = (f"system:serviceaccount:{one['namespace']}:{one['name']}" for one in binding["subjects"])
+    assert _judges(_sender(user), [])

@@ -17,6 +17,9 @@ SHARED_POOL: Final = "shared"
 FALLBACK_SUFFIX: Final = "-fallback"
 """End of the name of a runtime's second NodePool."""
 
+AGENT_SUFFIX: Final = "-queue-agent"
+"""End of the name of every agent's service account: the admission policy knows agents by it, in every namespace."""
+
 _SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
 _RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME"})
 _AGENT_VARIABLES: Final = frozenset(
@@ -69,8 +72,13 @@ def _unique(key: str, names: Sequence[str], field: str | None = None) -> Iterato
 
 
 def _reserved(config: "Config") -> Iterator[Violation]:
+    agents = {(runtime.namespace, runtime.name + AGENT_SUFFIX): runtime.name for runtime in config.models_runtime}
     for index, runtime in enumerate(config.models_runtime):
         path = ("modelsRuntime", index)
+        # Pods of the previous release have an account of the runtime's name.
+        if owner := agents.get((runtime.namespace, runtime.name)):
+            message = f"must not be {runtime.name}, which is the service account of the agents of {owner}"
+            yield Violation((*path, "name"), message)
         # Nodes are labelled pool=<runtime>, and pool=shared where every runtime may run.
         if runtime.name == SHARED_POOL:
             yield Violation((*path, "name"), 'must not be "shared", which is the pool of the GPU node groups')
