@@ -18,4 +18,6 @@ agent's image, so it imports the standard library alone.
     object_keys       names of the objects that a task leaves in the output bucket
     callback          the message on the output topic
     tasktypes         kinds of tasks, and the keys that route a v1alpha1 body
+    checkpoints       which checkpoint a task runs
+    checkpoint_names  which file a checkpoint's name means
 """

@@ -1,14 +1,14 @@
 """The message on the input topic and in the queues.
 
     {"task": {"metadata": {"id", "runtime", "tasktype", "prefix"?, "context"?, "inputs"?, "expires_at"?,
-                           "submission", "owner", "schema_version"},
+                           "checkpoint"?, "submission", "owner", "schema_version"},
               "content": {...}}}
 
-It is the v1alpha2 body with `submission`, `owner` and `schema_version` in its metadata; a v1alpha1 body is translated
-at submit. A body too large for a message stands in S3, and in place of `content` come `content_ref` (its s3:// URL),
-`content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content stands). Where
-the inputs are too large as well, `inputs_pointer` says where in that object they stand. Readers take it raw or inside
-an SNS envelope, with or without the outer `task`.
+It is the v1alpha2 body with `checkpoint`, `submission`, `owner` and `schema_version` in its metadata; a v1alpha1 body
+is translated at submit. A body too large for a message stands in S3, and in place of `content` come `content_ref` (its
+s3:// URL), `content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content
+stands). Where the inputs are too large as well, `inputs_pointer` says where in that object they stand. Readers take it
+raw or inside an SNS envelope, with or without the outer `task`.
 """
 
 import json
@@ -88,6 +88,8 @@ class TaskMessage:
         context: any JSON value of the caller's, handed back in the callback.
         inputs: named inputs, for comfyui.
         expires_at_ms: when nobody waits for it any more, epoch milliseconds.
+        checkpoint: name of the checkpoint that it runs, as decided at submit; `None` for a task that uses none, and in
+            messages that do not say.
         content: the request body for the runtime; `None` where `payload` says where it is.
         payload: where the content is.
         sns_message_id: MessageId of the SNS envelope, where there was one.
@@ -104,6 +106,7 @@ class TaskMessage:
     context: Any = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     expires_at_ms: int | None = None
+    checkpoint: str | None = None
     content: Mapping[str, Any] | None = None
     payload: PayloadRef | None = None
     sns_message_id: str | None = None
@@ -120,6 +123,7 @@ def encode_message(message: TaskMessage) -> str:
         "context": message.context,
         "inputs": message.inputs or None,
         "expires_at": message.expires_at_ms,
+        "checkpoint": message.checkpoint,
         "submission": message.submission,
         "owner": message.owner,
         "schema_version": message.schema_version,
@@ -185,6 +189,7 @@ def _message(outer: dict[str, Any]) -> TaskMessage:
         context=metadata.get("context"),
         inputs=_object(inputs, "metadata.inputs") if inputs is not None else {},
         expires_at_ms=_optional_integer(metadata, "expires_at"),
+        checkpoint=_optional_text(metadata, "checkpoint") or None,
         content=content,
         payload=payload,
     )

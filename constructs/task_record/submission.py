@@ -178,6 +178,8 @@ def described_attributes(message: TaskMessage) -> Item:
         item[table.RUNTIME] = message.runtime
     if message.tasktype is not None:
         item[table.TASKTYPE] = message.tasktype
+    if message.checkpoint is not None:
+        item[table.CHECKPOINT] = message.checkpoint
     if message.prefix is not None:
         item[table.PREFIX] = message.prefix
     if message.context is not None:

@@ -25,6 +25,7 @@ MESSAGE = TaskMessage(
     context={"n": 1},
     inputs={"cat.png": "https://example.com/cat.png"},
     expires_at_ms=5,
+    checkpoint="sdxl/base.safetensors",
     content={"prompt": "ein Kätzchen"},
 )
 PARKED = TaskMessage(
