@@ -27,7 +27,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from sd_on_eks.staging import staged
+from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
+
 ROOT: Final = Path(__file__).resolve().parents[1]
+_HANDLER: Final = ROOT / "constructs" / "sd_on_eks" / "task_api" / "handler"
 SMALL_BYTES: Final = 2 * 1024
 LARGE_BYTES: Final = 4 * 1024 * 1024
 _COLD_PAIRS: Final = 3
@@ -93,15 +97,16 @@ class Bench:
 
     Args:
         stand_in: AWS.
+        asset: has the handler's folder as it is deployed.
         folder: for the events.
     """
 
-    def __init__(self, stand_in: StandIn, folder: Path) -> None:
+    def __init__(self, stand_in: StandIn, asset: Path, folder: Path) -> None:
         self._stand_in = stand_in
         self._folder = folder
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
-            "PYTHONPATH": str(ROOT / "constructs"),
+            "PYTHONPATH": os.pathsep.join([str(asset), str(ROOT / "constructs")]),
             "AWS_ENDPOINT_URL": stand_in.url,
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
@@ -110,7 +115,6 @@ class Bench:
             "POWERTOOLS_METRICS_NAMESPACE": "bench",
             "TASK_TABLE_NAME": "tasks",
             "OUTPUT_BUCKET_NAME": "output",
-            "RUNTIMES": json.dumps([{"name": "sd", "type": "sdwebui"}]),
             "MAX_TASK_AGE_S": "259200",
             "RECORD_TTL_S": "2592000",
             "TENANT_ISOLATION": "true",
@@ -211,8 +215,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
-        with StandIn() as stand_in, tempfile.TemporaryDirectory() as folder:
-            figures = measure(Bench(stand_in, Path(folder)), options.runs, console)
+        runtimes = json.dumps([{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors"}])
+        with (
+            StandIn() as stand_in,
+            staged(folders={_HANDLER.name: _HANDLER}, files={f"{_HANDLER.name}/{RUNTIMES_FILE}": runtimes}) as asset,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            figures = measure(Bench(stand_in, asset, Path(folder)), options.runs, console)
     except subprocess.CalledProcessError as error:
         console.print(f"{' '.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr}", markup=False)
         return 1

@@ -1,18 +1,23 @@
 """A deployment, found by the name of its stack: where its API is, its key, and what it was made with."""
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 DEFAULT_KEY: Final = "defaultAPIKey"
 """Logical id of the deployment's own key; those of APIGW.plans have others."""
 
+_RUNTIMES_IN_CODE: Final = "handler/runtimes.json"
+_DOWNLOAD_S: Final = 15.0
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 3})
 
 
@@ -76,7 +81,7 @@ def find_api(stack_name: str) -> Api:
         if key_id is None:
             raise VerificationError(f"the stack {stack_name} has no API key")
         key = aws_client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
-        settings = _settings(aws_client("lambda"), resources)
+        settings, runtimes = _function(aws_client("lambda"), resources)
     except NoCredentialsError as error:
         raise VerificationError("there are no AWS credentials; set AWS_PROFILE or log in") from error
     except NoRegionError as error:
@@ -92,7 +97,7 @@ def find_api(stack_name: str) -> Api:
         url=_endpoint(outputs["FrontApiEndpoint"], resources),
         key=key,
         key_id=key_id,
-        runtimes={runtime["name"]: runtime["type"] for runtime in json.loads(settings["RUNTIMES"])},
+        runtimes=runtimes,
         settings=settings,
         resources=resources,
         is_emulated=bool(os.environ.get("AWS_ENDPOINT_URL")),
@@ -108,13 +113,32 @@ def _resources(cloudformation: Any, stack_name: str) -> dict[str, dict[str, str]
     return found
 
 
-def _settings(lambdas: Any, resources: Mapping[str, Mapping[str, str]]) -> dict[str, str]:  # noqa: ANN401 (a boto3 client)
+def _function(
+    lambdas: Any,  # noqa: ANN401 (a boto3 client)
+    resources: Mapping[str, Mapping[str, str]],
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Environment of the function behind the API, and name -> type of the runtimes that its code knows."""
     for function in resources.get("AWS::Lambda::Function", {}).values():
-        configuration = lambdas.get_function_configuration(FunctionName=function)
-        variables: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
-        if variables.get("RUNTIMES"):
-            return variables
+        deployed = lambdas.get_function(FunctionName=function)
+        variables: dict[str, str] = deployed["Configuration"].get("Environment", {}).get("Variables", {})
+        if "TENANTS" in variables:
+            return variables, _runtimes(deployed["Code"]["Location"])
     raise VerificationError("the stack has no task API that knows its runtimes")
+
+
+def _runtimes(code_url: str) -> dict[str, str]:
+    """The table of runtimes in a function's code, which the stack puts there."""
+    emulator = os.environ.get("AWS_ENDPOINT_URL", "")
+    if emulator.startswith("https:"):  # the emulator names its own place without the TLS that it has
+        code_url = code_url.replace("http:", "https:", 1)
+    try:
+        http = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE"), timeout=_DOWNLOAD_S)
+        answer = http.request("GET", code_url)
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as code:
+            table = json.loads(code.read(_RUNTIMES_IN_CODE))
+    except (urllib3.exceptions.HTTPError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise VerificationError(f"the code of the task API cannot be read: {type(error).__name__}") from error
+    return {runtime["name"]: runtime["type"] for runtime in table}
 
 
 def _endpoint(url: str, resources: Mapping[str, Mapping[str, str]]) -> str:

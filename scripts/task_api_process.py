@@ -4,9 +4,11 @@
     python scripts/task_api_process.py stubbed EVENT_FILE COUNT
 
 Handles the event so many times, on the function's own clients or on stubs of them, and prints a last line of JSON:
-processor time of each time but the first, and the peak of the process's memory.
+processor time of each time but the first, and the peak of the process's memory. The folder of the function's asset is
+on Python's path, as it is in the function.
 """
 
+import importlib
 import json
 import os
 import resource
@@ -33,14 +35,15 @@ class Stub:
 def handler(kind: str) -> Callable[..., dict[str, Any]]:
     """The function's handler; it is imported here, so that this is part of the time to the first answer."""
     if kind == "real":
-        from sd_on_eks.task_api.handler.app import lambda_handler  # noqa: PLC0415 (see above)
-
-        return lambda_handler
-    from sd_on_eks.task_api.handler.entry_point import entry_point  # noqa: PLC0415 (see above)
-    from sd_on_eks.task_api.handler.settings import Settings  # noqa: PLC0415 (see above)
-
+        deployed: Callable[..., dict[str, Any]] = importlib.import_module("handler.app").lambda_handler
+        return deployed
+    entry_point, settings = (importlib.import_module(f"handler.{name}") for name in ("entry_point", "settings"))
+    runtimes = settings.read_runtimes(Path(str(settings.__file__)).parent)
     stub: Any = Stub()
-    return entry_point(Settings.from_environment(os.environ), dynamodb=lambda: stub, s3=lambda: stub)
+    stubbed: Callable[..., dict[str, Any]] = entry_point.entry_point(
+        settings.Settings.from_environment(os.environ, runtimes), dynamodb=lambda: stub, s3=lambda: stub
+    )
+    return stubbed
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The asset of handlers: their folder, and the packages of ours that they may import."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,15 +20,17 @@ _PACKAGES: Final = {
 
 
 @contextmanager
-def handler_asset(folder: Path) -> Iterator[lambda_.Code]:
+def handler_asset(folder: Path, *, files: Mapping[str, str] | None = None) -> Iterator[lambda_.Code]:
     """Stage the code of handlers, for all functions that are made meanwhile.
 
     Args:
         folder: the handlers' folder, a package; its modules import each other relatively.
+        files: name -> content of text files that the handlers read, in their folder.
 
     Raises:
         StagingError: a folder or a distribution is missing or does not fit.
     """
     folders = {folder.name: folder, **_PACKAGES}
-    with staged(folders=folders, distributions=["aws-lambda-powertools"]) as asset:
+    placed = {f"{folder.name}/{name}": content for name, content in (files or {}).items()}
+    with staged(folders=folders, files=placed, distributions=["aws-lambda-powertools"]) as asset:
         yield lambda_.Code.from_asset(str(asset), asset_hash=content_hash(asset), asset_hash_type=AssetHashType.CUSTOM)

@@ -1,4 +1,4 @@
-"""What goes into a Lambda asset or an image: folders of this checkout and distributions of its environment.
+"""What goes into a Lambda asset or an image: folders of this checkout, distributions of its environment, made files.
 
 Nothing is installed or downloaded: the files are those that the app's own locked environment has. Neither the place of
 the checkout nor times, modes or caches change the content, so the same sources give the same hash everywhere.
@@ -24,7 +24,9 @@ class StagingError(Exception):
 
 
 @contextmanager
-def staged(*, folders: Mapping[str, Path], distributions: Sequence[str] = ()) -> Iterator[Path]:
+def staged(
+    *, folders: Mapping[str, Path], distributions: Sequence[str] = (), files: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """Put folders and installed distributions together; the result is gone afterwards.
 
     The CDK takes its own copy when an asset is made, so the folder only has to live that long.
@@ -32,6 +34,7 @@ def staged(*, folders: Mapping[str, Path], distributions: Sequence[str] = ()) ->
     Args:
         folders: place in the asset (`""` for its root) -> folder to copy.
         distributions: names of installed distributions; what they require comes along.
+        files: place in the asset -> content of text files that no checkout has.
 
     Yields:
         The folder.
@@ -47,6 +50,8 @@ def staged(*, folders: Mapping[str, Path], distributions: Sequence[str] = ()) ->
             if not folder.is_dir():
                 raise StagingError(f"{folder} is no folder: it should become {place or '.'} of an asset")
             shutil.copytree(folder, target / place, ignore=_LEFT_OUT, dirs_exist_ok=True)
+        for place, content in (files or {}).items():
+            (target / place).write_text(content, encoding="utf-8")
         for distribution in _with_requirements(distributions):
             _copy_distribution(distribution, target)
         yield target

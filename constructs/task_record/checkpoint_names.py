@@ -1,8 +1,8 @@
 """Which file a checkpoint's name means.
 
-Callers name a checkpoint as they know it: by its path in the model bucket, by its file name alone, without its suffix, or
-by the title that the SD Web UI shows, which is the path with a hash behind it: `sdxl/base.safetensors [31e35c80fc]`. A
-name means each file whose path ends in it at a folder's boundary. Upper and lower case differ, as in S3.
+Callers name a checkpoint as they know it: by its path in the model bucket, by its file name alone, without its suffix,
+or by the title that the SD Web UI shows, which is the path with a hash behind it: `sdxl/base.safetensors [31e35c80fc]`.
+A name means each file whose path ends in it at a folder's boundary. Upper and lower case differ, as in S3.
 """
 
 import re
@@ -13,7 +13,7 @@ SUFFIXES: Final = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".pkl", ".sft
 """Suffixes of checkpoint files, in capitals as well."""
 
 _HASH: Final = re.compile(r" \[[0-9A-Fa-f]{8,64}\]$")
-"""The hash in a title: 8, 10 or 64 hex digits, by the server's version. In `Foo [v2]` the brackets are the name's own."""
+"""The hash in a title: 8, 10 or 64 hex digits, by the server's version. The brackets of `Foo [v2]` are its own."""
 
 
 def normalized(name: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from task_record.checkpoint_names import means, normalized
-from task_record.tasktypes import ROUTING_KEYS
 
 KEY: Final = "sd_model_checkpoint"
 """The SD Web UI's name of the setting; the place of a task's checkpoint."""
@@ -31,13 +30,13 @@ class CheckpointError(ValueError):
 
     Attributes:
         field: path of the field in the content.
-        code: `checkpoint_required`, or `None` for a wrong value.
+        is_missing: whether it names none where it must.
     """
 
-    def __init__(self, field: str, message: str, *, code: str | None = None) -> None:
+    def __init__(self, field: str, message: str, *, is_missing: bool = False) -> None:
         super().__init__(message)
         self.field = field
-        self.code = code
+        self.is_missing = is_missing
 
 
 def checkpoint_of(
@@ -62,7 +61,7 @@ def checkpoint_of(
             raise CheckpointError(
                 f"{SETTINGS}.{KEY}",
                 "must name a checkpoint: the runtime has none of its own (dynamicModel without modelFilename)",
-                code="checkpoint_required",
+                is_missing=True,
             )
         return model_filename
     if dynamic_model:
@@ -120,11 +119,6 @@ def with_settings_in_place(content: Mapping[str, Any]) -> Mapping[str, Any]:
         settings[KEY] = named_checkpoint(content)[1]
     kept = {name: script for name, script in scripts.items() if name not in _MOVED}
     return {**content, SETTINGS: settings, SCRIPTS: kept}
-
-
-def without_routing_keys(scripts: Mapping[str, Any]) -> dict[str, Any]:
-    """The scripts among the keys of `alwayson_scripts`: a script has arguments, a routing key has a string."""
-    return {name: one for name, one in scripts.items() if name not in ROUTING_KEYS or isinstance(one, dict)}
 
 
 def _named(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -40,12 +40,12 @@ class ModelsRuntime(ConfigModel):
     """Which inference server: sdwebui (AUTOMATIC1111 Stable Diffusion Web UI) or comfyui (ComfyUI)."""
 
     model_filename: FileName | None = None
-    """The checkpoint that an sdwebui runtime loads at start, a file of the model bucket. By default the first that the
-    server finds."""
+    """The checkpoint of an sdwebui runtime, a file of the model bucket: what a task runs that names none. By default
+    none, which needs `dynamicModel`, and a task must name one."""
 
     dynamic_model: bool = False
-    """Let an sdwebui runtime switch to whatever checkpoint a task names. Off by default: a switch takes as long as a
-    load, and every other task waits."""
+    """Let an sdwebui runtime switch to the checkpoint that a task names, any of the model bucket. Off by default, when
+    a task that names another is refused: a switch takes as long as a load, and every other task waits."""
 
     longest_task: float = Field(default=480, ge=10, le=43_200, allow_inf_nan=False)
     """Seconds of inference after which a task is interrupted and fails. 480 by default, the longest that a pod may
@@ -60,18 +60,23 @@ class ModelsRuntime(ConfigModel):
     counted at a submit, which costs as many reads of an index, at most once a second. By default any number: nothing is
     lost by waiting, and a task can say itself when it is of no use any more."""
 
+    retired: bool = False
+    """Refuse new tasks with 409 and finish those that were accepted, the first step of removing a runtime; v1alpha1
+    looks for another runtime that serves the checkpoint. Off by default. Queue, pods and nodes stay as they are."""
+
     extra_values: ExtraValues = ExtraValues()
     """Its pods and its nodes. By default what fits SD 1.5 and SDXL on one A10G or L4."""
 
     @property
     def for_task_api(self) -> dict[str, str | bool | float]:
-        """What the task API knows of it; what is as the API presumes is left out, for Lambda takes 4 KiB."""
+        """What the task API knows of it; what is as the API presumes is left out."""
         scaling = self.extra_values.runtime.scaling
         known = {
             "name": self.name,
             "type": self.type,
             "model_filename": self.model_filename,
             "dynamic_model": self.dynamic_model or None,
+            "retired": self.retired or None,
             "backlog_limit": self.backlog_limit,
             "typical_task_s": scaling.typical_task,
             "max_replicas": scaling.max_replica_count,

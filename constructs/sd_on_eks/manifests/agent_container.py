@@ -56,6 +56,8 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
     """
     config = runtime.extra_values.runtime.queue_agent
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
+    # For messages that do not say which checkpoint they run: the rule that the task API follows.
+    own_checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
     return {
         "name": NAME,
         "image": image,
@@ -71,6 +73,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "INPUT_BUCKETS": ",".join(targets.input_bucket_names),
                     "RUNTIME_TYPE": runtime.type,
                     "RUNTIME_NAME": runtime.name,
+                    "DYNAMIC_MODEL": "true" if runtime.dynamic_model else "false",
                     "API_BASE_URL": f"http://127.0.0.1:{PORT}",
                     "LONGEST_TASK_S": f"{runtime.longest_task:g}",
                     "DRAIN_S": str(runtime.drain_s),
@@ -78,6 +81,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "READY_MARKER": pod_markers.READY,
                     "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
                 }
+                | own_checkpoint
                 | targets.times.environment()
                 | config.env
             ),

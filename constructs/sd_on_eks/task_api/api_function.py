@@ -13,6 +13,7 @@ from constructs import Construct
 from sd_on_eks.config.models import Config
 from sd_on_eks.function import HandlerFunction
 from sd_on_eks.handler_asset import handler_asset
+from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from task_record.table import INDEX_BY_OWNER, INDEX_BY_STATUS
 
 _HANDLER: Final = Path(__file__).parent / "handler"
@@ -42,7 +43,6 @@ def build_api_function(
     environment = {
         "TASK_TABLE_NAME": table.table_name,
         "OUTPUT_BUCKET_NAME": output_bucket.bucket_name,
-        "RUNTIMES": _compact([runtime.for_task_api for runtime in config.models_runtime]),
         **{name: value for name, value in config.task_protocol.times.environment().items() if name in _TIMES},
         "TENANT_ISOLATION": "true" if api.tenant_isolation else "false",
         "TENANTS": _compact(tenants),
@@ -51,7 +51,8 @@ def build_api_function(
         environment["INPUT_BUCKETS"] = ",".join(config.input_bucket_names)
     if api.cors.allow_origins:
         environment["CORS_ALLOW_ORIGINS"] = ",".join(api.cors.allow_origins)
-    with handler_asset(_HANDLER) as code:
+    runtimes = json.dumps([runtime.for_task_api for runtime in config.models_runtime], indent=1)
+    with handler_asset(_HANDLER, files={RUNTIMES_FILE: runtimes}) as code:
         handler = HandlerFunction(
             scope,
             "Handler",

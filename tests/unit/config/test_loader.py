@@ -179,7 +179,7 @@ registries: {charts: "oci://registry.example.com", images: registry.example.com}
     "thirty runtimes": (
         "modelsRuntime:\n"
         + "".join(
-            f"- {{name: sd-{n}, type: sdwebui, modelFilename: v1-5-pruned-{n}.safetensors}}\n" for n in range(30)
+            f"- {{name: sd-{n}, type: sdwebui, modelFilename: {n}/{'m' * 240}.safetensors}}\n" for n in range(30)
         ),
         lambda config: len(config.models_runtime),
         30,
@@ -236,6 +236,15 @@ registries: {charts: "oci://registry.example.com", images: registry.example.com}
         lambda config: len(config.models_runtime),
         2,
     ),
+    "a runtime in place of one that is retired": (
+        """
+        modelsRuntime:
+        - {name: a, type: sdwebui, modelFilename: sdxl/base.safetensors, retired: true}
+        - {name: b, type: sdwebui, modelFilename: sdxl/base.safetensors}
+        """,
+        lambda config: [runtime.retired for runtime in config.models_runtime],
+        [True, False],
+    ),
 }
 
 
@@ -244,7 +253,7 @@ def of_runtime(section: str, body: str) -> str:
     inner = body
     for key in reversed(section.split(".")):
         inner = f"{{{key}: {inner}}}"
-    return f"modelsRuntime: [{{name: a, type: sdwebui, extraValues: {inner}}}]"
+    return f"modelsRuntime: [{{name: a, type: comfyui, extraValues: {inner}}}]"
 
 
 VALID_OF_RUNTIME: dict[str, tuple[str, Callable[[ModelsRuntime], object], object]] = {
@@ -336,7 +345,7 @@ def test_a_whole_number_is_taken_for_a_rate() -> None:
 
 
 def test_types_of_existing_files_are_taken() -> None:
-    text = "modelsRuntime: [{name: a, type: SDWebUI}, {name: b, type: ComfyUI}]"
+    text = "modelsRuntime: [{name: a, type: SDWebUI, dynamicModel: true}, {name: b, type: ComfyUI}]"
     assert [runtime.type for runtime in parse_config(text, "x").models_runtime] == ["sdwebui", "comfyui"]
 
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,14 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
+
+
+def code_with_runtimes(runtimes: Any) -> bytes:
+    """A function's code as Lambda hands it out."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("handler/runtimes.json", json.dumps(runtimes))
+    return archive.getvalue()
 
 
 class Cloud:
@@ -34,6 +43,8 @@ class Cloud:
         self.submit: tuple[int, dict[str, Any]] = (200, {"submission": "S"})
         self.task: dict[str, Any] = {"status": "completed", "results": []}
         self.picture = b"no picture"
+        self.variables = {"TENANTS": "{}"}
+        self.code = code_with_runtimes([{"name": "sd", "type": "sdwebui"}])
         self.headers: dict[str, str] = {}
         cloud = self
 
@@ -52,8 +63,15 @@ class Cloud:
                     key_id = self.path.partition("?")[0].rpartition("/")[2]
                     self.answer(200, json.dumps({"id": key_id, "value": cloud.keys[key_id]}))
                 elif "/functions/" in self.path:
-                    runtimes = json.dumps([{"name": "sd", "type": "sdwebui"}])
-                    self.answer(200, json.dumps({"Environment": {"Variables": {"RUNTIMES": runtimes}}}))
+                    deployed = {
+                        "Configuration": {"Environment": {"Variables": cloud.variables}},
+                        "Code": {"Location": f"{cloud.url}/code"},
+                    }
+                    self.answer(200, json.dumps(deployed))
+                elif self.path == "/code":
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(cloud.code)
                 elif "/tasks/" in self.path:
                     self.answer(200, json.dumps(cloud.task))
                 else:

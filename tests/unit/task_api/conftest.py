@@ -15,6 +15,7 @@ from moto.core.model_instances import reset_model_data
 
 from sd_on_eks.task_api.handler import clients
 from sd_on_eks.task_api.handler.entry_point import LambdaHandler, entry_point
+from sd_on_eks.task_api.handler.runtimes import Runtime, Runtimes
 from sd_on_eks.task_api.handler.settings import Settings
 from task_record import table
 from task_record.attribute_values import from_attribute_values
@@ -24,13 +25,12 @@ from task_record.transitions import TaskRef, claim, finish
 
 RUNTIMES = [
     {"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "dynamic_model": False},
-    {"name": "any", "type": "sdwebui", "model_filename": None, "dynamic_model": True},
+    {"name": "any", "type": "sdwebui", "model_filename": "any.safetensors", "dynamic_model": True},
     {"name": "comfy", "type": "comfyui", "model_filename": None, "dynamic_model": False},
 ]
 ENVIRONMENT = {
     "TASK_TABLE_NAME": "tasks",
     "OUTPUT_BUCKET_NAME": "output",
-    "RUNTIMES": json.dumps(RUNTIMES),
     "MAX_TASK_AGE_S": "3600",
     "RECORD_TTL_S": "2592000",
     "TENANT_ISOLATION": "true",
@@ -160,6 +160,10 @@ def routed(path: str) -> tuple[str, str | None]:
     return path, None
 
 
+def table_of(runtimes: list[dict[str, Any]]) -> Runtimes:
+    return Runtimes([Runtime(**runtime) for runtime in runtimes])
+
+
 MakeApi = Callable[..., Api]
 
 
@@ -189,15 +193,17 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def make_api(aws: Aws) -> Iterator[MakeApi]:
-    """Makes an API: with variables of its environment, and with `dynamodb` and `s3` that stand for the real ones."""
+    """Makes an API: with runtimes, variables of its environment, `dynamodb` and `s3` that stand for the real ones."""
     create_table(aws.dynamodb)
     aws.s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     aws.calls.clear()
 
-    def make(*, dynamodb: Any = None, s3: Any = None, **variables: str) -> Api:
+    def make(
+        *, runtimes: list[dict[str, Any]] = RUNTIMES, dynamodb: Any = None, s3: Any = None, **variables: str
+    ) -> Api:
         api = Api(aws.dynamodb, aws.s3, aws.calls)
         api.handler = entry_point(
-            Settings.from_environment(ENVIRONMENT | variables),
+            Settings.from_environment(ENVIRONMENT | variables, table_of(runtimes)),
             dynamodb=lambda: dynamodb or aws.own_dynamodb,
             s3=lambda: s3 or aws.own_s3,
             now_ms=api.now_ms,
@@ -224,7 +230,10 @@ def outside_aws() -> MakeApi:
     def make(*, dynamodb: Any, s3: Any) -> Api:
         api = Api(dynamodb, s3, [])
         api.handler = entry_point(
-            Settings.from_environment(ENVIRONMENT), dynamodb=lambda: dynamodb, s3=lambda: s3, now_ms=api.now_ms
+            Settings.from_environment(ENVIRONMENT, table_of(RUNTIMES)),
+            dynamodb=lambda: dynamodb,
+            s3=lambda: s3,
+            now_ms=api.now_ms,
         )
         return api
 

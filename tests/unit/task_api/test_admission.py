@@ -1,6 +1,5 @@
 """Admission: a runtime with a limit takes no more tasks than may wait, and says how long they take."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,16 @@ from sd_on_eks.task_api.handler.errors import ApiError
 from sd_on_eks.task_api.handler.runtimes import Runtime
 from task_record import table
 
-LIMITED = json.dumps([{"name": "sd", "type": "sdwebui", "backlog_limit": 2, "typical_task_s": 30.0, "max_replicas": 4}])
+LIMITED = [
+    {
+        "name": "sd",
+        "type": "sdwebui",
+        "model_filename": "v1-5.safetensors",
+        "backlog_limit": 2,
+        "typical_task_s": 30.0,
+        "max_replicas": 4,
+    }
+]
 
 
 class Store:
@@ -44,7 +52,7 @@ def admission(queued: int) -> tuple[Any, Any, Clock]:
 
 
 def test_fails_when_as_many_tasks_wait_as_may(make_api: Any) -> None:
-    api = make_api(RUNTIMES=LIMITED)
+    api = make_api(runtimes=LIMITED)
     assert [api.post()[0] for _ in range(2)] == [200, 200]
     status, answer, headers = api.post()
     assert (status, answer["error"]["code"]) == (429, "backlog_full")
@@ -56,16 +64,16 @@ def test_fails_when_as_many_tasks_wait_as_may(make_api: Any) -> None:
 
 
 def test_another_process_counts_them_too(make_api: Any) -> None:
-    make_api(RUNTIMES=LIMITED).post()
-    make_api(RUNTIMES=LIMITED).post(key="key2")
-    assert make_api(RUNTIMES=LIMITED).post()[0] == 429
+    make_api(runtimes=LIMITED).post()
+    make_api(runtimes=LIMITED).post(key="key2")
+    assert make_api(runtimes=LIMITED).post()[0] == 429
 
 
 def test_tasks_that_run_do_not_wait(make_api: Any) -> None:
-    api = make_api(RUNTIMES=LIMITED)
+    api = make_api(runtimes=LIMITED)
     for _ in range(2):
         api.run(api.submit())
-    assert make_api(RUNTIMES=LIMITED).post()[0] == 200
+    assert make_api(runtimes=LIMITED).post()[0] == 200
 
 
 def test_a_count_is_good_for_a_second() -> None:
@@ -118,11 +126,11 @@ def test_nothing_is_counted_without_a_limit() -> None:
 
 def test_a_repeat_is_answered_although_the_backlog_is_full_meanwhile(make_api: Any) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
-    api = make_api(RUNTIMES=LIMITED)
+    api = make_api(runtimes=LIMITED)
     first = api.post(headers=headers)[1]
     api.submit()
-    assert make_api(RUNTIMES=LIMITED).post(headers=headers)[:2] == (200, first)
-    assert make_api(RUNTIMES=LIMITED).post(headers=headers | {"Idempotency-Key": "other"})[0] == 429
+    assert make_api(runtimes=LIMITED).post(headers=headers)[:2] == (200, first)
+    assert make_api(runtimes=LIMITED).post(headers=headers | {"Idempotency-Key": "other"})[0] == 429
 
 
 def test_counting_goes_on_where_a_page_ends_early(make_api: Any) -> None:
@@ -138,8 +146,8 @@ def test_counting_goes_on_where_a_page_ends_early(make_api: Any) -> None:
             return {"Count": counted, "LastEvaluatedKey": {table.PK: {"S": f"T#-#{len(self.asked)}"}}}
 
     pages = Pages()
-    limited = json.dumps([{"name": "sd", "type": "sdwebui", "backlog_limit": 7}])
-    assert make_api(RUNTIMES=limited, dynamodb=pages).post()[0] == 429
+    limited = [{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 7}]
+    assert make_api(runtimes=limited, dynamodb=pages).post()[0] == 429
     assert [(asked["Limit"], "ExclusiveStartKey" in asked) for asked in pages.asked] == [
         (7, False),
         (4, True),

@@ -43,7 +43,9 @@ def test_a_submit_with_an_uploaded_content_is_two_calls(api: Any) -> None:
 
 
 def test_a_submit_to_a_runtime_with_a_limit_counts_once_a_second(make_api: Any) -> None:
-    api = make_api(RUNTIMES=json.dumps([{"name": "sd", "type": "sdwebui", "backlog_limit": 1000}]))
+    api = make_api(
+        runtimes=[{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 1000}]
+    )
     api.post()
     assert calls(api) == ["Query", "TransactWriteItems"]
     api.post()

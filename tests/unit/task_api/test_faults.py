@@ -24,7 +24,7 @@ from sd_on_eks.task_api.handler import clients
 
 NAME = "01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
 LARGE = {"prompt": "x" * 300_000}
-LIMITED = json.dumps([{"name": "sd", "type": "sdwebui", "backlog_limit": 1000}])
+LIMITED = [{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 1000}]
 
 
 def client_error(code: str, status: int = 400, **more: Any) -> ClientError:
@@ -143,7 +143,7 @@ def test_fails_when_an_upload_breaks_off(make_api: Any) -> None:
 
 @pytest.mark.parametrize("error", FAULTS.values(), ids=FAULTS)
 def test_fails_when_the_backlog_cannot_be_counted_and_stores_no_task(make_api: Any, aws: Any, error: Exception) -> None:
-    api = make_api(dynamodb=Failing(error, aws.own_dynamodb, frozenset({"transact_write_items"})), RUNTIMES=LIMITED)
+    api = make_api(dynamodb=Failing(error, aws.own_dynamodb, frozenset({"transact_write_items"})), runtimes=LIMITED)
     assert api.post()[0] == 503
     assert api.items() == []
 

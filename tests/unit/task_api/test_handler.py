@@ -263,6 +263,7 @@ def test_fails_when_metadata_alone_are_too_large_for_a_message() -> None:
         id="t1",
         runtime=runtime,
         tasktype="pipeline",
+        checkpoint=None,
         prefix=None,
         context=None,
         inputs={"image": "x" * MESSAGE_MAX_BYTES},

@@ -137,7 +137,9 @@ def test_no_request_logs_what_was_sent_or_handed_out(
 
 
 def test_a_full_backlog_is_logged_without_what_was_sent(make_api: Any, logged: Callable[[], str]) -> None:
-    api = make_api(RUNTIMES=json.dumps([{"name": "sd", "type": "sdwebui", "backlog_limit": 1}]))
+    api = make_api(
+        runtimes=[{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 1}]
+    )
     api.post(content={"prompt": PROMPT})
     assert api.post(content={"prompt": PROMPT}, headers=HEADERS)[0] == 429
     text = logged()

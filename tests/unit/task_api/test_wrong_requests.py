@@ -315,7 +315,7 @@ def test_fails_when_a_request_is_wrong(api: Any, sent: Sent, status: int, code: 
 
 def test_fails_when_no_runtime_serves_a_checkpoint(make_api: Any) -> None:
     fixed = {"name": "sd", "type": "sdwebui", "model_filename": "v1-5-pruned.safetensors"}
-    api = make_api(RUNTIMES=json.dumps([fixed]))
+    api = make_api(runtimes=[fixed])
     path, body = v1alpha1({"sd_model_checkpoint": "v1-5-prunned.safetensors"})
     status, answer, _ = api.send("POST", path, json.dumps(body))
     assert (status, answer["error"]["code"]) == (404, "unknown_checkpoint")

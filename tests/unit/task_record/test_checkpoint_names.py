@@ -23,7 +23,9 @@ def test_a_titles_hash_is_no_part_of_the_name(digits: str) -> None:
     assert files_named(f"b.ckpt [{digits}]", among("a/b.ckpt")) == ["a/b.ckpt"]
 
 
-@pytest.mark.parametrize("name", ["Foo [v1]", "Foo [v1].safetensors", "Foo [abc]", "Foo [12345678].safetensors", "a[12345678]"])
+@pytest.mark.parametrize(
+    "name", ["Foo [v1]", "Foo [v1].safetensors", "Foo [abc]", "Foo [12345678].safetensors", "a[12345678]"]
+)
 def test_brackets_of_the_name_itself_stay(name: str) -> None:
     assert normalized(name) == name
 

@@ -54,15 +54,17 @@ def test_settings_that_are_none_name_none(odd: Any) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_fails_when_a_fixed_runtime_is_asked_for_another(place: str) -> None:
-    with pytest.raises(CheckpointError, match=r"^must be sd15/base.safetensors, or left out: .* got 'b.ckpt'$") as error:
+    with pytest.raises(
+        CheckpointError, match=r"^must be sd15/base.safetensors, or left out: .* got 'b.ckpt'$"
+    ) as error:
         decide(naming("b.ckpt", place))
-    assert (error.value.field, error.value.code) == (f"{place}.sd_model_checkpoint", None)
+    assert (error.value.field, error.value.is_missing) == (f"{place}.sd_model_checkpoint", False)
 
 
 def test_fails_when_a_runtime_without_its_own_is_asked_for_none() -> None:
     with pytest.raises(CheckpointError, match="^must name a checkpoint") as error:
         decide({}, None, dynamic=True)
-    assert (error.value.field, error.value.code) == ("override_settings.sd_model_checkpoint", "checkpoint_required")
+    assert (error.value.field, error.value.is_missing) == ("override_settings.sd_model_checkpoint", True)
 
 
 @pytest.mark.parametrize("dynamic", [True, False])
@@ -98,7 +100,9 @@ def test_settings_among_the_scripts_are_moved_to_where_the_server_takes_them() -
     assert with_settings_in_place(moved) is moved
 
 
-@pytest.mark.parametrize("empty", [{"sd_vae": None}, {"sd_vae": ""}, {"override_settings": None}, {"override_settings": {}}])
+@pytest.mark.parametrize(
+    "empty", [{"sd_vae": None}, {"sd_vae": ""}, {"override_settings": None}, {"override_settings": {}}]
+)
 def test_settings_that_are_empty_say_nothing(empty: dict[str, Any]) -> None:
     body = {"override_settings": {"sd_vae": "v.pt"}, "alwayson_scripts": empty}
     assert with_settings_in_place(body) == {"override_settings": {"sd_vae": "v.pt"}, "alwayson_scripts": {}}
@@ -113,7 +117,9 @@ def test_settings_that_are_empty_say_nothing(empty: dict[str, Any]) -> None:
 )
 def test_fails_when_a_setting_has_two_values(scripts: dict[str, Any], field: str) -> None:
     body = {"override_settings": {"sd_vae": "a.pt"}, "alwayson_scripts": scripts}
-    with pytest.raises(CheckpointError, match="must be the same as override_settings.sd_vae, got 'b.pt' and 'a.pt'") as error:
+    with pytest.raises(
+        CheckpointError, match="must be the same as override_settings.sd_vae, got 'b.pt' and 'a.pt'"
+    ) as error:
         with_settings_in_place(body)
     assert error.value.field == field
 

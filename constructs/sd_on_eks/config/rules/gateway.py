@@ -1,6 +1,5 @@
 """The HTTP API: options that exclude each other, and what its function's environment has room for."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -28,15 +27,14 @@ def violations(config: "Config") -> Iterator[Violation]:
         yield Violation(
             (),
             f"makes an environment of the task API's function of about {size} bytes, and Lambda takes "
-            f"{MOST_ENVIRONMENT_BYTES}: use shorter modelFilenames, fewer APIGW.plans or fewer modelsRuntime",
+            f"{MOST_ENVIRONMENT_BYTES}: use fewer APIGW.plans, fewer APIGW.cors.allowOrigins or fewer inputBucketArns",
         )
 
 
 def environment_bytes(config: "Config") -> int:
     """Upper bound of the environment of the task API's function, names and values."""
-    runtimes = json.dumps([runtime.for_task_api for runtime in config.models_runtime], separators=(",", ":"))
     tenants = sum(_KEY_ID_BYTES + len(plan.name) + len('"":"",') for plan in config.apigw.plans)
     origins = sum(len(origin) + 1 for origin in config.apigw.cors.allow_origins)
     input_buckets = len("INPUT_BUCKETS") + sum(len(name) + 1 for name in config.input_bucket_names)
     # The table, the bucket and the metrics have the stack's name in theirs.
-    return _OTHER_BYTES + 3 * len(config.stack_name) + len(runtimes) + tenants + origins + input_buckets
+    return _OTHER_BYTES + 3 * len(config.stack_name) + tenants + origins + input_buckets

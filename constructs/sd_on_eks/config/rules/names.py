@@ -31,6 +31,8 @@ _AGENT_VARIABLES: Final = frozenset(
             "INPUT_BUCKETS",
             "RUNTIME_TYPE",
             "RUNTIME_NAME",
+            "MODEL_FILENAME",
+            "DYNAMIC_MODEL",
             "API_BASE_URL",
         ),
         *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
@@ -118,7 +120,14 @@ def _checkpoints(config: "Config") -> Iterator[Violation]:
             if runtime.dynamic_model:
                 message = "must not be set for comfyui, whose workflows name their models"
                 yield Violation((*path, "dynamicModel"), message)
-        elif runtime.model_filename is not None and not runtime.dynamic_model:
+        elif runtime.model_filename is None:
+            if not runtime.dynamic_model:
+                yield Violation(
+                    path,
+                    "must have a modelFilename, the checkpoint that tasks run, or dynamicModel: true, with which each "
+                    "task names its own",
+                )
+        elif not runtime.dynamic_model and not runtime.retired:
             owner = owners.setdefault(runtime.model_filename, runtime.name)
             if owner != runtime.name:
                 yield Violation(

@@ -26,6 +26,16 @@ ERROR_CODES: Final = (
         code="invalid_json", status=400, meaning="The body is no JSON object, or one that is not read alike by all."
     ),
     ErrorCode(code="invalid_request", status=400, meaning="`field` is wrong; `message` says what is allowed."),
+    ErrorCode(
+        code="checkpoint_required",
+        status=400,
+        meaning="The runtime has no checkpoint of its own: name one in `override_settings.sd_model_checkpoint`.",
+    ),
+    ErrorCode(
+        code="ambiguous_checkpoint",
+        status=400,
+        meaning="The name fits the checkpoints of two runtimes, which `message` names: send the path of the one.",
+    ),
     ErrorCode(code="unauthorized", status=401, meaning="`x-api-key` is missing or wrong."),
     ErrorCode(
         code="access_denied",
@@ -40,6 +50,11 @@ ERROR_CODES: Final = (
         code="idempotency_key_reused",
         status=409,
         meaning="The `Idempotency-Key` came with another body within 24 hours.",
+    ),
+    ErrorCode(
+        code="runtime_retired",
+        status=409,
+        meaning="The runtime finishes the tasks that it has and takes no further ones: name another.",
     ),
     ErrorCode(code="task_ended", status=409, meaning="The task has completed or failed; it cannot be cancelled."),
     ErrorCode(

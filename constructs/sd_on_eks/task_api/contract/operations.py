@@ -108,7 +108,7 @@ OPERATIONS: Final = (
         request="SubmitTask",
         answer="Submitted",
         parameters=(_IDEMPOTENCY_KEY,),
-        codes=("unknown_runtime", "idempotency_key_reused", "backlog_full"),
+        codes=("checkpoint_required", "unknown_runtime", "runtime_retired", "idempotency_key_reused", "backlog_full"),
         examples=("idempotent_retry",),
     ),
     Operation(
@@ -190,7 +190,13 @@ OPERATIONS: Final = (
         request="SubmitV1alpha1",
         answer="SubmittedV1alpha1",
         parameters=(_IDEMPOTENCY_KEY,),
-        codes=("unknown_checkpoint", "idempotency_key_reused", "backlog_full"),
+        codes=(
+            "ambiguous_checkpoint",
+            "unknown_checkpoint",
+            "runtime_retired",
+            "idempotency_key_reused",
+            "backlog_full",
+        ),
         examples=("text_to_image_v1alpha1",),
     ),
 )

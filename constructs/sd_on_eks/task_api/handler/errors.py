@@ -62,6 +62,16 @@ def task_ended(status: str) -> ApiError:
     )
 
 
+def runtime_retired(runtime: str, field: str) -> ApiError:
+    """409: the runtime finishes the tasks that it has, and takes no further ones."""
+    return ApiError(
+        HTTPStatus.CONFLICT,
+        "runtime_retired",
+        f"{field}: must be a runtime that takes tasks; {runtime} is retired: it finishes what was accepted before",
+        field=field,
+    )
+
+
 def backlog_full(runtime: str, *, queued: int, wait_s: int) -> ApiError:
     """429: as many tasks wait as may."""
     return ApiError(

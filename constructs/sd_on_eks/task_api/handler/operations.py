@@ -183,4 +183,4 @@ def _named_task(event: ApiEvent, query: dict[str, str]) -> tuple[str, str | None
 
 def _may_pass_with_time(refusal: ApiError) -> bool:
     """Whether the same request may have been accepted before: nothing is wrong with it but the time."""
-    return refusal.code == "backlog_full" or refusal.field == "task.metadata.expires_at"
+    return refusal.code in {"backlog_full", "runtime_retired"} or refusal.field == "task.metadata.expires_at"

@@ -18,6 +18,14 @@ from .wrong_value import missing, unknown, wrong, wrong_choice
 
 REGEX_PATTERNS = {'^(?!(uploads|payloads|parked)(/|$))(?!(.*/)?\\.{1,2}(/|$))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$': re.compile('^(?!(uploads|payloads|parked)(/|\\Z))(?!(.*/)?\\.{1,2}(/|\\Z))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?\\Z'), '^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$': re.compile('^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\\Z'), '^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/uploads/.{1,1000}$': re.compile('^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/uploads/.{1,1000}\\Z')}
 
+def checkpoint(data: Any, path: str) -> None:
+    if not isinstance(data, (str, NoneType)):
+        raise wrong(path, 'be the name of a checkpoint of at most 512 characters', data)
+    if isinstance(data, str):
+        data_len = len(data)
+        if data_len > 512:
+            raise wrong(path, 'be the name of a checkpoint of at most 512 characters', data)
+
 def extra_batch_images(data: Any, path: str) -> None:
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
@@ -284,6 +292,20 @@ def generation(data: Any, path: str) -> None:
         data__alwaysonscripts = data['alwayson_scripts']
         if not isinstance(data__alwaysonscripts, dict):
             raise wrong(f'{path}.alwayson_scripts', 'be an object of scripts and their arguments', data__alwaysonscripts)
+        data__alwaysonscripts_keys = set(data__alwaysonscripts.keys())
+        if 'sd_model_checkpoint' in data__alwaysonscripts_keys:
+            data__alwaysonscripts_keys.remove('sd_model_checkpoint')
+            data__alwaysonscripts__sdmodelcheckpoint = data__alwaysonscripts['sd_model_checkpoint']
+            checkpoint(data__alwaysonscripts__sdmodelcheckpoint, f'{path}.alwayson_scripts.sd_model_checkpoint')
+        if 'override_settings' in data__alwaysonscripts_keys:
+            data__alwaysonscripts_keys.remove('override_settings')
+            data__alwaysonscripts__overridesettings = data__alwaysonscripts['override_settings']
+            override_settings(data__alwaysonscripts__overridesettings, f'{path}.alwayson_scripts.override_settings')
+        if 'sd_vae' in data__alwaysonscripts_keys:
+            data__alwaysonscripts_keys.remove('sd_vae')
+            data__alwaysonscripts__sdvae = data__alwaysonscripts['sd_vae']
+            if not isinstance(data__alwaysonscripts__sdvae, (str, NoneType)):
+                raise wrong(f'{path}.alwayson_scripts.sd_vae', 'be the name of a VAE', data__alwaysonscripts__sdvae)
     if 'send_images' in data_keys:
         data_keys.remove('send_images')
         data__sendimages = data['send_images']
@@ -352,6 +374,13 @@ def image_to_image(data: Any, path: str) -> None:
 def override_settings(data: Any, path: str) -> None:
     if not isinstance(data, (dict, NoneType)):
         raise wrong(path, 'be an object of settings', data)
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data_keys = set(data.keys())
+        if 'sd_model_checkpoint' in data_keys:
+            data_keys.remove('sd_model_checkpoint')
+            data__sdmodelcheckpoint = data['sd_model_checkpoint']
+            checkpoint(data__sdmodelcheckpoint, f'{path}.sd_model_checkpoint')
 
 def pipeline(data: Any, path: str) -> None:
     if not isinstance(data, dict):
@@ -431,8 +460,17 @@ def submit_v1alpha1(data: Any, path: str) -> None:
             if not isinstance(data__alwaysonscripts__sdmodelcheckpoint, str):
                 raise wrong(f'{path}.alwayson_scripts.sd_model_checkpoint', 'be a non-empty string, the file name of a checkpoint', data__alwaysonscripts__sdmodelcheckpoint)
             data__alwaysonscripts__sdmodelcheckpoint_len = len(data__alwaysonscripts__sdmodelcheckpoint)
-            if data__alwaysonscripts__sdmodelcheckpoint_len < 1 or data__alwaysonscripts__sdmodelcheckpoint_len > 255:
+            if data__alwaysonscripts__sdmodelcheckpoint_len < 1 or data__alwaysonscripts__sdmodelcheckpoint_len > 512:
                 raise wrong(f'{path}.alwayson_scripts.sd_model_checkpoint', 'be a non-empty string, the file name of a checkpoint', data__alwaysonscripts__sdmodelcheckpoint)
+        if 'override_settings' in data__alwaysonscripts_keys:
+            data__alwaysonscripts_keys.remove('override_settings')
+            data__alwaysonscripts__overridesettings = data__alwaysonscripts['override_settings']
+            override_settings(data__alwaysonscripts__overridesettings, f'{path}.alwayson_scripts.override_settings')
+        if 'sd_vae' in data__alwaysonscripts_keys:
+            data__alwaysonscripts_keys.remove('sd_vae')
+            data__alwaysonscripts__sdvae = data__alwaysonscripts['sd_vae']
+            if not isinstance(data__alwaysonscripts__sdvae, (str, NoneType)):
+                raise wrong(f'{path}.alwayson_scripts.sd_vae', 'be the name of a VAE', data__alwaysonscripts__sdvae)
         if 'save_dir' in data__alwaysonscripts_keys:
             data__alwaysonscripts_keys.remove('save_dir')
             data__alwaysonscripts__savedir = data__alwaysonscripts['save_dir']

@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
 
+from task_record.checkpoint_names import means, normalized
 from task_record.tasktypes import TASKTYPES
 
-from .errors import invalid, not_found
+from .errors import ApiError, invalid, not_found, runtime_retired
 from .nearest import nearest
 from .wrong_value import described
+
+RUNTIMES_FILE: Final = "runtimes.json"
+"""The table of runtimes in the handler's folder, a JSON list of objects with the attributes of `Runtime`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +23,9 @@ class Runtime:
     Attributes:
         name: its name, as in the configuration.
         type: sdwebui or comfyui.
-        model_filename: the checkpoint that it has loaded.
+        model_filename: its own checkpoint.
         dynamic_model: whether it switches to any checkpoint that a task names.
+        retired: whether it takes no further tasks.
         backlog_limit: queued tasks above which a submit is refused; `None` for no limit.
         typical_task_s: how long a task typically takes, for the wait that a refusal names.
         max_replicas: how many pods do its tasks at most, for the same.
@@ -28,6 +35,7 @@ class Runtime:
     type: str
     model_filename: str | None = None
     dynamic_model: bool = False
+    retired: bool = False
     backlog_limit: int | None = None
     typical_task_s: float = 10.0
     max_replicas: int = 1
@@ -57,20 +65,40 @@ class Runtimes:
             field=field,
         )
 
-    def serving(self, checkpoint: str, field: str) -> Runtime:
-        """Find the runtime that serves a checkpoint: one that has it loaded, else one that switches.
+    def accepting(self, name: str, field: str) -> Runtime:
+        """Find a runtime that takes tasks by its name.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is none, or it takes no further tasks.
+        """
+        runtime = self.named(name, field)
+        if runtime.retired:
+            raise runtime_retired(runtime.name, field)
+        return runtime
+
+    def serving(self, checkpoint: str, field: str) -> Runtime:
+        """Find the runtime that serves a checkpoint: one whose own it is, else one that switches.
+
+        Raises:
+            ApiError: there is none, it takes no further tasks, or the name fits the checkpoints of several.
         """
         web_uis = [runtime for runtime in self._by_name.values() if runtime.type == "sdwebui"]
-        for runtime in web_uis:
-            if runtime.model_filename == checkpoint:
-                return runtime
-        for runtime in web_uis:
-            if runtime.dynamic_model:
-                return runtime
-        known = [runtime.model_filename for runtime in web_uis if runtime.model_filename]
+        accepting = [runtime for runtime in web_uis if not runtime.retired]
+        owners = _owners(checkpoint, accepting)
+        own = {normalized(str(runtime.model_filename)): runtime for runtime in reversed(owners)}
+        if len(own) > 1:
+            fitting = " and ".join(sorted(f"{path} (of {runtime.name})" for path, runtime in own.items()))
+            raise ApiError(
+                HTTPStatus.BAD_REQUEST,
+                "ambiguous_checkpoint",
+                f"{field}: must say which checkpoint is meant, got {described(checkpoint)}, which fits {fitting}",
+                field=field,
+            )
+        for runtime in (*owners, *(one for one in accepting if one.dynamic_model)):
+            return runtime
+        for retired in _owners(checkpoint, web_uis) or [one for one in web_uis if one.dynamic_model]:
+            raise runtime_retired(retired.name, field)
+        known = [runtime.model_filename for runtime in accepting if runtime.model_filename]
         raise not_found(
             "unknown_checkpoint",
             f"{field}: no runtime serves {described(checkpoint)}{nearest(checkpoint, known)}",
@@ -90,3 +118,10 @@ def check_tasktype(tasktype: str, runtime: Runtime, field: str) -> None:
             field,
             f"{tasktype!r} is no task for {runtime.name}, a {runtime.type} runtime; allowed: {', '.join(allowed)}",
         )
+
+
+def _owners(checkpoint: str, runtimes: Sequence[Runtime]) -> list[Runtime]:
+    """Those whose own checkpoint a name means; by its whole path, before any by less."""
+    meant = [one for one in runtimes if one.model_filename is not None and means(checkpoint, one.model_filename)]
+    whole = [one for one in meant if normalized(str(one.model_filename)) == normalized(checkpoint)]
+    return whole or meant

@@ -1,18 +1,18 @@
-"""Settings of the task API, from the environment."""
+"""Settings of the task API, from the environment and the table of runtimes."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from task_record.protocol_times import ProtocolTimes
 
-from .runtimes import Runtime, Runtimes
+from .runtimes import RUNTIMES_FILE, Runtime, Runtimes
 from .tenants import Tenants
 
 _REQUIRED = (
     "TASK_TABLE_NAME",
     "OUTPUT_BUCKET_NAME",
-    "RUNTIMES",
     "MAX_TASK_AGE_S",
     "RECORD_TTL_S",
     "TENANT_ISOLATION",
@@ -21,7 +21,7 @@ _REQUIRED = (
 
 
 class SettingsError(Exception):
-    """The environment is incomplete or wrong: which variables, and why."""
+    """The environment or the table of runtimes is incomplete or wrong: what, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,12 @@ class Settings:
         return round(self.times.max_task_age_s)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+    def from_environment(cls, environment: Mapping[str, str], runtimes: Runtimes) -> "Settings":
         """Read the settings.
+
+        Args:
+            environment: the function's.
+            runtimes: the runtimes of this deployment.
 
         Raises:
             SettingsError: variables are missing, all of which it names, or cannot be read.
@@ -65,7 +69,7 @@ class Settings:
             return cls(
                 table_name=environment["TASK_TABLE_NAME"],
                 output_bucket=environment["OUTPUT_BUCKET_NAME"],
-                runtimes=Runtimes([Runtime(**runtime) for runtime in json.loads(environment["RUNTIMES"])]),
+                runtimes=runtimes,
                 times=ProtocolTimes.from_environment(environment),
                 tenants=Tenants(
                     isolated=environment["TENANT_ISOLATION"] == "true", names=dict(json.loads(environment["TENANTS"]))
@@ -75,6 +79,22 @@ class Settings:
             )
         except (ValueError, TypeError) as error:
             raise SettingsError(f"environment variables cannot be read: {error}") from error
+
+
+def read_runtimes(folder: Path) -> Runtimes:
+    """Read the table of runtimes, which the stack puts beside the handler: an environment has room for 4 KiB.
+
+    Args:
+        folder: the handler's.
+
+    Raises:
+        SettingsError: it is not there, or cannot be read.
+    """
+    try:
+        table = json.loads((folder / RUNTIMES_FILE).read_text(encoding="utf-8"))
+        return Runtimes([Runtime(**runtime) for runtime in table])
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"{RUNTIMES_FILE} cannot be read: {error}") from error
 
 
 def _names(text: str) -> frozenset[str]:

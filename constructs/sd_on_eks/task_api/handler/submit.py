@@ -135,6 +135,7 @@ def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) ->
         id=request.id,
         runtime=request.runtime.name,
         tasktype=request.tasktype,
+        checkpoint=request.checkpoint,
         owner=task.owner,
         submission=task.submission,
         prefix=request.prefix,

@@ -17,6 +17,7 @@ class TaskRequest:
         id: the caller's id of the task.
         runtime: who will do it.
         tasktype: kind of the task.
+        checkpoint: name of the checkpoint that it runs; `None` for a task that uses none.
         prefix: where results go.
         context: what comes back in the callback.
         inputs: named inputs.
@@ -32,6 +33,7 @@ class TaskRequest:
     id: str
     runtime: Runtime
     tasktype: str
+    checkpoint: str | None
     prefix: str | None
     context: Any
     inputs: Mapping[str, Any]

@@ -1,11 +1,13 @@
 """`POST /v1alpha1`: a body of the SD Web UI's own API, routed by keys in its `alwayson_scripts`."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from task_record.checkpoints import SCRIPTS
 from task_record.tasktypes import ROUTING_KEYS
 
 from . import request_schema
 from .body import Body
+from .checkpoint import decided
 from .content_rules import check_content
 from .fields import check_context, expiry_ms
 from .inputs import Inputs
@@ -14,8 +16,6 @@ from .task_request import TaskRequest
 
 if TYPE_CHECKING:
     from .uploads import Uploads
-
-_SCRIPTS: Final = "alwayson_scripts"
 
 
 def read_v1alpha1(
@@ -43,25 +43,20 @@ def read_v1alpha1(
         ApiError: something in it is wrong.
     """
     request_schema.submit_v1alpha1(body.value, "")
-    scripts = body.value[_SCRIPTS]
+    scripts = body.value[SCRIPTS]
     task_id, tasktype, checkpoint = scripts["id_task"], scripts["task"], scripts["sd_model_checkpoint"]
-    runtime = runtimes.serving(checkpoint, f"{_SCRIPTS}.sd_model_checkpoint")
-    check_tasktype(tasktype, runtime, f"{_SCRIPTS}.task")
+    runtime = runtimes.serving(checkpoint, f"{SCRIPTS}.sd_model_checkpoint")
+    check_tasktype(tasktype, runtime, f"{SCRIPTS}.task")
     context = {"uid": scripts["uid"]} if scripts.get("uid") is not None else None
-    check_context(context, f"{_SCRIPTS}.uid")
+    check_context(context, f"{SCRIPTS}.uid")
 
+    settled, decided_checkpoint = decided(tasktype, body.value, runtime, "")
     translated: dict[str, Any] = {}
-    if runtime.dynamic_model:
-        overrides = body.value.get("override_settings") or {}
-        translated["override_settings"] = {**overrides, "sd_model_checkpoint": checkpoint}
     if scripts.get("image_link") and "init_images" not in body.value:
-        inputs.check_image(scripts["image_link"], f"{_SCRIPTS}.image_link")
+        inputs.check_image(scripts["image_link"], f"{SCRIPTS}.image_link")
         translated["init_images"] = [scripts["image_link"]]
-    content = {
-        **body.value,
-        **translated,
-        _SCRIPTS: {name: value for name, value in scripts.items() if name not in ROUTING_KEYS},
-    }
+    kept = {name: value for name, value in settled[SCRIPTS].items() if name not in ROUTING_KEYS}
+    content = {**settled, **translated, SCRIPTS: kept}
     check_content(tasktype, content, "", inputs)
 
     def answer(_submission: str, output_location: str) -> dict[str, Any]:
@@ -71,13 +66,14 @@ def read_v1alpha1(
         id=task_id,
         runtime=runtime,
         tasktype=tasktype,
+        checkpoint=decided_checkpoint,
         prefix=(scripts.get("save_dir") or "").rstrip("/") or None,
         context=context,
         inputs={},
         expires_at_ms=expiry_ms(None, "", now_ms=now_ms, max_age_s=max_age_s),
         content=content,
         # The agent leaves the routing keys out by itself.
-        content_pointer=None if translated else "",
+        content_pointer="" if settled is body.value and not translated else None,
         inputs_pointer=None,
         answer=answer,
     )

@@ -7,6 +7,7 @@ from task_record.message import PayloadRef
 
 from . import request_schema
 from .body import Body, NotJsonError, decoded, not_json, read_json
+from .checkpoint import decided
 from .content_rules import check_content, check_named_inputs
 from .fields import check_context, expiry_ms
 from .inputs import Inputs
@@ -41,7 +42,7 @@ def read_v1alpha2(
     request_schema.task_envelope(body.value, "")
     task = body.value["task"]
     metadata = task["metadata"]
-    runtime = runtimes.named(metadata["runtime"], f"{_METADATA}.runtime")
+    runtime = runtimes.accepting(metadata["runtime"], f"{_METADATA}.runtime")
     check_tasktype(metadata["tasktype"], runtime, f"{_METADATA}.tasktype")
     context = metadata.get("context")
     check_context(context, f"{_METADATA}.context")
@@ -49,6 +50,8 @@ def read_v1alpha2(
     content = _content(task, uploads, owner)
     # What was uploaded is told wrong in the same words as what came along.
     check_content(metadata["tasktype"], content.value, _CONTENT, inputs)
+    settled, checkpoint = decided(metadata["tasktype"], content.value, runtime, _CONTENT)
+    is_as_sent = content.payload is None and settled is content.value
     named = metadata.get("inputs") or {}
     check_named_inputs(metadata["tasktype"], named, content.value, inputs)
 
@@ -65,13 +68,14 @@ def read_v1alpha2(
         id=metadata["id"],
         runtime=runtime,
         tasktype=metadata["tasktype"],
+        checkpoint=checkpoint,
         prefix=(metadata.get("prefix") or "").rstrip("/") or None,
         context=context,
         inputs=named,
         expires_at_ms=expires_at_ms,
-        content=content.value,
-        content_pointer="/task/content" if content.payload is None else None,
-        inputs_pointer="/task/metadata/inputs" if named and content.payload is None else None,
+        content=settled,
+        content_pointer="/task/content" if is_as_sent else None,
+        inputs_pointer="/task/metadata/inputs" if named and is_as_sent else None,
         answer=answer,
         payload=content.payload,
     )

@@ -1,0 +1,220 @@
+"""Which checkpoint and runtime a submit decides on, in both versions of the API, or which answer it gets."""
+
+import json
+from typing import Any
+
+import pytest
+
+from task_record import table
+from task_record.message import TaskMessage, decode_message
+
+FIXED = {"name": "fixed", "type": "sdwebui", "model_filename": "sd15/base.safetensors"}
+OTHER = {"name": "other", "type": "sdwebui", "model_filename": "sdxl/base.safetensors"}
+BOTH = {"name": "both", "type": "sdwebui", "model_filename": "sdxl/own.safetensors", "dynamic_model": True}
+DYNAMIC = {"name": "dynamic", "type": "sdwebui", "dynamic_model": True}
+COMFY = {"name": "comfy", "type": "comfyui"}
+RUNTIMES = [FIXED, OTHER, BOTH, DYNAMIC, COMFY]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+EXTRA = {"image": PIXEL}
+
+
+def v1alpha1(checkpoint: str, content: dict[str, Any] | None = None, **scripts: Any) -> tuple[str, dict[str, Any]]:
+    routing = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": checkpoint}
+    return "/v1alpha1", {"prompt": "x", **(content or {}), "alwayson_scripts": routing | scripts}
+
+
+def v1alpha2(
+    runtime: str, content: dict[str, Any] | None = None, tasktype: str = "text-to-image"
+) -> tuple[str, dict[str, Any]]:
+    metadata = {"id": "t1", "runtime": runtime, "tasktype": tasktype}
+    return "/v1alpha2", {"task": {"metadata": metadata, "content": {"prompt": "x"} if content is None else content}}
+
+
+def named(checkpoint: str) -> dict[str, Any]:
+    return {"prompt": "x", "override_settings": {"sd_model_checkpoint": checkpoint}}
+
+
+def in_scripts(checkpoint: str) -> dict[str, Any]:
+    return {"prompt": "x", "alwayson_scripts": {"sd_model_checkpoint": checkpoint}}
+
+
+def submitted(api: Any, sent: tuple[str, dict[str, Any]]) -> TaskMessage:
+    """The message of an accepted task, whose record says the same."""
+    status, answer, _ = api.send("POST", sent[0], json.dumps(sent[1]))
+    assert status == 200, answer
+    (body,), (record,) = api.records("B#"), api.records("S#")
+    message = decode_message(str(body[table.MESSAGE]))
+    assert record.get(table.CHECKPOINT) == message.checkpoint
+    return message
+
+
+def refused(api: Any, sent: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """The error of a task that is not stored, with its status."""
+    status, answer, _ = api.send("POST", sent[0], json.dumps(sent[1]))
+    assert api.items() == []
+    return {"status": status, **answer["error"]}
+
+
+ACCEPTED = {
+    "v1alpha1, whole path": (v1alpha1("sdxl/base.safetensors"), "other", "sdxl/base.safetensors"),
+    "v1alpha1, title": (v1alpha1("sdxl/base.safetensors [31e35c80fc]"), "other", "sdxl/base.safetensors"),
+    "v1alpha1, backslash": (v1alpha1("sdxl\\base.safetensors"), "other", "sdxl/base.safetensors"),
+    "v1alpha1, path without suffix": (v1alpha1("sdxl/base"), "other", "sdxl/base.safetensors"),
+    "v1alpha1, plain name of a dynamic one's own": (v1alpha1("own.safetensors"), "both", "own.safetensors"),
+    "v1alpha1, a checkpoint of none": (v1alpha1("new.ckpt"), "both", "new.ckpt"),
+    "v1alpha1, another folder": (v1alpha1("new/base.safetensors"), "both", "new/base.safetensors"),
+    "v1alpha1, named twice": (
+        v1alpha1("sd15/base", {"override_settings": {"sd_model_checkpoint": "base"}}),
+        "fixed",
+        "sd15/base.safetensors",
+    ),
+    "fixed, none": (v1alpha2("fixed"), "fixed", "sd15/base.safetensors"),
+    "fixed, its own by plain name": (v1alpha2("fixed", named("base.safetensors")), "fixed", "sd15/base.safetensors"),
+    "fixed, its own in scripts": (v1alpha2("fixed", in_scripts("base")), "fixed", "sd15/base.safetensors"),
+    "both, none": (v1alpha2("both"), "both", "sdxl/own.safetensors"),
+    "both, another": (v1alpha2("both", named("a.ckpt")), "both", "a.ckpt"),
+    "both, another in scripts": (v1alpha2("both", in_scripts("a.ckpt")), "both", "a.ckpt"),
+    "dynamic, another": (v1alpha2("dynamic", named("a.ckpt")), "dynamic", "a.ckpt"),
+    "dynamic, upscaling": (v1alpha2("dynamic", EXTRA, "extra-single-image"), "dynamic", None),
+    "fixed, upscaling": (v1alpha2("fixed", EXTRA | named("a.ckpt"), "extra-single-image"), "fixed", None),
+    "v1alpha1, upscaling": (v1alpha1("sd15/base", EXTRA, task="extra-single-image"), "fixed", None),
+    "comfyui": (v1alpha2("comfy", {"1": {"class_type": "A", "inputs": {}}}, "pipeline"), "comfy", None),
+}
+
+
+@pytest.mark.parametrize(("sent", "runtime", "checkpoint"), ACCEPTED.values(), ids=ACCEPTED)
+def test_a_submit_decides_which_checkpoint_runs(make_api: Any, sent: Any, runtime: str, checkpoint: str | None) -> None:
+    message = submitted(make_api(runtimes=RUNTIMES), sent)
+    assert (message.runtime, message.checkpoint) == (runtime, checkpoint)
+
+
+OWN = "override_settings.sd_model_checkpoint"
+REFUSED = {
+    "fixed, another": (
+        v1alpha2("fixed", named("a.ckpt")),
+        "invalid_request",
+        f"task.content.{OWN}",
+        "must be sd15/base",
+    ),
+    "fixed, another in scripts": (
+        v1alpha2("fixed", in_scripts("a.ckpt")),
+        "invalid_request",
+        "task.content.alwayson_scripts.sd_model_checkpoint",
+        "must be sd15/base.safetensors, or left out",
+    ),
+    "fixed, its name in another folder": (
+        v1alpha2("fixed", named("sdxl/base.safetensors")),
+        "invalid_request",
+        f"task.content.{OWN}",
+        "must be sd15/base",
+    ),
+    "dynamic, none": (v1alpha2("dynamic"), "checkpoint_required", f"task.content.{OWN}", "must name a checkpoint"),
+    "both, two": (
+        v1alpha2("both", named("a.ckpt") | in_scripts("b.ckpt")),
+        "invalid_request",
+        "task.content.alwayson_scripts.sd_model_checkpoint",
+        "must be the same as override_settings.sd_model_checkpoint, got 'b.ckpt' and 'a.ckpt'",
+    ),
+    "v1alpha1, two": (
+        v1alpha1("a.ckpt", {"override_settings": {"sd_model_checkpoint": "b.ckpt"}}),
+        "invalid_request",
+        "alwayson_scripts.sd_model_checkpoint",
+        "must be the same as",
+    ),
+    "v1alpha1, two VAEs": (
+        v1alpha1("a.ckpt", {"override_settings": {"sd_vae": "a.pt"}}, sd_vae="b.pt"),
+        "invalid_request",
+        "alwayson_scripts.sd_vae",
+        "must be the same as override_settings.sd_vae",
+    ),
+    "v1alpha1, plain name of two": (
+        v1alpha1("base.safetensors"),
+        "ambiguous_checkpoint",
+        "alwayson_scripts.sd_model_checkpoint",
+        "fits sd15/base.safetensors (of fixed) and sdxl/base.safetensors (of other)",
+    ),
+    "a number": (
+        v1alpha2("both", {"override_settings": {"sd_model_checkpoint": 7}}),
+        "invalid_request",
+        f"task.content.{OWN}",
+        "must be the name of a checkpoint",
+    ),
+    "settings in scripts are none": (
+        v1alpha1("a.ckpt", override_settings="x"),
+        "invalid_request",
+        "alwayson_scripts.override_settings",
+        "must be an object of settings",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "code", "field", "says"), REFUSED.values(), ids=REFUSED)
+def test_fails_when_it_cannot_be_told_or_is_not_served(
+    make_api: Any, sent: Any, code: str, field: str, says: str
+) -> None:
+    error = refused(make_api(runtimes=RUNTIMES), sent)
+    assert (error["status"], error["code"], error["field"]) == (400, code, field)
+    assert says in error["message"]
+
+
+def test_a_plain_name_finds_the_runtime_of_a_checkpoint_in_a_folder(make_api: Any) -> None:
+    message = submitted(make_api(runtimes=[DYNAMIC, OTHER]), v1alpha1("base.safetensors"))
+    assert (message.runtime, message.checkpoint) == ("other", "sdxl/base.safetensors")
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1alpha2"])
+def test_settings_of_the_existing_solution_reach_the_server_as_settings(make_api: Any, version: str) -> None:
+    scripts = {"sd_vae": "a.pt", "override_settings": {"CLIP_stop_at_last_layers": 2}, "controlnet": {"args": []}}
+    sent = v1alpha1("a.ckpt", **scripts)
+    if version == "v1alpha2":
+        sent = v1alpha2("both", {"prompt": "x", "alwayson_scripts": scripts | {"sd_model_checkpoint": "a.ckpt"}})
+    content = submitted(make_api(runtimes=RUNTIMES), sent).content
+    assert content is not None
+    assert content["override_settings"] == {
+        "CLIP_stop_at_last_layers": 2,
+        "sd_vae": "a.pt",
+        # For agents of the previous version, which look here alone.
+        "sd_model_checkpoint": "a.ckpt",
+    }
+    assert {"sd_vae", "override_settings"}.isdisjoint(content["alwayson_scripts"])
+
+
+def test_a_large_body_whose_settings_were_moved_is_offloaded_as_it_is_now(make_api: Any) -> None:
+    api = make_api(runtimes=RUNTIMES)
+    sent = v1alpha2("both", in_scripts("a.ckpt") | {"prompt": "x" * 300_000})
+    payload = submitted(api, sent).payload
+    assert payload is not None
+    (key,) = api.objects()
+    stored = json.loads(api.s3.get_object(Bucket="output", Key=key)["Body"].read())
+    assert payload.pointer == ""
+    assert stored["override_settings"] == {"sd_model_checkpoint": "a.ckpt"}
+
+
+RETIRED = FIXED | {"retired": True}
+
+
+def test_fails_when_a_retired_runtime_is_asked(make_api: Any) -> None:
+    error = refused(make_api(runtimes=[RETIRED, DYNAMIC]), v1alpha2("fixed"))
+    assert (error["status"], error["code"], error["field"]) == (409, "runtime_retired", "task.metadata.runtime")
+
+
+@pytest.mark.parametrize("checkpoint", ["sd15/base.safetensors", "base"])
+def test_v1alpha1_routes_past_a_retired_runtime(make_api: Any, checkpoint: str) -> None:
+    assert submitted(make_api(runtimes=[RETIRED, DYNAMIC]), v1alpha1(checkpoint)).runtime == "dynamic"
+
+
+@pytest.mark.parametrize("runtimes", [[RETIRED, OTHER], [DYNAMIC | {"retired": True}, OTHER]])
+def test_fails_when_only_a_retired_runtime_serves_a_checkpoint(make_api: Any, runtimes: Any) -> None:
+    error = refused(make_api(runtimes=runtimes), v1alpha1("sd15/base.safetensors"))
+    assert (error["status"], error["code"]) == (409, "runtime_retired")
+
+
+def test_a_retired_runtime_still_shows_its_tasks_and_repeats_its_answers(make_api: Any) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    path, body = v1alpha2("fixed")
+    first = make_api(runtimes=[FIXED]).send("POST", path, json.dumps(body), headers=headers)
+    api = make_api(runtimes=[RETIRED])
+    assert api.send("POST", path, json.dumps(body), headers=headers)[:2] == first[:2]
+    assert api.send("GET", "/v1alpha2/tasks/t1")[0] == 200
+    assert api.send("GET", "/v1alpha2/tasks", query={"runtime": "fixed"})[0] == 200
+    assert api.send("POST", "/v1alpha2/tasks/t1/cancel")[0] == 200
