@@ -127,18 +127,22 @@ def _function(
 
 
 def _runtimes(code_url: str) -> dict[str, str]:
-    """The table of runtimes in a function's code, which the stack puts there."""
+    """Name -> type of the runtimes that take tasks, by the table in the function's code.
+
+    One that runs a task which names no checkpoint comes before all others of its type.
+    """
     emulator = os.environ.get("AWS_ENDPOINT_URL", "")
     if emulator.startswith("https:"):  # the emulator names its own place without the TLS that it has
         code_url = code_url.replace("http:", "https:", 1)
     try:
         http = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE"), timeout=_DOWNLOAD_S)
-        answer = http.request("GET", code_url)
-        with zipfile.ZipFile(io.BytesIO(answer.data)) as code:
+        with zipfile.ZipFile(io.BytesIO(http.request("GET", code_url).data)) as code:
             table = json.loads(code.read(_RUNTIMES_IN_CODE))
+        taking = [runtime for runtime in table if not runtime.get("retired")]
+        taking.sort(key=lambda runtime: runtime["type"] == "sdwebui" and not runtime.get("model_filename"))
+        return {runtime["name"]: runtime["type"] for runtime in taking}
     except (urllib3.exceptions.HTTPError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise VerificationError(f"the code of the task API cannot be read: {type(error).__name__}") from error
-    return {runtime["name"]: runtime["type"] for runtime in table}
 
 
 def _endpoint(url: str, resources: Mapping[str, Mapping[str, str]]) -> str:

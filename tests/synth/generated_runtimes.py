@@ -47,7 +47,7 @@ def runtimes(draw: st.DrawFn, partition: Partition) -> list[Data]:
     namespaces = st.sampled_from(draw(few(st.just("default") | texts(values.DnsLabel), least=1)))
     bodies = [draw(_bodies(partition)) for _ in range(min(count, 2 if count >= _MANY else count))]
     return [
-        draw(_identities(name, file=file, namespaces=namespaces, is_many=count >= _MANY)) | bodies[n % len(bodies)]
+        draw(_identities(name, file=file, namespaces=namespaces)) | bodies[n % len(bodies)]
         for n, (name, file) in enumerate(zip(names, files, strict=True))
     ]
 
@@ -74,15 +74,13 @@ _FILE: Final = ("model_filename", "dynamic_model")
 _LIMITS: Final = ("longest_task", "interruptible", "backlog_limit")
 
 
-def _identities(name: str, *, file: str, namespaces: st.SearchStrategy[str], is_many: bool) -> st.SearchStrategy[Data]:
+def _identities(name: str, *, file: str, namespaces: st.SearchStrategy[str]) -> st.SearchStrategy[Data]:
     """What callers and the cluster know a runtime by; workflows of ComfyUI name their models themselves."""
     known: Data = {"name": st.just(name), "namespace": namespaces, "model_filename": st.just(file)}
     later = (*_LIMITS, "extra_values")
-    sdwebui = some_keys(
-        ModelsRuntime,
-        leave_out=(*later, *(_FILE if is_many else ())),
-        type=st.sampled_from(["sdwebui", "SDWebUI"]),
-        **known,
+    web_ui: Data = known | {"type": st.sampled_from(["sdwebui", "SDWebUI"])}
+    sdwebui = some_keys(ModelsRuntime, leave_out=later, keep=("model_filename",), **web_ui) | some_keys(
+        ModelsRuntime, leave_out=later, keep=("dynamic_model",), **web_ui, dynamic_model=st.just(value=True)
     )
     comfyui = some_keys(
         ModelsRuntime, leave_out=(*later, *_FILE), type=st.sampled_from(["comfyui", "ComfyUI"]), **known

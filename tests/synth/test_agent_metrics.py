@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("synth")
 
 @pytest.fixture(scope="module")
 def made(synth_app: Callable[[], cdk.App]) -> Synthesis:
-    text = "modelsRuntime: [{name: sd, type: sdwebui}, {name: sd-2, type: comfyui}]"
+    text = "modelsRuntime: [{name: sd, type: sdwebui, dynamicModel: true}, {name: sd-2, type: comfyui}]"
     return synthesis(parse_config(text, "config.yaml"), synth_app())
 
 

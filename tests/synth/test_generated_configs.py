@@ -189,6 +189,7 @@ APIGW: {canary: {}}
 modelsRuntime:
 - name: a
   type: sdwebui
+  dynamicModel: true
   extraValues: {runtime: {queueAgent: {image: {build: cloud}}}}
 - name: b
   type: comfyui

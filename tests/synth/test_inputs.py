@@ -16,7 +16,7 @@ CONFIG = """
 APIGW: {cors: {allowOrigins: [https://a.example.com]}}
 inputBucketArns: ["arn:aws:s3:::studio-inputs"]
 modelsRuntime:
-- {name: sd, type: sdwebui}
+- {name: sd, type: sdwebui, dynamicModel: true}
 """
 
 
@@ -27,7 +27,9 @@ def linked(synth_app: Callable[[], cdk.App]) -> Synthesis:
 
 @pytest.fixture(scope="module")
 def plain(synth_app: Callable[[], cdk.App]) -> Synthesis:
-    return synthesis(parse_config("modelsRuntime: [{name: sd, type: sdwebui}]", "config.yaml"), synth_app())
+    return synthesis(
+        parse_config("modelsRuntime: [{name: sd, type: sdwebui, dynamicModel: true}]", "config.yaml"), synth_app()
+    )
 
 
 def statements_about(made: Synthesis, text: str) -> list[dict[str, Any]]:

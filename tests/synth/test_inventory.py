@@ -57,7 +57,7 @@ def many(make: Make) -> Synthesis:
 def runtimes(count: int, *, namespaces: int = 1, more: str = "") -> str:
     """So many runtimes, spread over so many namespaces."""
     lines = [
-        f"- {{name: runtime-{number}, type: sdwebui, namespace: team-{number % namespaces}}}\n"
+        f"- {{name: runtime-{number}, type: sdwebui, dynamicModel: true, namespace: team-{number % namespaces}}}\n"
         for number in range(count)
     ]
     return f"{more}\nmodelsRuntime:\n{''.join(lines)}"

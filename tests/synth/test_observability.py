@@ -197,7 +197,9 @@ def test_the_bill_counts_every_metric_that_an_alarm_looks_at(by_name: dict[str, 
     looked_at = sum(
         sum("MetricStat" in one for one in alarm["Metrics"]) if "Metrics" in alarm else 1 for alarm in by_name.values()
     )
-    config = json.dumps({"modelsRuntime": [{"name": name, "type": "sdwebui"} for name in RUNTIMES]})
+    config = json.dumps(
+        {"modelsRuntime": [{"name": name, "type": "sdwebui", "dynamicModel": True} for name in RUNTIMES]}
+    )
     assert looked_at == alarm_metrics(parse_config(config, "x"))
 
 

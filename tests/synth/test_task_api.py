@@ -1,7 +1,9 @@
 """The HTTP API as it is deployed: what it may do, what it logs, and what a caller is asked for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -15,11 +17,13 @@ from cfnlint.api import lint  # type: ignore[import-untyped]  # the distribution
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as above
 
 from sd_on_eks.config.loader import parse_config
-from sd_on_eks.config.rules.gateway import environment_bytes
+from sd_on_eks.config.rules.gateway import MOST_ENVIRONMENT_BYTES, environment_bytes
 from sd_on_eks.config.rules.size import most_resources
+from sd_on_eks.staging import content_hash, staged
 from sd_on_eks.task_api.access import resource_policy
 from sd_on_eks.task_api.construct import TaskApi
 from sd_on_eks.task_api.gateway_responses import ANSWERS
+from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from task_record.protocol_times import DAY_S, ProtocolTimes
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -31,7 +35,7 @@ stackName: Api
 APIGW: {stageName: live, throttle: {rateLimit: 7, burstLimit: 9}}
 modelsRuntime:
 - {name: sd, type: sdwebui, modelFilename: v1-5.safetensors}
-- {name: any, type: sdwebui, dynamicModel: true, backlogLimit: 5}
+- {name: any, type: sdwebui, dynamicModel: true, backlogLimit: 5, retired: true}
 """
 
 EVERYTHING = """
@@ -47,7 +51,7 @@ APIGW:
   canary: {minutes: 10}
 inputBucketArns: ["arn:aws:s3:::studio-inputs", "arn:aws:s3:::shared-inputs"]
 modelsRuntime:
-- {name: sd, type: sdwebui}
+- {name: sd, type: sdwebui, dynamicModel: true}
 """
 """All options but the private endpoint, which excludes the web ACL."""
 
@@ -213,8 +217,27 @@ def test_the_function_has_no_concurrency_of_its_own(template: Template) -> None:
     assert "ReservedConcurrentExecutions" not in template.one("AWS::Lambda::Function")
 
 
-def test_the_function_knows_the_runtimes_as_the_configuration_has_them(template: Template) -> None:
-    assert json.loads(template.environment()["RUNTIMES"]) == [
+def staged_table(app: cdk.App, config: str, patch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The table of runtimes that lies in the function's asset, and the asset's hash."""
+    found = []
+
+    @contextmanager
+    def watched(**parts: Any) -> Iterator[Path]:
+        with staged(**parts) as asset:
+            found.append(((asset / "handler" / RUNTIMES_FILE).read_text("utf-8"), content_hash(asset)))
+            yield asset
+
+    patch.setattr("sd_on_eks.handler_asset.staged", watched)
+    task_api(app, config)
+    ((table, digest),) = found
+    return table, digest
+
+
+def test_the_function_knows_the_runtimes_as_the_configuration_has_them(
+    synth_app: Callable[[], cdk.App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, digest = staged_table(synth_app(), CONFIG, monkeypatch)
+    assert json.loads(table) == [
         {
             "name": "sd",
             "type": "sdwebui",
@@ -226,11 +249,24 @@ def test_the_function_knows_the_runtimes_as_the_configuration_has_them(template:
             "name": "any",
             "type": "sdwebui",
             "dynamic_model": True,
+            "retired": True,
             "backlog_limit": 5,
             "typical_task_s": 12,
             "max_replicas": 5,
         },
     ]
+    assert staged_table(synth_app(), CONFIG, monkeypatch) == (table, digest)
+    assert staged_table(synth_app(), CONFIG.replace("v1-5", "v2"), monkeypatch)[1] != digest
+
+
+def test_thirty_runtimes_with_long_names_of_models_fit(synth_app: Callable[[], cdk.App]) -> None:
+    runtimes = [
+        {"name": f"{'r' * 37}-{number}", "type": "sdwebui", "modelFilename": f"{number}/{'m' * 230}.safetensors"}
+        for number in range(30)
+    ]
+    made = Template(synth_app(), json.dumps({"stackName": "Api", "modelsRuntime": runtimes}))
+    assert "RUNTIMES" not in made.environment()
+    assert size_of(made.environment()) < MOST_ENVIRONMENT_BYTES / 4
 
 
 def test_the_function_knows_the_ages_that_belong_together(private: Template) -> None:

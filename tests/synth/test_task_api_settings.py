@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 from sd_on_eks.config.loader import parse_config
 from sd_on_eks.task_api.construct import TaskApi
 from sd_on_eks.task_api.handler import clients
+from sd_on_eks.task_api.handler.runtimes import Runtime, Runtimes
 from sd_on_eks.task_api.handler.settings import Settings
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -23,7 +24,7 @@ APIGW:
 inputBucketArns: ["arn:aws:s3:::studio-inputs", "arn:aws:s3:::shared-inputs"]
 taskProtocol: {maxTaskAgeHours: 200, queueRetentionDays: 9}
 modelsRuntime:
-- {name: sd, type: sdwebui, modelFilename: v1-5.safetensors, backlogLimit: 5}
+- {name: sd, type: sdwebui, modelFilename: v1.5, dynamicModel: true, retired: true, backlogLimit: 5}
 """
 
 
@@ -51,14 +52,18 @@ def deployed(value: str | dict[str, Any]) -> str:
 
 def test_the_handler_reads_the_environment_that_is_deployed(function: dict[str, Any]) -> None:
     environment = {name: deployed(value) for name, value in function["Environment"]["Variables"].items()}
-    settings = Settings.from_environment(environment)
+    settings = Settings.from_environment(environment, Runtimes([]))
     assert (settings.table_name, settings.output_bucket, settings.max_task_age_s) == ("tasks", "output", 200 * 3600)
     assert settings.input_buckets == {"studio-inputs", "shared-inputs"}
     assert settings.allowed_origins == {"https://a.example.com", "https://b.example.com"}
     (key,) = settings.tenants.names
     assert (settings.tenants.owner(key), settings.tenants.owner("another")) == ("studio", "another")
-    runtime = settings.runtimes.named("sd", "runtime")
-    assert (runtime.model_filename, runtime.backlog_limit) == ("v1-5.safetensors", 5)
+
+
+def test_the_handler_reads_the_table_of_runtimes_that_is_deployed() -> None:
+    (runtime,) = parse_config(CONFIG, "config.yaml").models_runtime
+    read = Runtime(**runtime.for_task_api)
+    assert (read.model_filename, read.dynamic_model, read.retired, read.backlog_limit) == ("v1.5", True, True, 5)
 
 
 def test_three_calls_that_hang_fit_into_the_functions_time(function: dict[str, Any]) -> None:

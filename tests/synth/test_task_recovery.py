@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("synth")
 CONFIG = """
 stackName: Recovery
 modelsRuntime:
-- {name: sd, type: sdwebui}
+- {name: sd, type: sdwebui, dynamicModel: true}
 - {name: comfy, type: comfyui}
 """
 ENVIRONMENT_BYTES = 4096

@@ -78,7 +78,7 @@ def test_existing_vpc_is_left_as_it_is(synthesize: Synthesize) -> None:
 def test_existing_vpc_s_subnets_hold_cluster_and_nodes(
     synthesize: Synthesize, objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], dict[str, Any]]]
 ) -> None:
-    config = _existing() | {"modelsRuntime": [{"name": "sd", "type": "sdwebui"}]}
+    config = _existing() | {"modelsRuntime": [{"name": "sd", "type": "sdwebui", "dynamicModel": True}]}
     ids = [subnet["subnetId"] for subnet in SUBNETS]
     template = synthesize(config)
     template.has_resource_properties("AWS::EKS::Cluster", {"ResourcesVpcConfig": {"SubnetIds": ids}})
@@ -90,7 +90,9 @@ def test_existing_vpc_s_subnets_hold_cluster_and_nodes(
 def test_existing_security_groups_are_added_to_control_plane_and_nodes(
     synthesize: Synthesize, objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], dict[str, Any]]]
 ) -> None:
-    config = _existing(securityGroupIds=[GROUP]) | {"modelsRuntime": [{"name": "sd", "type": "sdwebui"}]}
+    config = _existing(securityGroupIds=[GROUP]) | {
+        "modelsRuntime": [{"name": "sd", "type": "sdwebui", "dynamicModel": True}]
+    }
     template = synthesize(config)
     (cluster,) = template.find_resources("AWS::EKS::Cluster").values()
     groups = cluster["Properties"]["ResourcesVpcConfig"]["SecurityGroupIds"]
@@ -204,7 +206,7 @@ def test_gpu_node_group_of_spot_nodes(synthesize: Synthesize) -> None:
 
 def test_model_driver_reads_the_buckets_of_all_runtimes(synthesize: Synthesize, fill: Callable[[object], str]) -> None:
     own = {"extraValues": {"runtime": {"persistence": {"modelBucketArn": "arn:aws:s3:::own-models"}}}}
-    template = synthesize({"modelsRuntime": [{"name": "sd", "type": "sdwebui"} | own]})
+    template = synthesize({"modelsRuntime": [{"name": "sd", "type": "sdwebui", "dynamicModel": True} | own]})
     roles = template.find_resources(
         "AWS::IAM::Role",
         {"Properties": {"Description": assertions.Match.string_like_regexp("^Reads the model bucket")}},

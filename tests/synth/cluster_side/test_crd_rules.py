@@ -30,6 +30,7 @@ RICH_CONFIG = {
         {
             "name": "sd",
             "type": "sdwebui",
+            "dynamicModel": True,
             "extraValues": {
                 "runtime": {
                     "scaling": {

@@ -11,7 +11,10 @@ SNAPSHOT = "snap-0123456789abcdef0"
 
 
 def _one(runtime: dict[str, Any] | None = None, **further: object) -> dict[str, Any]:
-    return {"modelsRuntime": [{"name": "sd", "type": "sdwebui"} | (runtime or {})], **further}
+    return {
+        "modelsRuntime": [{"name": "sd", "type": "sdwebui", "modelFilename": "v1-5.safetensors"} | (runtime or {})],
+        **further,
+    }
 
 
 def _workload(**workload: object) -> dict[str, Any]:
@@ -198,6 +201,16 @@ def test_existing_claim_takes_the_volume_s_place(objects_of: Objects) -> None:
     assert not [kind for kind, _ in objects if kind.startswith("PersistentVolume")]
     volumes = objects["Deployment", "sd"]["spec"]["template"]["spec"]["volumes"]
     assert volumes[0]["persistentVolumeClaim"]["claimName"] == "fsx-models"
+
+
+def test_agent_knows_which_checkpoints_its_runtime_serves(pod: Pod) -> None:
+    def known(**options: Any) -> dict[str, str | None]:
+        template = pod({"modelsRuntime": [{"name": "sd", "type": "sdwebui", **options}]})
+        environment = {one["name"]: one.get("value") for one in template["spec"]["containers"][0]["env"]}
+        return {name: environment[name] for name in ("MODEL_FILENAME", "DYNAMIC_MODEL") if name in environment}
+
+    assert known(modelFilename="a/b.ckpt") == {"MODEL_FILENAME": "a/b.ckpt", "DYNAMIC_MODEL": "false"}
+    assert known(dynamicModel=True) == {"DYNAMIC_MODEL": "true"}
 
 
 def test_protocol_times_reach_the_agent(pod: Pod) -> None:

@@ -28,7 +28,7 @@ SUBNETS = [
     }
     for number, zone in enumerate("ab")
 ]
-RUNTIMES = {"modelsRuntime": [{"name": "sd", "namespace": "studio", "type": "sdwebui"}]}
+RUNTIMES = {"modelsRuntime": [{"name": "sd", "namespace": "studio", "type": "sdwebui", "dynamicModel": True}]}
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "default": {
         "gpuNodeGroups": [{"name": "warm"}],

@@ -16,6 +16,7 @@ RUNTIMES = [
         "name": "sd",
         "namespace": "studio",
         "type": "sdwebui",
+        "dynamicModel": True,
         "extraValues": {
             "runtime": {
                 "labels": {"team": "art"},

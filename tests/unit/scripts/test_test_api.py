@@ -63,21 +63,13 @@ class Cloud:
                     key_id = self.path.partition("?")[0].rpartition("/")[2]
                     self.answer(200, json.dumps({"id": key_id, "value": cloud.keys[key_id]}))
                 elif "/functions/" in self.path:
-                    deployed = {
-                        "Configuration": {"Environment": {"Variables": cloud.variables}},
-                        "Code": {"Location": f"{cloud.url}/code"},
-                    }
-                    self.answer(200, json.dumps(deployed))
-                elif self.path == "/code":
-                    self.send_response(200)
-                    self.end_headers()
-                    self.wfile.write(cloud.code)
+                    self.answer(200, json.dumps(cloud.function()))
                 elif "/tasks/" in self.path:
                     self.answer(200, json.dumps(cloud.task))
                 else:
                     self.send_response(200)
                     self.end_headers()
-                    self.wfile.write(cloud.picture)
+                    self.wfile.write(cloud.code if self.path == "/code" else cloud.picture)
 
             def answer(self, status: int, text: str, kind: str = "application/json") -> None:
                 self.send_response(status)
@@ -92,6 +84,10 @@ class Cloud:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def function(self) -> dict[str, Any]:
+        configuration = {"Environment": {"Variables": self.variables}}
+        return {"Configuration": configuration, "Code": {"Location": f"{self.url}/code"}}
 
     def cloudformation(self, body: str) -> tuple[int, str]:
         if not self.stack_exists:
@@ -209,6 +205,30 @@ def test_fails_when_the_stack_has_no_such_runtime(cloud: Cloud, tmp_path: Path) 
     status, said = run(cloud, tmp_path, "SdOnEKSStack", "comfyui")
     assert status == 1
     assert "the stack has no comfyui runtime" in said
+
+
+def test_the_runtime_is_one_that_takes_a_task_without_a_checkpoint(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.code = code_with_runtimes(
+        [
+            {"name": "dynamic", "type": "sdwebui", "dynamic_model": True},
+            {"name": "gone", "type": "sdwebui", "model_filename": "a", "retired": True},
+            {"name": "sd", "type": "sdwebui", "model_filename": "a"},
+        ]
+    )
+    assert "text-to-image on sd completed without a picture" in run(cloud, tmp_path)[1]
+
+
+@pytest.mark.parametrize("code", [b"no archive", code_with_runtimes([{}])])
+def test_fails_when_the_runtimes_cannot_be_read(cloud: Cloud, tmp_path: Path, code: bytes) -> None:
+    cloud.code = code
+    status, said = run(cloud, tmp_path)
+    assert status == 1
+    assert "the code of the task API cannot be read: " in said
+
+
+def test_fails_when_there_is_no_task_api(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.variables = {}
+    assert run(cloud, tmp_path) == (1, "test_api: the stack has no task API that knows its runtimes")
 
 
 def test_fails_when_a_task_is_refused(cloud: Cloud, tmp_path: Path) -> None:
