@@ -36,7 +36,9 @@ async def work(settings: Settings) -> None:
         queue = Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s)
         store, record = Store(aws, settings.bucket), Record(aws, settings.table_name, call_timeout_s=2)
         server = RuntimeHttp(http, settings.api_base_url)
-        runtime: Runtime = SdWebUi(server) if settings.runtime_type == "sdwebui" else ComfyUi(server)
+        runtime: Runtime = ComfyUi(server)
+        if settings.runtime_type == "sdwebui":
+            runtime = SdWebUi(server, model_filename=settings.model_filename, dynamic_model=settings.dynamic_model)
         while True:
             message = await queue.receive(wait_s=20)
             if message is None:
@@ -52,6 +54,7 @@ async def work(settings: Settings) -> None:
                 submission=reference.submission,
                 tasktype=str(task.tasktype),
                 content=task.content or {},
+                checkpoint=task.checkpoint,
             )
             async with runtime.prepare(prepared) as request:
                 outputs = await request.infer(before_post=lambda: None, on_progress=lambda _: None)

@@ -189,6 +189,7 @@ def _settings(case: Case, aws_port: int, server_port: int) -> dict[str, str]:
         "S3_BUCKET": "bucket",
         "RUNTIME_TYPE": case.server,
         "RUNTIME_NAME": "bench",
+        "MODEL_FILENAME": "v1-5-pruned-emaonly.safetensors",
         "API_BASE_URL": f"http://127.0.0.1:{server_port}",
     }
 

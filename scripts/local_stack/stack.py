@@ -20,6 +20,7 @@ from local_stack.emulator import ROOT, Emulator
 from local_stack.errors import LocalStackError
 from local_stack.synthesis import Slice, read_slice
 from sd_on_eks.config.models import Config
+from sd_on_eks.config.runtime import ModelsRuntime
 
 _READY_S: Final = 20.0
 _SYNTHESIZED_S: Final = 120.0
@@ -79,7 +80,7 @@ class LocalStack:
             self.emulator = exits.enter_context(Emulator(self.folder, home=self._emulator_home))
             for runtime in self._config.models_runtime:
                 self._ports[runtime.name] = free_port()
-                self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime.name, runtime.type))
+                self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime))
             self._report("synthesizing the serverless side of the stack")
             synthesized = self._synthesize()
             self._report("deploying it")
@@ -160,7 +161,9 @@ class LocalStack:
             return False
         return reply.status == 200  # noqa: PLR2004 (OK)
 
-    def _runtime_process(self, name: str, runtime_type: str) -> ChildProcess:
+    def _runtime_process(self, runtime: ModelsRuntime) -> ChildProcess:
+        name = runtime.name
+        own = ["--model", runtime.model_filename] if runtime.model_filename else []
         return ChildProcess(
             f"the stand-in for {name}",
             [
@@ -168,7 +171,8 @@ class LocalStack:
                 "-m",
                 "tests.fakes.stand_in_runtime",
                 "--type",
-                runtime_type,
+                runtime.type,
+                *own,
                 "--port",
                 str(self._ports[name]),
                 "--seconds-per-task",
@@ -182,6 +186,7 @@ class LocalStack:
         )
 
     def _agent_process(self, runtime: DeployedRuntime) -> ChildProcess:
+        (configured,) = (one for one in self._config.models_runtime if one.name == runtime.name)
         return ChildProcess(
             f"the queue agent of {runtime.name}",
             [sys.executable, "-m", "queue_agent"],
@@ -195,6 +200,8 @@ class LocalStack:
                 "S3_BUCKET": self.deployment.output_bucket,
                 "RUNTIME_TYPE": runtime.type,
                 "RUNTIME_NAME": runtime.name,
+                "MODEL_FILENAME": configured.model_filename or "",
+                "DYNAMIC_MODEL": "true" if configured.dynamic_model else "false",
                 "API_BASE_URL": f"http://127.0.0.1:{self._ports[runtime.name]}",
                 **self._agent_environment,
             },

@@ -18,6 +18,7 @@ from botocore.credentials import Credentials
 from local_stack.child_process import ChildProcess, free_port
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
 from queue_agent.log_stream import LogEvent, LogStream
+from tests.fakes.stand_in_runtime.sdwebui import MODELS
 
 pytestmark = pytest.mark.xdist_group("local_stack")
 
@@ -94,6 +95,7 @@ def ended(tmp_path: Path) -> Callable[..., Any]:
                 S3_BUCKET="bucket",
                 RUNTIME_TYPE="sdwebui",
                 RUNTIME_NAME="sd",
+                MODEL_FILENAME=MODELS[0],
                 API_BASE_URL=f"http://127.0.0.1:{server_port}",
                 **environment,
             )

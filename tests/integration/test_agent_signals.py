@@ -23,6 +23,7 @@ from task_record.status import Status
 from tests.fakes.careful_aws import BUCKET, REGION, TABLE, CarefulAws, careful_aws
 from tests.fakes.stand_in_runtime.application import make_app
 from tests.fakes.stand_in_runtime.bench import SMALL, until
+from tests.fakes.stand_in_runtime.sdwebui import MODELS
 
 Moment = Literal["preparing", "inferring", "delivering"]
 
@@ -146,6 +147,8 @@ class Pods:
             "S3_BUCKET": BUCKET,
             "RUNTIME_TYPE": "sdwebui",
             "RUNTIME_NAME": "sd",
+            "DYNAMIC_MODEL": "true",
+            "MODEL_FILENAME": MODELS[0],
             "API_BASE_URL": runtime_url,
             **SHORT_TIMES,
         }

@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from .application import make_app
+from .sdwebui import MODELS
 
 
 def main() -> None:
@@ -18,6 +19,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds-per-task", type=float, default=0.5)
     parser.add_argument("--image-bytes", type=int, default=None, help="pictures of noise, of this size each")
+    parser.add_argument("--model", action="append", default=[], help="one more checkpoint that an SD Web UI has")
     parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
     options = parser.parse_args()
     sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; it draws the prompt\n")
@@ -26,6 +28,7 @@ def main() -> None:
         seconds_per_task=options.seconds_per_task,
         journal=options.journal,
         image_bytes=options.image_bytes,
+        models=tuple(dict.fromkeys([*options.model, *MODELS])),
     )
     if options.type == "comfyui":
         # The real server dies at once; the SD Web UI finishes the running request first.

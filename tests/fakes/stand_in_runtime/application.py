@@ -1,5 +1,6 @@
 """The server of either type, for use in process or as a process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,8 @@ from .comfyui import ComfyUi
 from .faults import Faults
 from .gpu import Gpu
 from .pictures import Pictures
-from .sdwebui import SdWebUi
+from .sdwebui import MODELS, SdWebUi
+from .sdwebui_models import Flavour, Models
 
 RuntimeType = Literal["sdwebui", "comfyui"]
 
@@ -20,6 +22,8 @@ def make_app(
     seconds_per_task: float = 0.0,
     journal: Path | None = None,
     image_bytes: int | None = None,
+    flavour: Flavour = "a1111",
+    models: Sequence[str] = MODELS,
 ) -> web.Application:
     """Make a server.
 
@@ -28,8 +32,10 @@ def make_app(
         seconds_per_task: how long an inference takes.
         journal: file that notes every inference.
         image_bytes: size of a picture, which is noise then; `None` for drawings in which the prompt can be read.
+        flavour: which SD Web UI it is.
+        models: paths of the checkpoints in its model folder.
     """
     gpu, faults, pictures = Gpu(seconds_per_task, journal), Faults(), Pictures(image_bytes)
     if runtime_type == "sdwebui":
-        return SdWebUi(gpu, faults, pictures).application()
+        return SdWebUi(gpu, faults, pictures, Models(flavour, models)).application()
     return ComfyUi(gpu, faults, pictures).application()

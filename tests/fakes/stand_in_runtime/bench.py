@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.sdwebui import SdWebUi
 
 from .application import RuntimeType, make_app
+from .sdwebui import MODELS
+from .sdwebui_models import Flavour
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _PATIENCE_S = 20.0
@@ -67,6 +69,7 @@ class Bench:
         content: Mapping[str, Any] | None = None,
         tasktype: str | None = None,
         inputs: Mapping[str, InputFile] | None = None,
+        checkpoint: str | None = None,
     ) -> RuntimeTask:
         """A task of the present claim; without content, a small one."""
         is_web_ui = self.runtime_type == "sdwebui"
@@ -76,6 +79,7 @@ class Bench:
             tasktype=tasktype or ("text-to-image" if is_web_ui else "pipeline"),
             content=content if content is not None else (SMALL if is_web_ui else workflow()),
             inputs=inputs or {},
+            checkpoint=checkpoint,
         )
 
     async def run(
@@ -83,13 +87,15 @@ class Bench:
         content: Mapping[str, Any] | None = None,
         tasktype: str | None = None,
         inputs: Mapping[str, InputFile] | None = None,
+        checkpoint: str | None = None,
     ) -> Result:
         """Run a task from its preparation to its last output.
 
         Raises:
             TimeoutError: it does not end.
         """
-        async with asyncio.timeout(_PATIENCE_S), self.runtime.prepare(self.task(content, tasktype, inputs)) as request:
+        task = self.task(content, tasktype, inputs, checkpoint)
+        async with asyncio.timeout(_PATIENCE_S), self.runtime.prepare(task) as request:
             outputs = await request.infer(before_post=lambda: None, on_progress=self.progress.append)
             return await read(outputs)
 
@@ -138,15 +144,32 @@ async def until(is_so: Callable[[], Any]) -> None:
 
 @asynccontextmanager
 async def bench(
-    runtime_type: RuntimeType, seconds_per_task: float = 0.0, *, timeout_s: float = 5.0
+    runtime_type: RuntimeType,
+    seconds_per_task: float = 0.0,
+    *,
+    timeout_s: float = 5.0,
+    flavour: Flavour = "a1111",
+    models: Sequence[str] = MODELS,
+    own: str | None = MODELS[0],
+    dynamic: bool = True,
 ) -> AsyncIterator[Bench]:
-    """A stand-in in this process."""
-    server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task))
+    """A stand-in in this process.
+
+    Args:
+        runtime_type: whose API it speaks.
+        seconds_per_task: how long an inference takes.
+        timeout_s: for what is answered at once.
+        flavour: which SD Web UI it is.
+        models: paths of the checkpoints in its model folder.
+        own: `modelFilename` of the runtime.
+        dynamic: its `dynamicModel`.
+    """
+    server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task, flavour=flavour, models=models))
     # What hangs there hangs for ever.
     await server.start_server(shutdown_timeout=0.1)
     try:
         url = str(server.make_url("")).rstrip("/")
-        async with _client(runtime_type, url, server.close, timeout_s) as one:
+        async with _client(runtime_type, url, server.close, timeout_s, own=own, dynamic=dynamic) as one:
             yield one
     finally:
         await server.close()
@@ -219,11 +242,19 @@ async def _start(
 
 @asynccontextmanager
 async def _client(
-    runtime_type: RuntimeType, url: str, stop: Callable[[], Any], timeout_s: float = 5.0
+    runtime_type: RuntimeType,
+    url: str,
+    stop: Callable[[], Any],
+    timeout_s: float = 5.0,
+    *,
+    own: str | None = MODELS[0],
+    dynamic: bool = True,
 ) -> AsyncIterator[Bench]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
         http = RuntimeHttp(session, url, timeout_s=timeout_s)
-        runtime: Runtime = SdWebUi(http) if runtime_type == "sdwebui" else ComfyUi(http)
+        runtime: Runtime = ComfyUi(http)
+        if runtime_type == "sdwebui":
+            runtime = SdWebUi(http, model_filename=own, dynamic_model=dynamic)
         yield Bench(runtime_type, runtime, session, url, stop)
 
 

@@ -13,14 +13,11 @@ from aiohttp.typedefs import Handler
 from .faults import CUDA_ERROR, OUT_OF_MEMORY, Faults, add_routes
 from .gpu import Gpu
 from .pictures import Pictures
+from .sdwebui_models import SAMPLERS, SCHEDULERS, STYLES, Models, sampler_that_runs, scheduler_that_runs
 
 MODELS = ("v1-5-pruned-emaonly.safetensors", "sd_xl_base_1.0.safetensors")
 _COMPRESSED_FROM = 1000
 _MAX_REQUEST = 64 * 2**20
-
-
-def _title(filename: str) -> str:
-    return f"{filename} [{abs(hash(filename)) % 16**10:010x}]"
 
 
 class SdWebUi:
@@ -30,14 +27,14 @@ class SdWebUi:
         gpu: computes.
         faults: go wrong.
         pictures: makes them.
+        models: its checkpoints.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures) -> None:
+    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures, models: Models) -> None:
         self._gpu = gpu
         self._faults = faults
         self._pictures = pictures
-        self._titles = {filename: _title(filename) for filename in MODELS}
-        self._current = MODELS[0]
+        self._models = models
 
     def application(self) -> web.Application:
         """The server."""
@@ -50,8 +47,16 @@ class SdWebUi:
         app.router.add_post("/sdapi/v1/interrupt", self._interrupt)
         app.router.add_get("/sdapi/v1/options", self._options)
         app.router.add_post("/sdapi/v1/options", self._set_options)
-        app.router.add_get("/sdapi/v1/sd-models", self._models)
+        app.router.add_get("/sdapi/v1/sd-models", self._list_models)
         app.router.add_post("/sdapi/v1/refresh-checkpoints", self._refresh)
+        app.router.add_post("/sdapi/v1/refresh-vae", self._refresh_vaes)
+        vaes = "sd-vae" if self._models.flavour == "a1111" else "sd-modules"
+        app.router.add_get(f"/sdapi/v1/{vaes}", self._list_vaes)
+        for path, names in (("samplers", SAMPLERS), ("prompt-styles", STYLES)):
+            app.router.add_get(f"/sdapi/v1/{path}", _list_of([{"name": name} for name in names]))
+        schedulers = [{"name": name, "label": label, "aliases": aliases} for name, label, aliases in SCHEDULERS]
+        app.router.add_get("/sdapi/v1/schedulers", _list_of(schedulers))
+        app.router.add_post("/_stand_in/models", self._set_disk)
         add_routes(app, self._faults, self._gpu)
         return app
 
@@ -71,9 +76,6 @@ class SdWebUi:
         refusal = self._faults.refusal() or _unknown_field_type(body) or _unknown_script(body)
         if refusal is not None:
             return refusal
-        wanted = str((body.get("override_settings") or {}).get("sd_model_checkpoint", "")).partition(" [")[0]
-        if wanted in MODELS:
-            self._current = wanted  # an unknown one is silently ignored
         prompt, steps = str(body.get("prompt", "")), int(body.get("steps", 20))
         seed = int(body.get("seed", -1))
         seed = random.randrange(2**31) if seed < 0 else seed
@@ -82,6 +84,15 @@ class SdWebUi:
         failure = await self._begin(request, prompt)
         if failure is not None:
             return failure
+        settings = body.get("override_settings")
+        settings = settings if isinstance(settings, dict) else {}
+        ran = self._models.reported(
+            self._models.run(
+                settings.get("sd_model_checkpoint"),
+                restores=bool(body.get("override_settings_restore_afterwards", True)),
+            )
+        )
+        ran = "another-model" if self._faults.take("wrong_model") else ran
         share = await self._gpu.infer(prompt, steps=steps)
 
         # From here on the next request has the GPU, as with the real server.
@@ -89,13 +100,19 @@ class SdWebUi:
         images = [await self._pictures.base64(prompt, seed=seed + n, share=share, **size) for n in range(batch)]
         if batch > 1:
             images.insert(0, await self._pictures.base64(f"grid of {batch}", seed=seed, **size))
-        ran = "another-model.ckpt" if self._faults.take("wrong_model") else self._current
         info = {
             "prompt": prompt,
             "all_prompts": [prompt] * batch,
             "seed": seed,
             "all_seeds": [seed + n for n in range(batch)],
-            "sd_model_name": ran.rpartition(".")[0],
+            "sd_model_name": ran,
+            "sd_vae_name": self._models.vae(settings.get("sd_vae")),
+            "sampler_name": sampler_that_runs(body.get("sampler_name")),
+            "extra_generation_params": {
+                "Schedule type": scheduler_that_runs(body.get("scheduler")),
+                "Refiner": self._models.closest(str(body.get("refiner_checkpoint") or "None")),
+                "Hires checkpoint": self._models.closest(str(body.get("hr_checkpoint_name") or "None")),
+            },
             "index_of_first_image": 1 if batch > 1 else 0,
         }
         rest = {"parameters": {**body, "init_images": None}, "info": json.dumps(info)}
@@ -135,24 +152,41 @@ class SdWebUi:
         return web.json_response({})
 
     async def _options(self, _request: web.Request) -> web.Response:
-        return web.json_response({"sd_model_checkpoint": self._titles[self._current]})
+        return web.json_response(self._models.options())
 
     async def _set_options(self, request: web.Request) -> web.Response:
-        wanted = str((await _body(request)).get("sd_model_checkpoint", "")).partition(" [")[0]
-        if wanted in MODELS:
-            self._current = wanted
+        wanted = (await _body(request)).get("sd_model_checkpoint")
+        if wanted is not None and not self._models.select(str(wanted)):
+            return _error(500, "RuntimeError", "", f"model {wanted!r} not found")
         return web.json_response(None)
 
-    async def _models(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            [
-                {"title": title, "model_name": filename.rpartition(".")[0], "filename": f"/models/{filename}"}
-                for filename, title in self._titles.items()
-            ]
-        )
+    async def _list_models(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._models.listed())
+
+    async def _list_vaes(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._models.listed_vaes())
 
     async def _refresh(self, _request: web.Request) -> web.Response:
+        self._models.refresh()
         return web.json_response(None)
+
+    async def _refresh_vaes(self, _request: web.Request) -> web.Response:
+        self._models.refresh_vaes()
+        return web.json_response(None)
+
+    async def _set_disk(self, request: web.Request) -> web.Response:
+        """What lies in the model folder from now on."""
+        body = await _body(request)
+        self._models.disk = body.get("checkpoints", self._models.disk)
+        self._models.vaes = body.get("vaes", self._models.vaes)
+        return web.json_response(None)
+
+
+def _list_of(entries: list[dict[str, Any]]) -> Handler:
+    async def answer(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(entries)
+
+    return answer
 
 
 @web.middleware

@@ -340,7 +340,7 @@ async def test_a_service_that_hangs_delays_no_task(world: Any, work: Any, fill: 
 @pytest.mark.parametrize("told", [{}, {"METRICS_LOG_GROUP": ""}])
 async def test_without_a_log_group_metrics_are_off(told: dict[str, str]) -> None:
     names = ("SQS_QUEUE_URL", "TASK_TABLE_NAME", "S3_BUCKET", "RUNTIME_NAME", "API_BASE_URL", "AWS_REGION")
-    environment = {**dict.fromkeys(names, "x"), "RUNTIME_TYPE": "sdwebui"}
+    environment = {**dict.fromkeys(names, "x"), "RUNTIME_TYPE": "comfyui"}
     assert Settings.from_environment({**environment, "METRICS_LOG_GROUP": "group"}).metrics_log_group == "group"
     assert Settings.from_environment(environment | told).metrics_log_group is None
 

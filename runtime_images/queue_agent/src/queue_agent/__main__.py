@@ -62,7 +62,7 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
             endpoint_url=settings.endpoint_url,
         )
         http = RuntimeHttp(runtime_http, settings.api_base_url)
-        runtime: Runtime = SdWebUi(http) if settings.runtime_type == "sdwebui" else ComfyUi(http)
+        runtime = _runtime(http, settings)
         store = Store(aws, settings.bucket)
         limits = settings.input_limits
         inputs = Inputs(HttpsLinks(limits), S3Links(aws, settings.bucket, limits), limits)
@@ -85,6 +85,12 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         finally:
             if telling is not None:
                 telling.cancel()
+
+
+def _runtime(http: RuntimeHttp, settings: Settings) -> Runtime:
+    if settings.runtime_type == "comfyui":
+        return ComfyUi(http)
+    return SdWebUi(http, model_filename=settings.model_filename, dynamic_model=settings.dynamic_model)
 
 
 def _metrics_written(worker: Worker, aws: AwsClient, settings: Settings) -> AbstractAsyncContextManager[None]:

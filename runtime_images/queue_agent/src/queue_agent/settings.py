@@ -39,6 +39,8 @@ class Settings:
         runtime_type: which server runs beside the agent.
         runtime_name: name of the runtime.
         api_base_url: where the server listens.
+        model_filename: an sdwebui runtime's own checkpoint, which a task runs that names none.
+        dynamic_model: whether an sdwebui runtime switches to the checkpoint that a task names.
         endpoint_url: in place of AWS's own endpoints; for tests and the local stack.
         times: times of the protocol.
         longest_task_s: an inference over this is interrupted and failed.
@@ -62,6 +64,8 @@ class Settings:
     runtime_type: RuntimeType
     runtime_name: str
     api_base_url: str
+    model_filename: str | None = None
+    dynamic_model: bool = False
     endpoint_url: str | None = None
     times: ProtocolTimes = field(default_factory=ProtocolTimes)
     longest_task_s: float = 480
@@ -90,6 +94,10 @@ class Settings:
         runtime_type = environment["RUNTIME_TYPE"].lower()
         if runtime_type not in _RUNTIME_TYPES:
             raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(_RUNTIME_TYPES)}, got {runtime_type!r}")
+        model_filename = environment.get("MODEL_FILENAME") or None
+        dynamic_model = environment.get("DYNAMIC_MODEL", "false").lower() == "true"
+        if runtime_type == "sdwebui" and model_filename is None and not dynamic_model:
+            raise SettingsError("MODEL_FILENAME must be set for sdwebui, or DYNAMIC_MODEL be true")
         return cls(
             region=environment["AWS_REGION"],
             queue_url=environment["SQS_QUEUE_URL"],
@@ -98,6 +106,8 @@ class Settings:
             runtime_type=cast("RuntimeType", runtime_type),
             runtime_name=environment["RUNTIME_NAME"],
             api_base_url=environment["API_BASE_URL"].rstrip("/"),
+            model_filename=model_filename,
+            dynamic_model=dynamic_model,
             endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
             times=_times(environment),
             longest_task_s=_seconds(environment, "LONGEST_TASK_S", cls.longest_task_s),

@@ -213,6 +213,7 @@ class Stages:
             submission=held.holding.task.submission,
             tasktype=held.tasktype,
             content=content,
+            checkpoint=message.checkpoint,
             inputs=named,
         )
         return task, await prepared.enter_async_context(self._runtime.prepare(task))

@@ -34,6 +34,7 @@ class RuntimeTask:
         submission: the submission.
         tasktype: its kind.
         content: the request body.
+        checkpoint: name of the checkpoint that it runs, as decided at submit; `None` where its message does not say.
         inputs: named inputs of a workflow, for ComfyUI.
     """
 
@@ -41,6 +42,7 @@ class RuntimeTask:
     submission: str
     tasktype: str
     content: Mapping[str, Any]
+    checkpoint: str | None = None
     inputs: Mapping[str, InputFile] = field(default_factory=dict)
 
 

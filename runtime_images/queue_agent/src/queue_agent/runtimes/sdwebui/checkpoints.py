@@ -1,18 +1,25 @@
-"""The models that the SD Web UI has, and the one that is loaded."""
+"""The checkpoints that the SD Web UI has, and the one that is loaded."""
 
-from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from queue_agent.errors import BadTaskError
+from queue_agent import clock
+from queue_agent.errors import BadTaskError, TaskFailedError
+from queue_agent.logs import log
 from queue_agent.runtimes.http import OK, PATIENCE_S, RuntimeHttp
+from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile, files_of, listed
 from queue_agent.runtimes.sdwebui.refusal import refusal
+from task_record.checkpoint_names import files_named
+from task_record.checkpoints import KEY
 
-_SUFFIXES: Final = (".safetensors", ".ckpt", ".pt")
 _SWITCH_S: Final = 300.0
+_REFRESH_EVERY_S: Final = 30.0
+"""While the runtime's own checkpoint is missing: a look at the bucket costs a request for each folder."""
 
 
 class Checkpoints:
-    """Finds and loads checkpoints. They are told apart by their files' names: a title's hash comes and goes.
+    """Finds and loads checkpoints.
+
+    Files are told apart by their paths: base names repeat in folders, and a title's hash comes and goes.
 
     Args:
         http: HTTP to the server.
@@ -20,63 +27,123 @@ class Checkpoints:
 
     def __init__(self, http: RuntimeHttp) -> None:
         self._http = http
+        self._files: dict[str, CheckpointFile] = {}
         self._loaded: str | None = None
+        self._missed: str | None = None
+        self._refreshed_at = 0.0
 
-    async def title_of(self, wanted: str) -> str:
-        """Title of a checkpoint, which is what the server takes. It runs the current one for a title that it lacks.
+    async def find(self, name: str, *, field: str = "the checkpoint") -> CheckpointFile:
+        """The one file that a name means.
+
+        Args:
+            name: as the task has it.
+            field: what names it, for messages.
 
         Raises:
-            BadTaskError: the server does not have it.
+            BadTaskError: the server has none, or several.
             TaskFailedError: the server cannot say.
             RuntimeUnavailableError: the server is not there.
         """
-        titles = await self._titles()
-        if file_name(wanted) not in titles:
+        found = self._named(name) or await self._listed(name)
+        if not found:
             # It may have come to the bucket after the server had looked.
             await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
-            titles = await self._titles()
-        if file_name(wanted) not in titles:
-            raise BadTaskError("unknown_checkpoint", f"{wanted!r} is none of: {', '.join(sorted(titles))}")
-        return titles[file_name(wanted)]
+            found = await self._listed(name)
+        if len(found) > 1:
+            raise BadTaskError(
+                "ambiguous_checkpoint", f"{field} must say which file is meant, got {name!r}, which fits {_all(found)}"
+            )
+        if not found:
+            raise BadTaskError(
+                "unknown_checkpoint",
+                f"{field} must be one that the server has, got {name!r}; has: {listed(self._files)}",
+            )
+        return found[0]
 
-    async def load(self, title: str) -> None:
+    async def has(self, own: str) -> bool:
+        """Whether the runtime's own checkpoint is there; where it is not, the log says so once, and what is there.
+
+        Raises:
+            TaskFailedError: the server cannot say.
+            RuntimeUnavailableError: the server is not there.
+        """
+        found = await self._listed(own)
+        if not found and clock.monotonic_s() - self._refreshed_at > _REFRESH_EVERY_S:
+            self._refreshed_at = clock.monotonic_s()
+            await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
+            found = await self._listed(own)
+        if len(found) == 1:
+            self._missed = None
+            return True
+        missed = f"it fits {_all(found)}" if found else f"the server has: {listed(self._files)}"
+        if missed != self._missed:
+            self._missed = missed
+            log("model_ambiguous" if found else "model_missing", model_filename=own, reason=missed)
+        return False
+
+    async def load(self, file: CheckpointFile) -> None:
         """Load a checkpoint, unless it is.
 
         Raises:
             TaskFailedError: the server cannot load it.
             RuntimeUnavailableError: the server is not there.
         """
-        wanted = file_name(title)
-        if self._loaded == wanted:
+        if self._loaded == file.path:
             return
-        current = (await self._http.get("/sdapi/v1/options", timeout_s=PATIENCE_S)).object().get("sd_model_checkpoint")
-        if file_name(str(current or "")) != wanted:
+        if self._path_of(await self._options()) != file.path:
             self._loaded = None
-            options = {"sd_model_checkpoint": title}
-            reply = await self._http.post("/sdapi/v1/options", options, timeout_s=_SWITCH_S)
+            reply = await self._http.post("/sdapi/v1/options", {KEY: file.title}, timeout_s=_SWITCH_S)
             if reply.status != OK:
                 raise refusal(reply)
-        self._loaded = wanted
+        self._loaded = file.path
+
+    async def verify_loaded(self, file: CheckpointFile) -> None:
+        """Check by its path that a file is loaded whose name in an answer is another file's, too.
+
+        Raises:
+            TaskFailedError: another one is loaded.
+            RuntimeUnavailableError: the server is not there.
+        """
+        options = await self._options()
+        await self._list()  # with the hashes that loading has computed
+        selected, known = self._path_of(options), self._files.get(file.path)
+        computed = options.get("sd_checkpoint_hash")
+        has_other_content = computed and known is not None and known.sha256 not in {None, computed}
+        if selected != file.path or has_other_content:
+            self.forget()
+            raise TaskFailedError("wrong_model", f"{selected!r} ran in place of {file.path!r}")
 
     def forget(self) -> None:
         """To be called where the server may have loaded another one by itself, or is a new process."""
         self._loaded = None
 
-    async def _titles(self) -> dict[str, str]:
+    def _named(self, name: str) -> list[CheckpointFile]:
+        paths = files_named(name, {path: file.whole_path for path, file in self._files.items()})
+        return [self._files[path] for path in paths]
+
+    async def _listed(self, name: str) -> list[CheckpointFile]:
+        await self._list()
+        return self._named(name)
+
+    async def _list(self) -> None:
+        """Read what the server has.
+
+        Raises:
+            TaskFailedError: it cannot say.
+            RuntimeUnavailableError: it is not there.
+        """
         reply = await self._http.get("/sdapi/v1/sd-models", timeout_s=PATIENCE_S)
         if reply.status != OK:
             raise refusal(reply)
-        return {file_name(str(model["filename"])): str(model["title"]) for model in reply.json() or []}
+        self._files = files_of(reply.json())
+
+    async def _options(self) -> dict[str, Any]:
+        return (await self._http.get("/sdapi/v1/options", timeout_s=PATIENCE_S)).object()
+
+    def _path_of(self, options: dict[str, Any]) -> str | None:
+        found = self._named(str(options.get(KEY) or ""))
+        return found[0].path if len(found) == 1 else None
 
 
-def file_name(path: str) -> str:
-    """File name in a path or a title, without the hash that a title may have."""
-    return PurePosixPath(path.replace("\\", "/").partition(" [")[0]).name
-
-
-def model_name(path: str) -> str:
-    """Name of a checkpoint as the server reports it: the file's, without a checkpoint's suffix."""
-    name = file_name(path)
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+def _all(files: list[CheckpointFile]) -> str:
+    return " and ".join(file.path for file in files)

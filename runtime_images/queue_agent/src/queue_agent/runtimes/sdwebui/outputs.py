@@ -10,7 +10,7 @@ from queue_agent.json_codec import decode_json
 from queue_agent.runtimes.base import Description, OutputFile
 from queue_agent.runtimes.http import OpenReply
 from queue_agent.runtimes.media import kind_of_data
-from queue_agent.runtimes.sdwebui.checkpoints import model_name
+from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 
 _LONGEST_TEXT: Final = 10_000
 """Texts over this many characters in a description are inputs that the server repeats: pictures in base64."""
@@ -21,13 +21,15 @@ class SdWebUiOutputs:
 
     Args:
         reply: whose headers are there.
-        wanted: the checkpoint that was asked for, where one was.
+        checkpoint: the checkpoint that it had to run; `None` for a task that uses none.
         on_wrong_model: called where another one ran.
     """
 
-    def __init__(self, reply: OpenReply, *, wanted: str | None, on_wrong_model: Callable[[], None]) -> None:
+    def __init__(
+        self, reply: OpenReply, *, checkpoint: CheckpointFile | None, on_wrong_model: Callable[[], None]
+    ) -> None:
         self._reply = reply
-        self._wanted = wanted
+        self._checkpoint = checkpoint
         self._on_wrong_model = on_wrong_model
         self._description = Description()
 
@@ -36,7 +38,7 @@ class SdWebUiOutputs:
         answer = (await self._reply.read()).object()
         images = _images(answer)
         info = _info(answer.get("info"))
-        self._description = _description(answer, info)
+        self._description = _description(answer, info, self._checkpoint)
         self._verify_model(info.get("sd_model_name"))
         # With a batch, a grid of all pictures may stand before them.
         del images[: _whole(info.get("index_of_first_image"))]
@@ -51,10 +53,12 @@ class SdWebUiOutputs:
         return self._description
 
     def _verify_model(self, ran: object) -> None:
-        if self._wanted is None or not isinstance(ran, str) or model_name(ran) == model_name(self._wanted):
+        wanted = self._checkpoint
+        # A server that names none (SD.Next) cannot be checked by its answer.
+        if wanted is None or not isinstance(ran, str) or ran in wanted.names_in_answers:
             return
         self._on_wrong_model()
-        raise TaskFailedError("wrong_model", f"{ran!r} ran in place of {self._wanted!r}")
+        raise TaskFailedError("wrong_model", f"{ran!r} ran in place of {wanted.path!r}")
 
 
 def _images(answer: dict[str, Any]) -> list[str]:
@@ -79,9 +83,14 @@ def _info(text: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _description(answer: dict[str, Any], info: dict[str, Any]) -> Description:
+def _description(answer: dict[str, Any], info: dict[str, Any], checkpoint: CheckpointFile | None) -> Description:
     parameters = _shortened(answer.get("parameters"))
-    summary = {"seeds": info.get("all_seeds"), "model": info.get("sd_model_name"), "parameters": parameters}
+    summary = {
+        "seeds": info.get("all_seeds"),
+        "model": info.get("sd_model_name"),
+        "checkpoint": None if checkpoint is None else checkpoint.path,
+        "parameters": parameters,
+    }
     response = {**answer, "info": info, "parameters": parameters}
     return Description(
         summary={name: value for name, value in summary.items() if value is not None},

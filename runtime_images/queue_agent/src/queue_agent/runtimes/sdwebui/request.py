@@ -6,6 +6,7 @@ from typing import Final
 
 from queue_agent.errors import RuntimeUnavailableError
 from queue_agent.runtimes.http import OK, HeldPost, OpenReply, RuntimeHttp
+from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 from queue_agent.runtimes.sdwebui.outputs import SdWebUiOutputs
 from queue_agent.runtimes.sdwebui.refusal import refusal
@@ -21,7 +22,7 @@ class SdWebUiRequest:
     Args:
         http: HTTP to the server.
         post: the request.
-        title: the checkpoint that it needs, where it names one.
+        checkpoint: the checkpoint that it runs; `None` for a task that uses none.
         checkpoints: loads it.
         interrupts: counts the interrupts that the agent has sent.
     """
@@ -31,21 +32,21 @@ class SdWebUiRequest:
         http: RuntimeHttp,
         *,
         post: HeldPost,
-        title: str | None,
+        checkpoint: CheckpointFile | None,
         checkpoints: Checkpoints,
         interrupts: Callable[[], int],
     ) -> None:
         self._http = http
         self._post = post
-        self._title = title
+        self._checkpoint = checkpoint
         self._checkpoints = checkpoints
         self._interrupts = interrupts
         self._reply: OpenReply | None = None
 
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> SdWebUiOutputs:
         """Send it, and wait for the headers: the server lets go of the GPU before it answers."""
-        if self._title is not None:
-            await self._checkpoints.load(self._title)
+        if self._checkpoint is not None:
+            await self._checkpoints.load(self._checkpoint)
         interrupts_before = self._interrupts()
         looking = asyncio.create_task(self._look(on_progress))
         try:
@@ -57,7 +58,10 @@ class SdWebUiRequest:
         if self._interrupts() != interrupts_before:
             # The server does not say that it was interrupted: it answers with an unfinished picture.
             raise RuntimeUnavailableError("the agent has interrupted the task", accepted=True)
-        return SdWebUiOutputs(reply, wanted=self._title, on_wrong_model=self._checkpoints.forget)
+        if self._checkpoint is not None and self._checkpoint.shares_name:
+            # Here, where nothing else is loaded meanwhile: the answer does not tell the two apart.
+            await self._checkpoints.verify_loaded(self._checkpoint)
+        return SdWebUiOutputs(reply, checkpoint=self._checkpoint, on_wrong_model=self._checkpoints.forget)
 
     def close(self) -> None:
         """Let the connection go."""

@@ -6,12 +6,22 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from queue_agent import clock
-from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
+from queue_agent.runtimes.sdwebui.choices import Choices
 from queue_agent.runtimes.sdwebui.request import SdWebUiRequest
+from task_record.checkpoints import (
+    KEY,
+    SCRIPTS,
+    TASKTYPES_WITH_CHECKPOINT,
+    CheckpointError,
+    checkpoint_of,
+    with_checkpoint,
+    with_settings_in_place,
+)
 from task_record.tasktypes import ROUTING_KEYS
 
 _PATHS: Final = {
@@ -21,7 +31,6 @@ _PATHS: Final = {
     "extra-batch-images": "/sdapi/v1/extra-batch-images",
 }
 _LOOK_EVERY_S: Final = 0.25
-_CHECKPOINT: Final = "sd_model_checkpoint"
 _LASTING: Final = (
     "width",
     "height",
@@ -49,21 +58,31 @@ class SdWebUi:
 
     Args:
         http: HTTP to it.
+        model_filename: its own checkpoint, which a task runs that names none.
+        dynamic_model: whether it switches to the checkpoint that a task names.
     """
 
-    def __init__(self, http: RuntimeHttp) -> None:
+    def __init__(self, http: RuntimeHttp, *, model_filename: str | None, dynamic_model: bool) -> None:
         self._http = http
+        self._model_filename = model_filename
+        self._dynamic_model = dynamic_model
         self._checkpoints = Checkpoints(http)
+        self._choices = Choices(http, self._checkpoints)
         self._interrupts = 0
 
     async def is_ready(self) -> bool:
-        """Whether it answers and has loaded a model: the API answers before that."""
+        """Whether it answers, and its own checkpoint is there and a model loaded: the API answers before that."""
         self._checkpoints.forget()
+        self._choices.forget()
         try:
-            options, models = await self._http.get("/sdapi/v1/options"), await self._http.get("/sdapi/v1/sd-models")
-        except RuntimeUnavailableError:
+            options = await self._http.get("/sdapi/v1/options")
+            if options.status != OK:
+                return False
+            if self._model_filename is None:
+                return True
+            return bool(options.object().get(KEY)) and await self._checkpoints.has(self._model_filename)
+        except (RuntimeUnavailableError, TaskFailedError):
             return False
-        return options.status == OK and bool(options.object().get(_CHECKPOINT)) and bool(models.json())
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         """Interrupt what runs; a model load or a decode does not stop."""
@@ -83,17 +102,17 @@ class SdWebUi:
 
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[SdWebUiRequest]:
-        """Find the checkpoint that it names, encode the body, and connect."""
-        content = _without_routing(task.content)
-        wanted = _checkpoint(content)
-        with attempt(counts=False):
-            title = None if wanted is None else await self._checkpoints.title_of(wanted)
-        if title is not None:
-            content["override_settings"] = {**content["override_settings"], _CHECKPOINT: title}
+        """Find the checkpoint that it runs, check what else it names, encode the body, and connect."""
+        content, checkpoint = self._placed(task)
+        file = None
+        if checkpoint is not None:
+            with attempt(counts=False):
+                file = await self._checkpoints.find(checkpoint)
+                content = with_checkpoint(await self._choices.checked(content), file.title)
         request = SdWebUiRequest(
             self._http,
             post=self._http.hold(_PATHS[task.tasktype], encode_json(content)),
-            title=title,
+            checkpoint=file,
             checkpoints=self._checkpoints,
             interrupts=lambda: self._interrupts,
         )
@@ -102,30 +121,41 @@ class SdWebUi:
         finally:
             request.close()
 
+    def _placed(self, task: RuntimeTask) -> tuple[dict[str, Any], str | None]:
+        """The body without what routes it, and the checkpoint: as decided at submit, else by the same rule here."""
+        checkpoint, content = task.checkpoint, task.content
+        try:
+            if task.tasktype in TASKTYPES_WITH_CHECKPOINT:
+                content = with_settings_in_place(content)
+                checkpoint = checkpoint or checkpoint_of(
+                    task.tasktype,
+                    content,
+                    model_filename=self._model_filename,
+                    dynamic_model=self._dynamic_model,
+                )
+        except CheckpointError as error:
+            code = "checkpoint_required" if error.is_missing else "bad_message"
+            raise BadTaskError(code, f"content.{error.field}: {error}") from error
+        return _without_routing(content), checkpoint
+
     def likeness(self, task: RuntimeTask) -> str:
         """Kind, model, size, steps, batch: the same for tasks that take about as long."""
         images = task.content.get("imageList") or task.content.get("init_images") or ()
-        lasting = [_checkpoint(task.content), *(task.content.get(name) for name in _LASTING), len(images)]
+        lasting = [task.checkpoint, *(task.content.get(name) for name in _LASTING), len(images)]
         return " ".join([task.tasktype, *(str(value)[:_LONGEST_VALUE] for value in lasting)])
 
 
 _LONGEST_VALUE: Final = 100
 
 
-def _checkpoint(content: Mapping[str, Any]) -> str | None:
-    overrides = content.get("override_settings")
-    wanted = overrides.get(_CHECKPOINT) if isinstance(overrides, dict) else None
-    return wanted if isinstance(wanted, str) and wanted else None
-
-
 def _without_routing(content: Mapping[str, Any]) -> dict[str, Any]:
-    scripts = content.get("alwayson_scripts")
+    scripts = content.get(SCRIPTS)
     if not isinstance(scripts, dict):
         return dict(content)
-    kept = {
-        name: script
-        for name, script in scripts.items()
-        # A script has arguments; a routing key has a text.
-        if name not in ROUTING_KEYS or isinstance(script, dict)
-    }
-    return {**content, "alwayson_scripts": kept}
+    # A script has arguments; a routing key may have any other value.
+    kept = {name: one for name, one in scripts.items() if name not in ROUTING_KEYS or _has_arguments(one)}
+    return {**content, SCRIPTS: kept}
+
+
+def _has_arguments(script: Any) -> bool:  # noqa: ANN401 (any JSON value)
+    return isinstance(script, dict) and "args" in script

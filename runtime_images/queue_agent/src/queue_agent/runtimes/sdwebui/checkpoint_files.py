@@ -1,0 +1,103 @@
+"""The checkpoint files that the SD Web UI lists."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from task_record.checkpoint_names import normalized, stem
+
+_CHECKPOINT_FOLDERS: Final = frozenset({"stable-diffusion", "checkpoints"})
+# One layout of the model bucket serves both servers, and this one lists everything below it that has a checkpoint's
+# suffix. Names as either server has them, in lower case.
+_OTHER_FOLDERS: Final = frozenset(
+    {
+        *("lora", "loras", "lycoris", "hypernetworks", "embeddings"),
+        *("vae", "vae-approx", "vae_approx"),
+        *("clip", "text_encoder", "text_encoders", "clip_vision", "style_models", "photomaker"),
+        *("controlnet", "controlnetpreprocessor", "t2i_adapter", "gligen", "ipadapter", "model_patches"),
+        *("esrgan", "realesrgan", "swinir", "scunet", "dat", "hat", "ldsr", "bsrgan", "upscale_models"),
+        *("latent_upscale_models", "codeformer", "gfpgan", "adetailer", "ultralytics", "sams"),
+        *("deepbooru", "torch_deepdanbooru", "blip", "karlo", "classifiers", "audio_encoders", "diffusers"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFile:
+    """A checkpoint.
+
+    Attributes:
+        path: below the model folder; tells it from every other one.
+        whole_path: as the server has it.
+        title: what the server takes for it: the path, with a hash or none.
+        sha256: of its content, where the server has computed it.
+        shares_name: whether the server's name for it in an answer is another file's, too.
+    """
+
+    path: str
+    whole_path: str
+    title: str
+    sha256: str | None
+    shares_name: bool
+
+    @property
+    def names_in_answers(self) -> frozenset[str]:
+        """What a server may call it in `info.sd_model_name`: the file's name without its suffix."""
+        name = PurePosixPath(self.path).name
+        return frozenset({_reported_name(self.path), stem(name), name, stem(self.path), self.path})
+
+
+def files_of(models: Any) -> dict[str, CheckpointFile]:  # noqa: ANN401 (any JSON value)
+    """The checkpoints in an answer of `/sd-models`, by their paths; what lies in another kind's folder is none."""
+    entries = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
+    paths = [_path(entry) for entry in entries]
+    kept = [(path, entry) for path, entry in zip(paths, entries, strict=True) if path and not _is_of_another_kind(path)]
+    names = [_reported_name(path) for path in dict.fromkeys(path for path, _ in kept)]
+    return {
+        path: CheckpointFile(
+            path=path,
+            whole_path=_slashes(entry.get("filename")) or path,
+            title=str(entry.get("title")),
+            sha256=str(entry["sha256"]) if entry.get("sha256") else None,
+            shares_name=names.count(_reported_name(path)) > 1,
+        )
+        for path, entry in kept
+    }
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: all, or the first of many."""
+    every = sorted(names)
+    more = f" and {len(every) - _MOST_LISTED} more" if len(every) > _MOST_LISTED else ""
+    return ", ".join(every[:_MOST_LISTED]) + more if every else "none"
+
+
+_MOST_LISTED: Final = 50
+
+
+def _path(entry: dict[str, Any]) -> str:
+    title, whole = normalized(str(entry.get("title") or "")), _slashes(entry.get("filename"))
+    if not whole or f"/{whole}".endswith(f"/{title}"):
+        return title
+    # SD.Next's titles have no suffix.
+    suffix = whole.removeprefix(stem(whole))
+    return f"{title}{suffix}" if f"/{stem(whole)}".endswith(f"/{title}") else PurePosixPath(whole).name
+
+
+def _slashes(path: Any) -> str:  # noqa: ANN401 (any JSON value)
+    return path.replace("\\", "/") if isinstance(path, str) else ""
+
+
+def _reported_name(path: str) -> str:
+    # The server cuts off what follows the last dot, whatever it is.
+    return PurePosixPath(path).stem
+
+
+def _is_of_another_kind(path: str) -> bool:
+    for folder in PurePosixPath(path.lower()).parts[:-1]:
+        if folder in _CHECKPOINT_FOLDERS:
+            return False
+        if folder in _OTHER_FOLDERS:
+            return True
+    return False
