@@ -298,7 +298,9 @@ def test_fails_when_the_function_starts_without_its_environment_and_names_what_i
     functions.create_function(
         FunctionName=name,
         Code={"ZipFile": code},
-        Environment={"Variables": {key: variables[key] for key in variables if key not in {"RUNTIMES", "TENANTS"}}},
+        Environment={
+            "Variables": {key: variables[key] for key in variables if key not in {"TASK_TABLE_NAME", "TENANTS"}}
+        },
         **{key: configuration[key] for key in ("Role", "Runtime", "Handler")},
     )
     try:
@@ -307,4 +309,4 @@ def test_fails_when_the_function_starts_without_its_environment_and_names_what_i
     finally:
         functions.delete_function(FunctionName=name)
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorMessage"].endswith("environment variables are missing: RUNTIMES, TENANTS")
+    assert told["errorMessage"].endswith("environment variables are missing: TASK_TABLE_NAME, TENANTS")

@@ -68,6 +68,7 @@ def reference_text() -> str:
     for operation in OPERATIONS:
         lines += _operation(operation)
     lines += ["## Links", "", *_paragraph(_LINKS), *_link_kinds(), *_paragraph(_LINK_LIMITS)]
+    lines += ["## Checkpoints", "", *(line for text in _CHECKPOINTS for line in _paragraph(text))]
     lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback)), *_answer(callback)]
     lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error), *_codes()]
     return "\n".join(lines).rstrip() + "\n"
@@ -93,6 +94,21 @@ _LINK_LIMITS: Final = (
     f"and a task has at most {MAX_LINKS} links. What a link leads to must be an image (for `metadata.inputs` also a "
     "video, audio or a 3D model) and must arrive within 30 seconds; else the task fails with the code `input`, and its "
     "message names the field."
+)
+_CHECKPOINTS: Final = (
+    (
+        "A text-to-image or image-to-image task runs the checkpoint that it names, in "
+        "`override_settings.sd_model_checkpoint` or `alwayson_scripts.sd_model_checkpoint`, else its runtime's own "
+        "(`modelFilename`). It is decided when the task is submitted, loaded before it runs and verified afterwards; "
+        "the callback's `result.checkpoint` is the path of the file. Upscaling uses none."
+    ),
+    (
+        "A name is a path in the model bucket, or how one ends: `sdxl/base.safetensors`, `base.safetensors`, `base`, "
+        "or the server's title with its hash. One that fits two files fails the task (`ambiguous_checkpoint`), one "
+        "that fits none too (`unknown_checkpoint`); both say which files there are. So does every other name that the "
+        "server would silently replace: `unknown_sampler`, `unknown_scheduler`, `unknown_style`, `unknown_vae`, and "
+        "`unknown_module` of Forge."
+    ),
 )
 _CALLBACKS: Final = (
     "When a task has ended, the deployment publishes a message to its output topic (SNS), which is the stack's output "
