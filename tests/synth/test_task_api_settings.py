@@ -62,7 +62,8 @@ def test_the_handler_reads_the_environment_that_is_deployed(function: dict[str, 
 
 def test_the_handler_reads_the_table_of_runtimes_that_is_deployed() -> None:
     (runtime,) = parse_config(CONFIG, "config.yaml").models_runtime
-    read = Runtime(**runtime.for_task_api)
+    known: dict[str, Any] = {**runtime.for_task_api}
+    read = Runtime(**known)
     assert (read.model_filename, read.dynamic_model, read.retired, read.backlog_limit) == ("v1.5", True, True, 5)
 
 

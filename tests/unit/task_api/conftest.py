@@ -23,7 +23,7 @@ from task_record.protocol_times import ProtocolTimes
 from task_record.transition import Transition
 from task_record.transitions import TaskRef, claim, finish
 
-RUNTIMES = [
+RUNTIMES: list[dict[str, Any]] = [
     {"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "dynamic_model": False},
     {"name": "any", "type": "sdwebui", "model_filename": "any.safetensors", "dynamic_model": True},
     {"name": "comfy", "type": "comfyui", "model_filename": None, "dynamic_model": False},
