@@ -164,7 +164,8 @@ def test_a_plain_name_finds_the_runtime_of_a_checkpoint_in_a_folder(make_api: An
 
 @pytest.mark.parametrize("version", ["v1alpha1", "v1alpha2"])
 def test_settings_of_the_existing_solution_reach_the_server_as_settings(make_api: Any, version: str) -> None:
-    scripts: dict[str, Any] = {"sd_vae": "a.pt", "override_settings": {"CLIP_stop_at_last_layers": 2}, "controlnet": {"args": []}}
+    settings = {"CLIP_stop_at_last_layers": 2}
+    scripts: dict[str, Any] = {"sd_vae": "a.pt", "override_settings": settings, "controlnet": {"args": []}}
     sent = v1alpha1("a.ckpt", **scripts)
     if version == "v1alpha2":
         sent = v1alpha2("both", {"prompt": "x", "alwayson_scripts": scripts | {"sd_model_checkpoint": "a.ckpt"}})
