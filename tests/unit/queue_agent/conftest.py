@@ -42,6 +42,7 @@ class World:
     parked: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is in a parked body, by its pointer; a content where nothing is said."""
     named_inputs: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: str | None = None
     """Named inputs of the task that was prepared last."""
     put_s: float = 0.0
     call_s: float = 0.0
@@ -277,6 +278,7 @@ class FakeRuntime:
     async def prepare(self, task: RuntimeTask) -> AsyncIterator["FakeRequest"]:
         await asyncio.sleep(self.prepare_s)
         self.world.prepared.add(task.submission)
+        self.world.checkpoint = task.checkpoint
         try:
             yield FakeRequest(self, task)
         finally:

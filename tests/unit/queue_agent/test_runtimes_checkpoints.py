@@ -53,8 +53,10 @@ async def test_after_another_checkpoint_the_own_one_runs_again(flavour: Flavour)
 @FLAVOURS
 async def test_what_was_decided_at_submit_runs(flavour: Flavour) -> None:
     async with bench("sdwebui", flavour=flavour, dynamic=False) as one:
-        assert ran(await one.run(SMALL, checkpoint=XL))[1] == XL
-        assert ran(await one.run(SMALL, checkpoint=OWN))[1] == OWN
+        for path in (XL, OWN):
+            result = await one.run(asking_for("what the message says counts"), checkpoint=path)
+            sent = result.description.response["parameters"]["override_settings"]
+            assert (ran(result)[1], sent["sd_model_checkpoint"].partition(" [")[0]) == (path, path)
 
 
 @FLAVOURS

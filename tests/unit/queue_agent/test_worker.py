@@ -256,6 +256,15 @@ async def test_inputs_that_were_parked_are_read(world: Any, work: Any, make: Any
     assert world.named_inputs == {"cat.png": "QUFB"}
 
 
+@pytest.mark.parametrize("checkpoint", ["sdxl/base.safetensors", None])
+async def test_the_checkpoint_that_was_decided_at_submit_reaches_the_runtime(
+    world: Any, work: Any, make: Any, checkpoint: str | None
+) -> None:
+    world.messages = [make.message(checkpoint=checkpoint)]
+    await work()
+    assert world.checkpoint == checkpoint
+
+
 async def test_a_task_is_not_run_while_the_table_does_not_answer(world: Any, work: Any) -> None:
     world.before["receive m1"] = lambda: setattr(world, "table_is_up", False)
     await work(seconds=60)
