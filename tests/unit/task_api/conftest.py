@@ -227,10 +227,10 @@ def api(make_api: MakeApi) -> Api:
 def outside_aws() -> MakeApi:
     """Makes an API on clients that are given; there is no AWS in memory."""
 
-    def make(*, dynamodb: Any, s3: Any) -> Api:
+    def make(*, dynamodb: Any, s3: Any, runtimes: list[dict[str, Any]] = RUNTIMES) -> Api:
         api = Api(dynamodb, s3, [])
         api.handler = entry_point(
-            Settings.from_environment(ENVIRONMENT, table_of(RUNTIMES)),
+            Settings.from_environment(ENVIRONMENT, table_of(runtimes)),
             dynamodb=lambda: dynamodb,
             s3=lambda: s3,
             now_ms=api.now_ms,

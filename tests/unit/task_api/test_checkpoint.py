@@ -1,11 +1,13 @@
 """Which checkpoint and runtime a submit decides on, in both versions of the API, or which answer it gets."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from task_record import table
+from task_record.attribute_values import from_attribute_values
 from task_record.message import TaskMessage, decode_message
 
 FIXED = {"name": "fixed", "type": "sdwebui", "model_filename": "sd15/base.safetensors"}
@@ -38,21 +40,37 @@ def in_scripts(checkpoint: str) -> dict[str, Any]:
     return {"prompt": "x", "alwayson_scripts": {"sd_model_checkpoint": checkpoint}}
 
 
-def submitted(api: Any, sent: tuple[str, dict[str, Any]]) -> TaskMessage:
-    """The message of an accepted task, whose record says the same."""
-    status, answer, _ = api.send("POST", sent[0], json.dumps(sent[1]))
-    assert status == 200, answer
-    (body,), (record,) = api.records("B#"), api.records("S#")
-    message = decode_message(str(body[table.MESSAGE]))
-    assert record.get(table.CHECKPOINT) == message.checkpoint
-    return message
+class Store:
+    """DynamoDB, which keeps the last task."""
+
+    task: list[table.Item]
+
+    def transact_write_items(self, **transaction: Any) -> dict[str, Any]:
+        self.task = [from_attribute_values(one["Put"]["Item"]) for one in transaction["TransactItems"]]
+        return {}
 
 
-def refused(api: Any, sent: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    """The error of a task that is not stored, with its status."""
-    status, answer, _ = api.send("POST", sent[0], json.dumps(sent[1]))
-    assert api.items() == []
-    return {"status": status, **answer["error"]}
+Submit = Callable[..., TaskMessage | dict[str, Any]]
+
+
+@pytest.fixture
+def submit(outside_aws: Any) -> Submit:
+    """Submits a task: its message, whose record says the same, or the error with its status."""
+
+    def submit(sent: tuple[str, dict[str, Any]], runtimes: Any = RUNTIMES) -> TaskMessage | dict[str, Any]:
+        store = Store()
+        status, answer, _ = outside_aws(dynamodb=store, s3=None, runtimes=runtimes).send(
+            "POST", sent[0], json.dumps(sent[1])
+        )
+        if status != 200:
+            assert not hasattr(store, "task")
+            return {"status": status, **answer["error"]}
+        record, body = store.task
+        message = decode_message(str(body[table.MESSAGE]))
+        assert record.get(table.CHECKPOINT) == message.checkpoint
+        return message
+
+    return submit
 
 
 ACCEPTED = {
@@ -83,8 +101,11 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("sent", "runtime", "checkpoint"), ACCEPTED.values(), ids=ACCEPTED)
-def test_a_submit_decides_which_checkpoint_runs(make_api: Any, sent: Any, runtime: str, checkpoint: str | None) -> None:
-    message = submitted(make_api(runtimes=RUNTIMES), sent)
+def test_a_submit_decides_which_checkpoint_runs(
+    submit: Submit, sent: Any, runtime: str, checkpoint: str | None
+) -> None:
+    message = submit(sent)
+    assert isinstance(message, TaskMessage), message
     assert (message.runtime, message.checkpoint) == (runtime, checkpoint)
 
 
@@ -150,64 +171,73 @@ REFUSED = {
 
 @pytest.mark.parametrize(("sent", "code", "field", "says"), REFUSED.values(), ids=REFUSED)
 def test_fails_when_it_cannot_be_told_or_is_not_served(
-    make_api: Any, sent: Any, code: str, field: str, says: str
+    submit: Submit, sent: Any, code: str, field: str, says: str
 ) -> None:
-    error = refused(make_api(runtimes=RUNTIMES), sent)
+    error = submit(sent)
+    assert isinstance(error, dict)
     assert (error["status"], error["code"], error["field"]) == (400, code, field)
     assert says in error["message"]
 
 
-def test_a_plain_name_finds_the_runtime_of_a_checkpoint_in_a_folder(make_api: Any) -> None:
-    message = submitted(make_api(runtimes=[DYNAMIC, OTHER]), v1alpha1("base.safetensors"))
+def test_a_plain_name_finds_the_runtime_of_a_checkpoint_in_a_folder(submit: Submit) -> None:
+    message = submit(v1alpha1("base.safetensors"), [DYNAMIC, OTHER])
+    assert isinstance(message, TaskMessage)
     assert (message.runtime, message.checkpoint) == ("other", "sdxl/base.safetensors")
 
 
 @pytest.mark.parametrize("version", ["v1alpha1", "v1alpha2"])
-def test_settings_of_the_existing_solution_reach_the_server_as_settings(make_api: Any, version: str) -> None:
+def test_settings_of_the_existing_solution_reach_the_server_as_settings(submit: Submit, version: str) -> None:
     settings = {"CLIP_stop_at_last_layers": 2}
     scripts: dict[str, Any] = {"sd_vae": "a.pt", "override_settings": settings, "controlnet": {"args": []}}
     sent = v1alpha1("a.ckpt", **scripts)
     if version == "v1alpha2":
         sent = v1alpha2("both", {"prompt": "x", "alwayson_scripts": scripts | {"sd_model_checkpoint": "a.ckpt"}})
-    content = submitted(make_api(runtimes=RUNTIMES), sent).content
-    assert content is not None
-    assert content["override_settings"] == {
+    message = submit(sent)
+    assert isinstance(message, TaskMessage)
+    assert message.content is not None
+    assert message.content["override_settings"] == {
         "CLIP_stop_at_last_layers": 2,
         "sd_vae": "a.pt",
         # For agents of the previous version, which look here alone.
         "sd_model_checkpoint": "a.ckpt",
     }
-    assert {"sd_vae", "override_settings"}.isdisjoint(content["alwayson_scripts"])
+    assert {"sd_vae", "override_settings"}.isdisjoint(message.content["alwayson_scripts"])
 
 
 def test_a_large_body_whose_settings_were_moved_is_offloaded_as_it_is_now(make_api: Any) -> None:
     api = make_api(runtimes=RUNTIMES)
-    sent = v1alpha2("both", in_scripts("a.ckpt") | {"prompt": "x" * 300_000})
-    payload = submitted(api, sent).payload
+    path, body = v1alpha2("both", in_scripts("a.ckpt") | {"prompt": "x" * 300_000})
+    assert api.send("POST", path, json.dumps(body))[0] == 200
+    (key,), (stored_message,) = api.objects(), api.records("B#")
+    payload = decode_message(str(stored_message[table.MESSAGE])).payload
     assert payload is not None
-    (key,) = api.objects()
-    stored = json.loads(api.s3.get_object(Bucket="output", Key=key)["Body"].read())
     assert payload.pointer == ""
+    stored = json.loads(api.s3.get_object(Bucket="output", Key=key)["Body"].read())
     assert stored["override_settings"] == {"sd_model_checkpoint": "a.ckpt"}
 
 
 RETIRED = FIXED | {"retired": True}
 
 
-def test_fails_when_a_retired_runtime_is_asked(make_api: Any) -> None:
-    error = refused(make_api(runtimes=[RETIRED, DYNAMIC]), v1alpha2("fixed"))
-    assert (error["status"], error["code"], error["field"]) == (409, "runtime_retired", "task.metadata.runtime")
+@pytest.mark.parametrize(
+    ("runtimes", "sent", "field"),
+    [
+        ([RETIRED, DYNAMIC], v1alpha2("fixed"), "task.metadata.runtime"),
+        ([RETIRED, OTHER], v1alpha1("sd15/base.safetensors"), "alwayson_scripts.sd_model_checkpoint"),
+        ([DYNAMIC | {"retired": True}, OTHER], v1alpha1("a.ckpt"), "alwayson_scripts.sd_model_checkpoint"),
+    ],
+)
+def test_fails_when_only_a_retired_runtime_would_do(submit: Submit, runtimes: Any, sent: Any, field: str) -> None:
+    error = submit(sent, runtimes)
+    assert isinstance(error, dict)
+    assert (error["status"], error["code"], error["field"]) == (409, "runtime_retired", field)
 
 
 @pytest.mark.parametrize("checkpoint", ["sd15/base.safetensors", "base"])
-def test_v1alpha1_routes_past_a_retired_runtime(make_api: Any, checkpoint: str) -> None:
-    assert submitted(make_api(runtimes=[RETIRED, DYNAMIC]), v1alpha1(checkpoint)).runtime == "dynamic"
-
-
-@pytest.mark.parametrize("runtimes", [[RETIRED, OTHER], [DYNAMIC | {"retired": True}, OTHER]])
-def test_fails_when_only_a_retired_runtime_serves_a_checkpoint(make_api: Any, runtimes: Any) -> None:
-    error = refused(make_api(runtimes=runtimes), v1alpha1("sd15/base.safetensors"))
-    assert (error["status"], error["code"]) == (409, "runtime_retired")
+def test_v1alpha1_routes_past_a_retired_runtime(submit: Submit, checkpoint: str) -> None:
+    message = submit(v1alpha1(checkpoint), [RETIRED, DYNAMIC])
+    assert isinstance(message, TaskMessage)
+    assert message.runtime == "dynamic"
 
 
 def test_a_retired_runtime_still_shows_its_tasks_and_repeats_its_answers(make_api: Any) -> None:
