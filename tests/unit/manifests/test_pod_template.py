@@ -33,6 +33,7 @@ PODS_ARE_REPLACED: dict[str, Any] = {
     "namespace": "studio",
     "type": "comfyui",
     "modelFilename": "b.safetensors",
+    "dynamicModel": True,
     "longestTask": 100,
     "extraValues.karpenter.provisioner.capacityTypes": ["on-demand"],
     "extraValues.runtime.labels": {"team": "art"},
@@ -67,7 +68,7 @@ PODS_ARE_REPLACED: dict[str, Any] = {
 """Another value of each key that the pods themselves are made of."""
 
 PODS_STAY: dict[str, Any] = {
-    "dynamicModel": True,
+    "retired": True,
     "interruptible": True,
     "backlogLimit": 100,
     "extraValues.karpenter.provisioner.instanceTypes": ["g6.xlarge"],
