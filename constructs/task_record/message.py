@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from task_record import table
+from task_record.nesting import is_deeper_than
 
 SCHEMA_VERSION: Final = 1
 """Version of the message and of the record; an agent refuses what is newer than itself."""
@@ -239,13 +240,7 @@ def _load(text: str) -> Any:  # noqa: ANN401 (any JSON value)
 
 def _check(value: Any, text: str) -> None:  # noqa: ANN401 (any JSON value)
     """Refuse what can be read but never be passed on."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        containers = [one for one in level if isinstance(one, dict | list)]
-        if not containers:
-            break
-        level = [inner for one in containers for inner in (one.values() if isinstance(one, dict) else one)]
-    else:
+    if is_deeper_than(value, _MAX_DEPTH):
         raise MalformedMessageError(f"the message is nested more than {_MAX_DEPTH} deep")
     if "\\u" in text:
         try:

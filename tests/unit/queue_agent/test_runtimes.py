@@ -188,7 +188,7 @@ async def test_fails_when_the_content_is_nested_too_deeply(runtime_type: Runtime
     for _ in range(5000):
         deep = [deep]
     async with bench(runtime_type) as one:
-        with pytest.raises(BadTaskError, match="nested too deeply"):
+        with pytest.raises(BadTaskError, match="nested more than 254 deep"):
             await one.run({"prompt": deep})
         assert await one.journal() == []
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from task_record.nesting import is_deeper_than
+
 from .errors import ApiError
 
 MAX_DEPTH: Final = 100
@@ -23,7 +25,6 @@ its own limit, would fail on what was accepted here.
 """
 
 _TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
-_CONTAINERS: Final = (dict, list)
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -96,12 +97,13 @@ def read_json(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
     except RecursionError as error:
+        # Where this version of Python gives up, which is far beyond the depth that is allowed.
         raise NotJsonError(_TOO_DEEP) from error
     except ValueError as error:
         raise NotJsonError(str(error)) from error
     if not isinstance(value, dict):
         raise NotJsonError(f"it must be an object, got {_kind(value)}")
-    if _is_deeper_than(value, MAX_DEPTH):
+    if is_deeper_than(value, MAX_DEPTH):
         raise NotJsonError(_TOO_DEEP)
     # A lone surrogate has no UTF-8 form: it can be read, but never be passed on. A pair of them is one character.
     if "\\" in text and _ESCAPED_SURROGATE.search(text):
@@ -132,20 +134,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {twice[:100]!r} stands twice in one object")
     return found
-
-
-def _is_deeper_than(value: object, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
-            if isinstance(inner, _CONTAINERS)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _finite(text: str) -> float:

@@ -91,7 +91,7 @@ class DeadMessages:
         """
         try:
             return self._end(dead, decode_message(dead.body))
-        except (MalformedMessageError, RecursionError):
+        except MalformedMessageError:
             self._park(dead)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _NEVER:

@@ -1,11 +1,17 @@
 """JSON as servers and callers speak it: fast where orjson can, and else as Python's own module does."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from queue_agent.errors import BadTaskError
+from task_record.nesting import is_deeper_than
+
+_DECODED_DEPTH: Final = 200
+"""Deepest nesting that is read, as of a message: whatever walks a value afterwards has room for it."""
+_ENCODED_DEPTH: Final = 254
+"""Deepest nesting that is written: orjson's own limit, so that Python's module, which takes over, has the same."""
 
 
 def encode_json(value: object) -> bytes:
@@ -16,20 +22,20 @@ def encode_json(value: object) -> bytes:
     """
     try:
         return orjson.dumps(value)
-    except orjson.JSONEncodeError:
+    except orjson.JSONEncodeError as error:
+        if is_deeper_than(value, _ENCODED_DEPTH):
+            raise BadTaskError("bad_message", f"the content is nested more than {_ENCODED_DEPTH} deep") from error
         # Integers over 64 bits and lone surrogates, which JSON has and orjson refuses.
-        try:
-            return json.dumps(value).encode()
-        except RecursionError as error:
-            raise BadTaskError("bad_message", "the content is nested too deeply") from error
+        return json.dumps(value).encode()
 
 
 def decode_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
-    """Decode JSON, NaN and Infinity included, which ComfyUI writes; `None` where it is none."""
+    """Decode JSON, NaN and Infinity included, which ComfyUI writes; `None` where it is none, or nested too deeply."""
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(body)
+            value = json.loads(body)
         except (ValueError, RecursionError):
             return None
+    return None if is_deeper_than(value, _DECODED_DEPTH) else value
