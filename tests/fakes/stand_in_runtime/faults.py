@@ -28,9 +28,11 @@ class Faults:
         die_mid_task: the process is gone half-way, as after SIGKILL.
         hang: it never ends, and does not hear an interrupt.
         deaf: nothing is answered until this is unset again, as by a process that is stopped.
+        busy: every request is answered 429 until this is unset again, as by SD.Next's limit of requests a minute.
         out_of_memory: it fails as the real server does when the GPU's memory is full.
         cuda_error: it fails as the real server does when the GPU's context is broken.
         plain_500: the request is answered 500 with a plain text.
+        too_many_requests: the request is answered 429 before it is taken.
         unavailable: the request is answered 503 before it is taken.
         reset: its connection is reset half-way; the inference goes on (SD Web UI).
         cut_answer: its connection is reset in the midst of the answer (SD Web UI).
@@ -44,9 +46,11 @@ class Faults:
     die_mid_task: bool = False
     hang: bool = False
     deaf: bool = False
+    busy: bool = False
     out_of_memory: bool = False
     cuda_error: bool = False
     plain_500: bool = False
+    too_many_requests: bool = False
     unavailable: bool = False
     reset: bool = False
     cut_answer: bool = False
@@ -66,6 +70,8 @@ class Faults:
         """An answer in place of an inference."""
         if self.take("unavailable"):
             return web.Response(status=503, text="Service Unavailable")
+        if self.take("too_many_requests"):
+            return _too_many_requests()
         if self.take("plain_500"):
             return web.Response(status=500, text="Internal Server Error")
         return None
@@ -76,6 +82,10 @@ class Faults:
             asyncio.get_running_loop().call_later(gpu.seconds_per_task / 2, os.kill, os.getpid(), signal.SIGKILL)
         if self.take("hang"):
             await gpu.hang(name)
+
+
+def _too_many_requests() -> web.Response:
+    return web.json_response({"error": "HTTPException", "errors": "429: rate limit exceeded"}, status=429)
 
 
 def add_routes(app: web.Application, faults: Faults, gpu: Gpu) -> None:
@@ -89,6 +99,8 @@ def add_routes(app: web.Application, faults: Faults, gpu: Gpu) -> None:
             encodings.add(request.headers.get("Accept-Encoding", ""))
             while faults.deaf:  # noqa: ASYNC110 (a fault is a plain value)
                 await asyncio.sleep(_DEAF_LOOK_S)
+            if faults.busy:
+                return _too_many_requests()
         return await handler(request)
 
     async def accepted_encodings(_request: web.Request) -> web.Response:

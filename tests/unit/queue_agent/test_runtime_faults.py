@@ -95,6 +95,8 @@ def ending(world: World) -> tuple[list[str], int, str | None]:
     [
         ("sdwebui", "unavailable", AGAIN, 1, None, 1),
         ("comfyui", "unavailable", AGAIN, 1, None, 1),
+        ("sdwebui", "too_many_requests", AGAIN, 1, None, 1),
+        ("comfyui", "too_many_requests", AGAIN, 1, None, 1),
         ("sdwebui", "plain_500", [*CLAIMED, *FAILED], 1, "runtime_error", 0),
         ("comfyui", "plain_500", [*CLAIMED, *FAILED], 1, "runtime_error", 0),
         ("sdwebui", "out_of_memory", [*CLAIMED, *FAILED], 1, "out_of_memory", 0),
@@ -107,8 +109,16 @@ def ending(world: World) -> tuple[list[str], int, str | None]:
     ],
 )
 async def test_a_fault_of_the_runtime_ends_the_task_once(
-    world: World, runtime_type: RuntimeType, fault: str, order: list[str], attempts: int, error: str | None, begins: int
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    runtime_type: RuntimeType,
+    fault: str,
+    order: list[str],
+    attempts: int,
+    error: str | None,
+    begins: int,
 ) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.http._BUSY_S", 0.1)
     async with bench(runtime_type, INFERENCE_S) as one:
         await one.fault(fault)
         async with agent(world, one):

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from queue_agent import clock
-from queue_agent.errors import AwsError, BadTaskError, GpuFaultError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.errors import (
+    AwsError,
+    BadTaskError,
+    GpuFaultError,
+    RuntimeBusyError,
+    RuntimeUnavailableError,
+    TaskFailedError,
+)
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef
@@ -199,6 +206,13 @@ async def test_a_runtime_that_is_gone_gives_the_task_back_at_once(
     assert world.names()[:5] == [*START, "claim: running", "post", "release: queued"]
     assert "visibility 0" in world.names()
     assert (world.record[table.STATUS], world.record[table.ATTEMPTS]) == ("queued", attempts)
+
+
+async def test_a_runtime_that_is_asked_too_often_is_left_alone_for_as_long_as_it_says(world: Any, work: Any) -> None:
+    await work(seconds=12, runtime={"seconds": 1, "outcome": RuntimeBusyError(retry_after_s=9.0)})
+    assert world.names()[:6] == [*START, "claim: running", "post", "release: queued", "visibility 0"]
+    assert world.times("receive m1") == [0, 10]
+    assert world.record[table.ATTEMPTS] == 0
 
 
 async def test_a_cancelled_task_is_interrupted_at_the_next_beat_and_its_results_dropped(

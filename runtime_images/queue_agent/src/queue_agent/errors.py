@@ -7,6 +7,7 @@ AgentError
   RuntimeUnavailableError    W4, visibility 0            the runtime died under the task, or never took it
     GpuFaultError            W4, visibility 0, restart   the GPU or its driver is broken
     RuntimeHungError         W4, visibility 0, restart   it answers, but begins nothing any more
+    RuntimeBusyError         W4, visibility 0, pause     it takes no further request for a while
   ClaimLostError             drop                        another's claim, a terminal record, or the deadline
   ShutdownError              W4, visibility 0            SIGTERM: given back
   AwsError                   tried again, then by place  AWS said no
@@ -75,6 +76,18 @@ class RuntimeHungError(RuntimeUnavailableError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, accepted=True)
+
+
+class RuntimeBusyError(RuntimeUnavailableError):
+    """The runtime answers 429: it takes no further request for a while. That is no failure, and no attempt.
+
+    Attributes:
+        retry_after_s: when to ask again.
+    """
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__("the runtime answers 429: too many requests", accepted=False)
+        self.retry_after_s = retry_after_s
 
 
 class ClaimLostError(AgentError):

@@ -18,6 +18,7 @@ from queue_agent.errors import (
     BadTaskError,
     ClaimLostError,
     GpuFaultError,
+    RuntimeBusyError,
     RuntimeUnavailableError,
     ShutdownError,
     StalledError,
@@ -71,6 +72,7 @@ class Signals:
         give_back: what is on the GPU goes back as well, since it cannot be finished in time.
         runtime_away: the runtime is not there: what has not reached it goes back. Set anew each time it is there again.
         runtime_is_hung: the runtime has to be restarted.
+        busy_until: monotonic time before which the runtime takes no further task.
     """
 
     def __init__(self) -> None:
@@ -79,6 +81,7 @@ class Signals:
         self.give_back: asyncio.Future[AgentError] = loop.create_future()
         self.runtime_away: asyncio.Future[AgentError] = loop.create_future()
         self.runtime_is_hung = False
+        self.busy_until = 0.0
 
     def runtime_is_away(self, error: AgentError) -> None:
         """The runtime is not there."""
@@ -287,6 +290,8 @@ class Stages:
     def _away(self, error: RuntimeUnavailableError) -> None:
         """Whatever else waits for this runtime goes back as well."""
         self._signals.runtime_is_hung |= isinstance(error, GpuFaultError)
+        if isinstance(error, RuntimeBusyError):
+            self._signals.busy_until = clock.monotonic_s() + error.retry_after_s
         self._signals.runtime_is_away(error)
 
     async def _end(self, run: _Run, error: AgentError) -> None:

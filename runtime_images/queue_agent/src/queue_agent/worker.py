@@ -126,6 +126,10 @@ class Worker:
         # ours, or by a task that could not be stopped.
         async with self.gpu:
             while not self._stop.is_set():
+                busy_s = self._signals.busy_until - clock.monotonic_s()
+                if busy_s > 0:
+                    await self._pause(busy_s)
+                    continue
                 if not await self._runtime.is_ready():
                     # It is being restarted: left in place, the marker would have the new one restarted, too.
                     self._runtime_hung.clear()

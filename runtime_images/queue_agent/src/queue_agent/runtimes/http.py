@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from queue_agent.errors import RuntimeUnavailableError
+from queue_agent import clock
+from queue_agent.errors import RuntimeBusyError, RuntimeUnavailableError
 from queue_agent.json_codec import decode_json, encode_json
 
 _CONNECT_S: Final = 1.0
@@ -16,6 +17,10 @@ _CONNECT_S: Final = 1.0
 PATIENCE_S: Final = 60.0
 """For an answer while the server may be at work on the next task: loading a model keeps it from all else."""
 _NOT_YET: Final = frozenset({502, 503, 504})
+_TOO_MANY: Final = 429
+_BUSY_S: Final = 5.0
+"""Until the next request after a 429 without Retry-After. SD.Next counts each path's requests of the last minute."""
+_LONGEST_BUSY_S: Final = 60.0
 # The SD Web UI compresses megabytes of base64 for whoever lets it, which takes longer than a short inference.
 _HEADERS: Final = {"Accept-Encoding": "identity"}
 _JSON_HEADERS: Final = {**_HEADERS, "Content-Type": "application/json"}
@@ -115,9 +120,10 @@ class HeldPost:
         with _told_as_unavailable():
             response = await self._reply
         self._body = b""  # pictures for image-to-image are large
-        if response.status in _NOT_YET:
+        refusal = _refusal(response)
+        if refusal is not None:
             response.close()
-            raise _not_yet(response.status)
+            raise refusal
         return OpenReply(response)
 
     def close(self) -> None:
@@ -160,7 +166,7 @@ class RuntimeHttp:
     async def get(
         self, path: str, *, parameters: Mapping[str, str] | None = None, timeout_s: float | None = None
     ) -> Reply:
-        """Ask for something.
+        """Ask for something. Where the server is asked too often, it is asked again, as long as there is time.
 
         Args:
             path: of the operation.
@@ -168,9 +174,17 @@ class RuntimeHttp:
             timeout_s: for what is not answered at once.
 
         Raises:
+            RuntimeBusyError: the server is asked too often.
             RuntimeUnavailableError: the server does not answer.
         """
-        return await self._send("GET", path, params=parameters, headers=_HEADERS, timeout_s=timeout_s)
+        until = clock.monotonic_s() + (timeout_s or self._timeout_s)
+        while True:
+            try:
+                return await self._send("GET", path, params=parameters, headers=_HEADERS, timeout_s=timeout_s)
+            except RuntimeBusyError as error:
+                if clock.monotonic_s() + error.retry_after_s >= until:
+                    raise
+                await asyncio.sleep(error.retry_after_s)
 
     async def post(self, path: str, body: object, *, timeout_s: float | None = None) -> Reply:
         """Send JSON.
@@ -242,8 +256,9 @@ class RuntimeHttp:
                 method, url, params=params, data=data, headers=headers, timeout=timeout
             ) as response:
                 reply = Reply(response.status, await response.read())
-        if reply.status in _NOT_YET:
-            raise _not_yet(reply.status)
+        refusal = _refusal(response)
+        if refusal is not None:
+            raise refusal
         return reply
 
 
@@ -252,14 +267,23 @@ def attempt(*, counts: bool) -> Iterator[None]:
     """Say whether what fails in here counts as an attempt: whether the server had taken the task."""
     try:
         yield
+    except RuntimeBusyError:
+        raise
     except RuntimeUnavailableError as error:
         if error.accepted == counts:
             raise
         raise RuntimeUnavailableError(str(error), accepted=counts) from error
 
 
-def _not_yet(status: int) -> RuntimeUnavailableError:
-    return RuntimeUnavailableError(f"the runtime answers {status}", accepted=False)
+def _refusal(response: aiohttp.ClientResponse) -> RuntimeUnavailableError | None:
+    """What an answer says of the server alone, not of the request."""
+    if response.status == _TOO_MANY:
+        said = response.headers.get("Retry-After", "")  # seconds, or a date, which no server of ours sends
+        retry_after_s = min(float(said), _LONGEST_BUSY_S) if said.isascii() and said.isdigit() else _BUSY_S
+        return RuntimeBusyError(retry_after_s=retry_after_s)
+    if response.status in _NOT_YET:
+        return RuntimeUnavailableError(f"the runtime answers {response.status}", accepted=False)
+    return None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from queue_agent import clock
-from queue_agent.errors import RuntimeUnavailableError
+from queue_agent.errors import RuntimeBusyError, RuntimeUnavailableError
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
@@ -47,10 +47,12 @@ class ComfyUi:
                 await self._http.post("/queue", {"clear": True})
                 await self._http.post("/interrupt", {})
                 queue = (await self._http.get("/queue")).object()
+                if not queue.get("queue_running") and not queue.get("queue_pending"):
+                    return True
+            except RuntimeBusyError:
+                pass  # it does not say whether something runs
             except RuntimeUnavailableError as error:
                 return not error.accepted  # nothing listens: nothing runs
-            if not queue.get("queue_running") and not queue.get("queue_pending"):
-                return True
             if clock.monotonic_s() + _LOOK_EVERY_S > until:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)

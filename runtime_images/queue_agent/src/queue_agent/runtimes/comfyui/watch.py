@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final
 
 from queue_agent import clock
-from queue_agent.errors import RuntimeHungError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.errors import RuntimeBusyError, RuntimeHungError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.runtimes.comfyui.refusal import execution_error
 from queue_agent.runtimes.http import PATIENCE_S, NoAnswerError, RuntimeHttp, attempt
 
@@ -49,7 +49,7 @@ class Watch:
             if await self._find():
                 return True
             await self._look_at_queue()
-        except NoAnswerError:
+        except (NoAnswerError, RuntimeBusyError):
             pass  # a server that loads a model may be busy for long; the stall limit decides
         return False
 

@@ -11,6 +11,7 @@ from queue_agent.runtimes.base import Description, OutputFile
 from queue_agent.runtimes.http import OpenReply
 from queue_agent.runtimes.media import kind_of_data
 from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
+from queue_agent.runtimes.sdwebui.refusal import no_image
 
 _LONGEST_TEXT: Final = 10_000
 """Texts over this many characters in a description are inputs that the server repeats: pictures in base64."""
@@ -43,7 +44,7 @@ class SdWebUiOutputs:
         # With a batch, a grid of all pictures may stand before them.
         del images[: _whole(info.get("index_of_first_image"))]
         if not images:
-            raise TaskFailedError("no_output", "the runtime answered without an image")
+            raise no_image(answer, info)
         images.reverse()
         while images:
             yield _file(images.pop())
@@ -64,7 +65,7 @@ class SdWebUiOutputs:
 def _images(answer: dict[str, Any]) -> list[str]:
     """Take the pictures out of an answer: `images` of most operations, `image` of `extra-single-image`."""
     images, image = answer.pop("images", None), answer.pop("image", None)
-    return [one for one in (images or [image]) if isinstance(one, str)]
+    return [one for one in (images or [image]) if isinstance(one, str) and one]
 
 
 def _file(image: str) -> OutputFile:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from queue_agent import clock
-from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
+from queue_agent.errors import BadTaskError, RuntimeBusyError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
@@ -92,10 +92,12 @@ class SdWebUi:
             try:
                 await self._http.post("/sdapi/v1/interrupt", {})
                 state = (await self._http.get("/sdapi/v1/progress")).object().get("state") or {}
+                if not state.get("job_count"):
+                    return True
+            except RuntimeBusyError:
+                pass  # it does not say whether something runs
             except RuntimeUnavailableError as error:
                 return not error.accepted  # nothing listens: nothing runs
-            if not state.get("job_count"):
-                return True
             if clock.monotonic_s() + _LOOK_EVERY_S > until:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)

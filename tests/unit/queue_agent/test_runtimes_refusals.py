@@ -1,0 +1,162 @@
+"""What the SD Web UI and its forks answer in place of images: their own words come through, and what they mean."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from queue_agent.errors import GpuFaultError, RuntimeBusyError, TaskFailedError
+from queue_agent.runtimes.http import RuntimeHttp
+from queue_agent.runtimes.sdwebui import SdWebUi
+from tests.fakes.stand_in_runtime.application import RuntimeType
+from tests.fakes.stand_in_runtime.bench import SMALL, bench, read
+
+pytestmark = pytest.mark.asyncio
+
+CUDA = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later."
+OOM = "CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+async def answered(status: int, body: Any, headers: dict[str, str] | None = None) -> Exception:
+    """The error of a task to which the server answers this, over real HTTP."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body if isinstance(body, str) else json.dumps(body), headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/sdapi/v1/txt2img", answer)
+    server = TestServer(app)
+    await server.start_server(shutdown_timeout=0.1)
+    try:
+        async with aiohttp.ClientSession() as session, bench("sdwebui") as one:
+            runtime = SdWebUi(RuntimeHttp(session, str(server.make_url("")).rstrip("/")))
+            async with runtime.prepare(one.task(SMALL)) as request:
+                outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
+                await read(outputs)
+    except (TaskFailedError, GpuFaultError, RuntimeBusyError) as error:
+        return error
+    finally:
+        await server.close()
+    raise AssertionError("there was no error")
+
+
+def forge(error: str, message: str, detail: str = "") -> dict[str, str]:
+    return {"error": error, "detail": detail, "body": "", "message": message}
+
+
+@pytest.mark.parametrize("error", ["RuntimeError", "AcceleratorError"])
+async def test_forges_words_on_a_broken_gpu_are_read(error: str) -> None:
+    told = await answered(500, forge(error, CUDA))
+    assert isinstance(told, GpuFaultError)
+    assert str(told) == CUDA
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "says"),
+    [
+        (500, forge("OutOfMemoryError", OOM), "out_of_memory", OOM),
+        (500, forge("OutOfMemoryError", ""), "out_of_memory", "OutOfMemoryError"),
+        (500, forge("RuntimeError", "mat1 and mat2 do not fit"), "runtime_error", "mat1 and mat2 do not fit"),
+        (500, forge("ValueError", f"no float: '{CUDA}'"), "runtime_error", f"no float: '{CUDA}'"),
+        (404, forge("HTTPException", "", "Init image not found"), "runtime_error", "Init image not found"),
+        (500, json.dumps("unhashable type: 'list'"), "runtime_error", "unhashable type: 'list'"),
+        (400, {"error": "Init image is none"}, "runtime_error", "Init image is none"),
+        (500, {"error": None}, "runtime_error", '{"error": null}'),
+        (500, "", "runtime_error", "the runtime failed without a word"),
+    ],
+)
+async def test_fails_in_the_words_of_every_fork(status: int, body: Any, code: str, says: str) -> None:
+    told = await answered(status, body)
+    assert isinstance(told, TaskFailedError)
+    assert (told.code, str(told)) == (code, says)
+
+
+def empty(info: Any = "", **more: Any) -> dict[str, Any]:
+    info = info if isinstance(info, str) else json.dumps(info)
+    return {"images": [], "parameters": {"prompt": "x"}, "info": info, **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        (empty(), "no_output", "the runtime answered without an image"),
+        (empty("null"), "no_output", "the runtime answered without an image"),
+        (empty({"prompt": CUDA, "infotexts": [CUDA]}), "no_output", "the runtime answered without an image"),
+        (empty("Aborted: no model"), "no_output", "the runtime answered without an image: Aborted: no model"),
+        (empty({"comments": ["a", "b"]}), "no_output", "the runtime answered without an image: a; b"),
+        (empty({"error": "bad shape"}), "no_output", "the runtime answered without an image: bad shape"),
+        (empty(error="RuntimeError", message=OOM), "out_of_memory", OOM),
+        (empty({"errors": OOM}), "out_of_memory", OOM),
+        ({"image": "", "html_info": "<p>no <b>upscaler</b></p>"}, "no_output", "an image: no upscaler"),
+        ({"images": None, "html_info": f"<p>{CUDA}</p>"}, "no_output", CUDA.partition("\n")[0]),
+        ({}, "no_output", "the runtime answered without an image"),
+    ],
+)
+async def test_an_answer_without_images_fails_in_the_servers_words(body: Any, code: str, says: str) -> None:
+    told = await answered(200, body)
+    assert isinstance(told, TaskFailedError)
+    assert told.code == code
+    assert says in str(told)
+
+
+async def test_a_broken_gpu_is_told_by_an_answer_without_images_too() -> None:
+    assert isinstance(await answered(200, empty(errors=CUDA)), GpuFaultError)
+
+
+@pytest.mark.parametrize(
+    ("headers", "retry_after_s"),
+    [
+        ({}, 5.0),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "86400"}, 60.0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 5.0),
+        ({"Retry-After": "-1"}, 5.0),
+    ],
+)
+async def test_a_server_that_is_asked_too_often_has_not_failed_the_task(
+    headers: dict[str, str], retry_after_s: float
+) -> None:
+    told = await answered(429, {"error": "HTTPException", "errors": "rate limit exceeded"}, headers)
+    assert isinstance(told, RuntimeBusyError)
+    assert (told.accepted, told.retry_after_s) == (False, retry_after_s)
+
+
+@pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
+async def test_a_server_that_is_asked_too_often_is_not_taken_for_idle(
+    runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"queue_agent.runtimes.{runtime_type}.server._LOOK_EVERY_S", 0.02)
+    async with bench(runtime_type) as one:
+        await one.fault("busy")
+        assert not await one.runtime.is_ready()
+        assert not await one.runtime.interrupt_until_idle(0.1)
+        await one.post("/_stand_in/faults", {"busy": False})
+        assert await one.runtime.interrupt_until_idle(0.1)
+
+
+async def test_progress_that_may_not_be_asked_for_ends_no_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._LOOK_EVERY_S", 0.02)
+    async with bench("sdwebui", seconds_per_task=0.4) as one:
+        running = asyncio.ensure_future(one.run(SMALL))
+        await one.begun()
+        await one.fault("busy")
+        await asyncio.sleep(0.1)
+        await one.post("/_stand_in/faults", {"busy": False})
+        assert len((await running).files) == 1
+
+
+async def test_outputs_are_asked_for_again_where_the_server_is_asked_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.http._BUSY_S", 0.02)
+    async with bench("comfyui") as one, one.runtime.prepare(one.task()) as request:
+        outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
+        await one.fault("busy")
+        reading = asyncio.ensure_future(read(outputs))
+        await asyncio.sleep(0.1)
+        await one.post("/_stand_in/faults", {"busy": False})
+        assert len((await reading).files) == 1
