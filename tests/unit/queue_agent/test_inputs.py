@@ -147,6 +147,51 @@ async def test_odd_bodies_are_left_to_the_server(content: dict[str, Any]) -> Non
     assert await make().in_content(content, owner="me") == content
 
 
+def deep(depth: int, inside: Any) -> Any:
+    for _ in range(depth):
+        inside = [inside]
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"alwayson_scripts": {"ReActor": {"args": ["LINK"]}}}, "alwayson_scripts.ReActor.args[0]"),
+        ({"alwayson_scripts": {"ReActor": {"args": {"face": "LINK"}}}}, "alwayson_scripts.ReActor.args.face"),
+        ({"alwayson_scripts": {"ReActor": {"args": "LINK"}}}, "alwayson_scripts.ReActor.args"),
+        ({"alwayson_scripts": {"X": {"args": [1, {"a": [{"b": "LINK"}]}]}}}, "alwayson_scripts.X.args[1].a[0].b"),
+        (
+            {"alwayson_scripts": {"ControlNet": {"args": [{"image": ENCODED, "ipadapter_input": ["LINK"]}]}}},
+            f"{UNIT}.ipadapter_input[0]",
+        ),
+        ({"script_name": "x", "script_args": [None, "LINK"]}, "script_args[1]"),
+        ({"alwayson_scripts": {"X": {"args": deep(900, "s3://a/b")}}}, ("alwayson_scripts.X.args" + "[0]" * 900)[:300]),
+    ],
+)
+@pytest.mark.parametrize(
+    "link", ["https://a.example.com/b.png?c=d", "http://127.0.0.1/", "s3://inputs/a.png", "file:///etc", " ftp://a\n"]
+)
+async def test_fails_when_a_script_would_get_a_link_to_follow(content: dict[str, Any], path: str, link: str) -> None:
+    with pytest.raises(BadTaskError) as error:
+        await make().in_content(_with(content, link) if "[0][0]" not in path else content, owner="me")
+    assert (error.value.code, str(error.value)) == (
+        "input",
+        f"{path} must not be a link, which the server would follow itself",
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["a sign: https://example.com", "https://a b", "no link", "://x", "data:image/png;base64,QUFB", 7, None]
+)
+async def test_what_only_holds_a_link_reaches_a_script(value: Any) -> None:
+    content = {
+        "prompt": "https://example.com/",
+        "alwayson_scripts": {"ADetailer": {"args": [True, {"ad_prompt": value}]}, "Other": {"no args": "https://x/"}},
+        "script_args": [value],
+    }
+    assert await make().in_content(content, owner="me") == content
+
+
 async def test_what_is_fetched_must_be_a_picture(tmp_path: Path) -> None:
     async def page(_request: web.Request) -> web.Response:
         return web.Response(body=b"<html>" * 10, headers={"Content-Type": "image/png"})

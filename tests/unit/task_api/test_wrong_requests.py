@@ -165,7 +165,19 @@ TEXT_TO_IMAGE = {
     "width between blocks": text("width", 500, "a multiple of 8, got the number 500"),
     "height too great": text("height", 10**30, "from 8 to 4096"),
     "height between blocks": text("height", 513.0, "a multiple of 8"),
-    "batch too large": text("batch_size", 17, "from 1 to 16"),
+    "batch too large": text("batch_size", 17, "from 1 to 16, or to 64 where AnimateDiff is enabled, got the number 17"),
+    "frames of an AnimateDiff that is off": invalid(
+        v1alpha2({"batch_size": 32, "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": False}]}}}),
+        "task.content.batch_size", "where AnimateDiff is enabled"),
+    "too many frames": text("batch_size", 65, "from 1 to 64"),
+    "too many animations": invalid(
+        v1alpha2({"batch_size": 32, "n_iter": 3, "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": True}]}}}),
+        "task.content.n_iter", "at most 64 images, together with batch_size, got 96"),
+    "link for a script": invalid(
+        v1alpha2({"alwayson_scripts": {"ReActor": {"args": [None, {"face": ["https://a/b.png"]}]}}}),
+        "task.content.alwayson_scripts.ReActor.args[1].face[0]", "must not be a link, which the server would follow"),
+    "link for a selected script": invalid(
+        v1alpha2({"script_name": "x", "script_args": ["s3://a/b.png"]}), "task.content.script_args[0]", "must not be"),
     "too many batches": text("n_iter", 65, "from 1 to 64"),
     "too many images": invalid(
         v1alpha2({"batch_size": 16, "n_iter": 5}),
@@ -240,7 +252,7 @@ IMAGES = {
     "enlarge by nothing": extra("upscaling_resize", 0, "must be a number more than 0 and at most 8"),
     "enlarge by too much": extra("upscaling_resize", 9, "more than 0 and at most 8"),
     "enlarge to too much": extra("upscaling_resize_w", 8193, "from 1 to 8192"),
-    "results not shown": extra("show_extras_results", value=False, message="must be true or left out"),
+    "results neither shown nor not": extra("show_extras_results", "no", "must be true or false"),
     "no list to enlarge": invalid(
         v1alpha2({}, tasktype="extra-batch-images"), "task.content.imageList", "must be a list of 1 to 64 images"),
     "empty list to enlarge": invalid(batch(), "task.content.imageList", "got a list of 0"),
@@ -295,6 +307,8 @@ V1ALPHA1 = {
     "v1alpha1 link": invalid(
         v1alpha1({"task": "image-to-image", "image_link": "http://a/b"}), f"{SCRIPTS}.image_link", "a http:// link"),
     "v1alpha1 link a list": script("image_link", [IMAGE], "must be an image in base64"),
+    "v1alpha1 link for a script": invalid(
+        v1alpha1({"X": {"args": ["file:///etc/passwd"]}}), f"{SCRIPTS}.X.args[0]", "must not be a link"),
     "v1alpha1 steps": invalid(v1alpha1(steps=0), "steps", "must be a whole number from 1 to 150"),
     "v1alpha1 settings": invalid(v1alpha1(override_settings=1), "override_settings", "must be an object of settings"),
 }  # fmt: skip
@@ -339,6 +353,16 @@ RIGHT: dict[str, Sent] = {
     "as many images as the batch": image(init_images=[IMAGE] * 4, batch_size=4),
     "a mask": image(mask=IMAGE, mask_blur=4, inpainting_fill=1),
     "no mask": image(mask=None),
+    "frames of AnimateDiff": v1alpha2(
+        {"batch_size": 32, "n_iter": 2, "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": True}]}}}
+    ),
+    "frames of an animatediff with plain arguments": v1alpha2(
+        {"batch_size": 64, "alwayson_scripts": {"animatediff": {"args": [True, 16]}}}
+    ),
+    "a link in a prompt of a script": v1alpha2(
+        {"alwayson_scripts": {"ADetailer": {"args": [True, {"ad_prompt": "a sign that says https://example.com"}]}}}
+    ),
+    "results not shown": single(show_extras_results=False),
     "one to enlarge": single(upscaling_resize=4, upscaler_1="R-ESRGAN 4x+", upscale_first=False),
     "two to enlarge": batch({"data": IMAGE, "name": "a"}, {"data": IMAGE, "name": ""}),
     "a list that is no link": pipeline(a={"class_type": "X", "inputs": {"sizes": [1, 2], "names": ["b", "c"]}}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from task_record.inputs.image_fields import image_fields, spelled
+from task_record.inputs.script_links import script_links
 from task_record.inputs.workflow_files import names_in
 
 from . import request_schema
@@ -16,12 +17,16 @@ from .inputs import Inputs
 MAX_IMAGES: Final = 64
 """Images that one task makes: they come in one answer, which the agent must hold."""
 
+MAX_BATCH: Final = 16
+"""Images that are made at once. AnimateDiff makes as many frames at once as a task may have images."""
+
 MAX_SIDE: Final = 8192
 """Pixels of one side after a second pass: four times 2048, where the sliders of the SD Web UI end."""
 
 _PIPELINE: Final = "pipeline"
 _INPUTS: Final = "task.metadata.inputs"
 _LONGEST_NAME: Final = 60
+_LONGEST_FIELD: Final = 300
 
 _Content = Mapping[str, Any]
 
@@ -43,6 +48,12 @@ def check_content(tasktype: str, content: Any, path: str, inputs: Inputs) -> Non
         return
     for place, image in image_fields(content):
         inputs.check_image(image, f"{path}.{spelled(place)}".removeprefix("."))
+    for place, _ in script_links(content):
+        raise _invalid(
+            f"{path}.{spelled(place)}"[:_LONGEST_FIELD],
+            "must not be a link, which the server would follow itself; only the images of ControlNet's units may be "
+            "links",
+        )
 
 
 def check_named_inputs(tasktype: str, named: Mapping[str, str], content: _Content, inputs: Inputs) -> None:
@@ -113,11 +124,30 @@ def _pipeline(content: _Content, path: str) -> None:
 
 
 def _check_count(content: _Content, path: str) -> None:
+    if content.get("batch_size", 1) > MAX_BATCH and not _animates(content):
+        raise _invalid(
+            f"{path}.batch_size",
+            f"must be a whole number from 1 to {MAX_BATCH}, or to {MAX_IMAGES} where AnimateDiff is enabled, "
+            f"got the number {content['batch_size']}",
+        )
     images = content.get("batch_size", 1) * content.get("n_iter", 1)
     if images > MAX_IMAGES:
         raise _invalid(
             f"{path}.n_iter", f"must give at most {MAX_IMAGES} images, together with batch_size, got {round(images)}"
         )
+
+
+def _animates(content: _Content) -> bool:
+    """Whether AnimateDiff is enabled, which takes `batch_size` for its number of frames.
+
+    https://github.com/continue-revolution/sd-webui-animatediff/blob/master/docs/how-to-use.md#api
+    """
+    for name, script in (content.get("alwayson_scripts") or {}).items():
+        args = script.get("args") if isinstance(script, dict) and name.lower() == "animatediff" else None
+        for one in args if isinstance(args, list) else ():
+            if one is True or (isinstance(one, dict) and one.get("enable") is True):
+                return True
+    return False
 
 
 def _invalid(path: str, message: str) -> ApiError:

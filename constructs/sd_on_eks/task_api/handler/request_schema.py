@@ -126,8 +126,8 @@ def extra_images(data: Any, path: str) -> None:
     if 'show_extras_results' in data_keys:
         data_keys.remove('show_extras_results')
         data__showextrasresults = data['show_extras_results']
-        if not (isinstance(data__showextrasresults, bool) and data__showextrasresults is True):
-            raise wrong(f'{path}.show_extras_results', 'be true or left out, since the results are taken from the answer', data__showextrasresults)
+        if not isinstance(data__showextrasresults, bool):
+            raise wrong(f'{path}.show_extras_results', 'be true or false', data__showextrasresults)
 
 def extra_single_image(data: Any, path: str) -> None:
     if not isinstance(data, dict):
@@ -207,8 +207,8 @@ def generation(data: Any, path: str) -> None:
     if 'batch_size' in data_keys:
         data_keys.remove('batch_size')
         data__batchsize = data['batch_size']
-        if not isinstance(data__batchsize, int) and (not (isinstance(data__batchsize, float) and data__batchsize.is_integer())) or isinstance(data__batchsize, bool) or data__batchsize < 1 or (data__batchsize > 16):
-            raise wrong(f'{path}.batch_size', 'be a whole number from 1 to 16', data__batchsize)
+        if not isinstance(data__batchsize, int) and (not (isinstance(data__batchsize, float) and data__batchsize.is_integer())) or isinstance(data__batchsize, bool) or data__batchsize < 1 or (data__batchsize > 64):
+            raise wrong(f'{path}.batch_size', 'be a whole number from 1 to 64', data__batchsize)
     if 'n_iter' in data_keys:
         data_keys.remove('n_iter')
         data__niter = data['n_iter']

@@ -14,9 +14,11 @@ from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import SNIFFED_BYTES, kind_of_data
 from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
 from task_record.inputs.links import scheme_of
+from task_record.inputs.script_links import script_links
 
 _SNIFFED_CHARACTERS: Final = 512
 _LONGEST_NAME: Final = 60
+_LONGEST_FIELD: Final = 300
 _IMAGE: Final = ("image",)
 _MEDIA: Final = ("image", "video", "audio", "model")
 
@@ -43,9 +45,12 @@ class Inputs:
             owner: of the task.
 
         Raises:
-            BadTaskError: an input cannot be had, or is no picture; which one and why.
+            BadTaskError: an input cannot be had, or is no picture; which one and why. Or a script would get a link.
             AwsError: S3 does not answer; it may a moment later.
         """
+        for path, _ in script_links(content):
+            place = spelled(path)[:_LONGEST_FIELD]
+            raise BadTaskError("input", f"{place} must not be a link, which the server would follow itself")
         links: dict[Path, str] = {}
         for path, value in image_fields(content):
             if scheme_of(value) is not None:
