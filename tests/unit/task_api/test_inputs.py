@@ -82,7 +82,9 @@ def test_an_upload_of_another_kind_is_refused(api: Any) -> None:
     assert "got an upload that was declared as application/json" in answer["error"]["message"]
 
 
-@pytest.mark.parametrize(("content_type", "status"), [("video/mp4", 200), ("application/json", 400)])
+@pytest.mark.parametrize(
+    ("content_type", "status"), [("video/mp4", 200), ("application/octet-stream", 200), ("application/json", 400)]
+)
 def test_a_workflow_takes_media_of_any_kind(api: Any, content_type: str, status: int) -> None:
     upload(api, content_type=content_type)
     assert with_inputs(api, {"cat.png": UPLOAD})[0] == status
@@ -155,6 +157,11 @@ def test_named_inputs_come_along(api: Any) -> None:
     assert with_inputs(api, inputs)[0] == 200
     assert message(api).inputs == inputs
     assert api.calls == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize("kind", ["image/jxl", "video/mp2t", "model/gltf+json", "application/octet-stream"])
+def test_a_named_input_is_a_data_uri_of_any_kind_of_media(api: Any, kind: str) -> None:
+    assert with_inputs(api, {"cat.png": f"data:{kind};base64,{PICTURE}"})[0] == 200
 
 
 def test_inputs_that_are_too_large_for_a_message_are_parked_with_the_content(api: Any) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from queue_agent.runtimes import media_kinds
 from sd_on_eks.task_api.handler.errors import ApiError
 from sd_on_eks.task_api.handler.uploads import Uploads
 from task_record import table
@@ -62,6 +63,11 @@ def test_a_link_leads_to_a_place_of_the_callers_own(make_api: Any, variables: di
     key = answer["content_ref"].removeprefix("s3://output/")
     # The region's own endpoint: the global one redirects to it, which a signature does not survive.
     assert answer["url"].startswith(f"https://output.s3.eu-west-1.amazonaws.com/{key}?")
+
+
+@pytest.mark.parametrize("content_type", sorted({media.content_type for media in media_kinds.ALL}))
+def test_every_kind_of_file_that_an_agent_knows_may_be_declared(api: Any, content_type: str) -> None:
+    assert offer(api, {"content_type": content_type, "content_length": 1})[0] == 200
 
 
 def test_every_link_leads_to_another_place(api: Any) -> None:

@@ -5,7 +5,9 @@ from typing import Final
 
 from .errors import invalid
 
-_DATA_URI: Final = re.compile(r"data:(image|video|audio|model)/[A-Za-z0-9.+-]{1,40};base64,")
+_DATA_URI: Final = re.compile(
+    r"data:(?:(image|video|audio|model)/[A-Za-z0-9.+-]{1,40}|(application/octet-stream));base64,"
+)
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ODD: Final = re.compile(r"[^A-Za-z0-9+/]")
@@ -26,7 +28,7 @@ def check_base64(text: str, field: str, *, must: str, kinds: frozenset[str]) -> 
         ApiError: it is no base64.
     """
     prefix = _DATA_URI.match(text)
-    encoded = text[prefix.end() :] if prefix and prefix[1] in kinds else text
+    encoded = text[prefix.end() :] if prefix and (prefix[1] or prefix[2]) in kinds else text
     padding = 2 if encoded.endswith("==") else 1 if encoded.endswith("=") else 0
     is_base64 = encoded.isascii() and len(encoded.encode().translate(None, _ALPHABET)) == padding
     if not is_base64 or not encoded or len(encoded) % _QUANTUM:

@@ -22,7 +22,9 @@ _LONGEST: Final = 8 * 1024
 """Characters of a link: a presigned one with a role's token has two thousand."""
 
 _IMAGE: Final = frozenset({"image"})
-_MEDIA: Final = frozenset({"image", "video", "audio", "model"})
+_UNTYPED: Final = "application/octet-stream"
+"""What browsers say of files whose kind they do not know, such as most 3D models; the agent looks at the bytes."""
+_MEDIA: Final = frozenset({"image", "video", "audio", "model", _UNTYPED})
 _MUST: Final = {
     _IMAGE: "be an image in base64, or an https:// or s3:// link to one",
     _MEDIA: "be a file in base64, or an https:// or s3:// link to one",
@@ -70,7 +72,7 @@ class Inputs:
         left = INPUTS_MAX_BYTES
         for link, (field, kinds) in self._own.items():
             found = self._uploads.describe(link, self._owner, field)
-            if found.content_type.partition("/")[0] not in kinds:
+            if not {found.content_type, found.content_type.partition("/")[0]} & kinds:
                 raise invalid(field, f"must {_MUST[kinds]}, got an upload that was declared as {found.content_type}")
             left -= found.content_length
             if left < 0:

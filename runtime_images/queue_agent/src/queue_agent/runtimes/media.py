@@ -1,61 +1,91 @@
-"""Kinds of files, by their first bytes or their names."""
+"""Kinds of files, by their first bytes or their names. Why no library: docs/adr/0022-media-kinds.md."""
 
 import mimetypes
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """A kind of file.
-
-    Attributes:
-        extension: without the dot.
-        content_type: its media type.
-    """
-
-    extension: str
-    content_type: str
-
-
-UNKNOWN: Final = Media("bin", "application/octet-stream")
-
-# Where in the file, what stands there, what it is then. https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
-_SIGNATURES: Final = (
-    (0, b"\x89PNG\r\n\x1a\n", Media("png", "image/png")),
-    (0, b"\xff\xd8\xff", Media("jpg", "image/jpeg")),
-    (8, b"WEBPVP8", Media("webp", "image/webp")),
-    (0, b"GIF87a", Media("gif", "image/gif")),
-    (0, b"GIF89a", Media("gif", "image/gif")),
-    (0, b"BM", Media("bmp", "image/bmp")),
-    (0, b"II*\0", Media("tiff", "image/tiff")),
-    (0, b"MM\0*", Media("tiff", "image/tiff")),
-    (4, b"ftypavif", Media("avif", "image/avif")),
-    (4, b"ftyphei", Media("heic", "image/heic")),
-    (4, b"ftypmif1", Media("heic", "image/heic")),
-    (4, b"ftypM4A", Media("m4a", "audio/mp4")),
-    (4, b"ftypqt", Media("mov", "video/quicktime")),
-    (4, b"ftyp", Media("mp4", "video/mp4")),
-    (0, b"\x1aE\xdf\xa3", Media("webm", "video/webm")),
-    (8, b"WAVEfmt ", Media("wav", "audio/wav")),
-    (0, b"fLaC", Media("flac", "audio/flac")),
-    (0, b"OggS", Media("ogg", "audio/ogg")),
-    (0, b"ID3", Media("mp3", "audio/mpeg")),
-    (0, b"\xff\xfb", Media("mp3", "audio/mpeg")),
-    (0, b"glTF", Media("glb", "model/gltf-binary")),
+from queue_agent.runtimes import media_kinds as kinds
+from queue_agent.runtimes.media_kinds import UNKNOWN, Media
+from queue_agent.runtimes.media_structures import (
+    in_ebml,
+    in_iff,
+    in_iso_media,
+    in_json,
+    in_mpeg_audio,
+    in_ogg,
+    in_text,
+    in_transport_stream,
+    in_triangles,
 )
-# The system's table differs from image to image.
-_BY_EXTENSION: Final = {media.extension: media for _, _, media in _SIGNATURES}
-SNIFFED_BYTES: Final = 16
-"""So many first bytes say what a file is."""
+
+__all__ = ["SNIFFED_BYTES", "UNKNOWN", "Media", "kind_of_data", "kind_of_name", "kind_of_start"]
+
+SNIFFED_BYTES: Final = 4096
+"""So many first bytes say what a file is: a comment may stand before the first vertex."""
+
+# What such a file begins with. https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
+_SIGNATURES: Final = (
+    (b"\x89PNG\r\n\x1a\n", kinds.PNG),
+    (b"\xff\xd8\xff", kinds.JPEG),
+    (b"GIF87a", kinds.GIF),
+    (b"GIF89a", kinds.GIF),
+    (b"BM", kinds.BMP),
+    (b"II*\0", kinds.TIFF),
+    (b"MM\0*", kinds.TIFF),
+    (b"II+\0", kinds.TIFF),  # BigTIFF
+    (b"MM\0+", kinds.TIFF),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", kinds.JXL),
+    (b"\xff\x0a", kinds.JXL),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", kinds.JP2),
+    (b"v/1\x01", kinds.EXR),
+    (b"8BPS\0\x01", kinds.PSD),
+    (b"8BPS\0\x02", kinds.PSD),  # its large form
+    (b"FLV\x01", kinds.FLV),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", kinds.WMV),
+    (b"\0\0\x01\xba", kinds.MPEG),
+    (b"\0\0\x01\xb3", kinds.MPEG),
+    (b"fLaC", kinds.FLAC),
+    (b"ID3", kinds.MP3),
+    (b"caff\0\x01", kinds.CAF),
+    (b"#!AMR", kinds.AMR),
+    (b"glTF", kinds.GLB),
+    (b"Kaydara FBX Binary  \0", kinds.FBX),
+    (b"; FBX ", kinds.FBX),
+    (b"ply\n", kinds.PLY),
+    (b"ply\r", kinds.PLY),
+)
+# In this order: what has a signature of its own, then what is told by its structure, the weakest last.
+_STRUCTURES: Final = (
+    in_iff,
+    in_iso_media,
+    in_ebml,
+    in_ogg,
+    in_mpeg_audio,
+    in_transport_stream,
+    in_json,
+    in_text,
+)
 
 
 def kind_of_data(data: bytes) -> Media:
-    """Kind of a file, by its first bytes; `UNKNOWN` where they say nothing."""
-    for start, signature, media in _SIGNATURES:
-        if data[start : start + len(signature)] == signature:
+    """Kind of a whole file, by its first bytes; `UNKNOWN` where they say nothing."""
+    return kind_of_start(data[:SNIFFED_BYTES], len(data))
+
+
+def kind_of_start(head: bytes, size: int | None) -> Media:
+    """Kind of a file of which only the start is there; `UNKNOWN` where that says nothing.
+
+    Args:
+        head: the first `SNIFFED_BYTES`, fewer where the file is shorter.
+        size: bytes of the whole file; `None` where nobody knows yet, so that what only the size confirms is presumed.
+    """
+    for signature, media in _SIGNATURES:
+        if head.startswith(signature):
             return media
-    return UNKNOWN
+    for found_in in _STRUCTURES:
+        found = found_in(head)
+        if found is not None:
+            return found
+    return in_triangles(head, size) or UNKNOWN
 
 
 def kind_of_name(name: str) -> Media:
@@ -63,5 +93,6 @@ def kind_of_name(name: str) -> Media:
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if not (extension.isascii() and extension.isalnum()):
         return UNKNOWN
+    # The system's table differs from image to image.
     guessed = mimetypes.guess_type(f"file.{extension}")[0] or UNKNOWN.content_type
-    return _BY_EXTENSION.get(extension) or Media(extension, guessed)
+    return kinds.BY_EXTENSION.get(extension) or Media(extension, guessed)
