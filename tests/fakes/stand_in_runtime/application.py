@@ -6,7 +6,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from .comfyui import ComfyUi
+from .comfyui import MAX_UPLOAD_BYTES, ComfyUi
 from .faults import Faults
 from .gpu import Gpu
 from .pictures import Pictures
@@ -24,6 +24,7 @@ def make_app(
     image_bytes: int | None = None,
     flavour: Flavour = "a1111",
     models: Sequence[str] = MODELS,
+    max_upload_bytes: int | None = MAX_UPLOAD_BYTES,
 ) -> web.Application:
     """Make a server.
 
@@ -34,8 +35,9 @@ def make_app(
         image_bytes: size of a picture, which is noise then; `None` for drawings in which the prompt can be read.
         flavour: which SD Web UI it is.
         models: paths of the checkpoints in its model folder.
+        max_upload_bytes: largest request that ComfyUI takes; `None` for a server that does not say it.
     """
     gpu, faults, pictures = Gpu(seconds_per_task, journal), Faults(), Pictures(image_bytes)
     if runtime_type == "sdwebui":
         return SdWebUi(gpu, faults, pictures, Models(flavour, models)).application()
-    return ComfyUi(gpu, faults, pictures).application()
+    return ComfyUi(gpu, faults, pictures, max_upload_bytes).application()

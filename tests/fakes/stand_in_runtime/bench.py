@@ -1,6 +1,7 @@
 """The agent's side of a runtime, with a stand-in behind it, over real HTTP and real websockets."""
 
 import asyncio
+import io
 import signal
 import socket
 import sys
@@ -17,9 +18,11 @@ from aiohttp.test_utils import TestServer
 from queue_agent.runtimes.base import Description, InputFile, OutputFile, Outputs, Runtime, RuntimeTask
 from queue_agent.runtimes.comfyui import ComfyUi
 from queue_agent.runtimes.http import RuntimeHttp
+from queue_agent.runtimes.media import kind_of_data
 from queue_agent.runtimes.sdwebui import SdWebUi
 
 from .application import RuntimeType, make_app
+from .comfyui import MAX_UPLOAD_BYTES
 from .sdwebui import MODELS
 from .sdwebui_models import Flavour
 
@@ -37,6 +40,11 @@ def workflow(seed: int = 1, further: Mapping[str, Any] | None = None) -> dict[st
         "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "x", "images": ["3", 0]}},
     }
     return known | dict(further or {})
+
+
+def input_file(data: bytes) -> InputFile:
+    """A named input of a workflow."""
+    return InputFile(file=io.BytesIO(data), size_bytes=len(data), media=kind_of_data(data))
 
 
 @dataclass
@@ -152,6 +160,7 @@ async def bench(
     models: Sequence[str] = MODELS,
     own: str | None = MODELS[0],
     dynamic: bool = True,
+    max_upload_bytes: int | None = MAX_UPLOAD_BYTES,
 ) -> AsyncIterator[Bench]:
     """A stand-in in this process.
 
@@ -163,8 +172,16 @@ async def bench(
         models: paths of the checkpoints in its model folder.
         own: `modelFilename` of the runtime.
         dynamic: its `dynamicModel`.
+        max_upload_bytes: largest request that ComfyUI takes.
     """
-    server = TestServer(make_app(runtime_type, seconds_per_task=seconds_per_task, flavour=flavour, models=models))
+    app = make_app(
+        runtime_type,
+        seconds_per_task=seconds_per_task,
+        flavour=flavour,
+        models=models,
+        max_upload_bytes=max_upload_bytes,
+    )
+    server = TestServer(app)
     # What hangs there hangs for ever.
     await server.start_server(shutdown_timeout=0.1)
     try:

@@ -17,7 +17,8 @@ from .workflows import FIRST_BYTES, OUTPUT_NODES, refusal, validate
 
 _HISTORY_DELAY_S = 0.05
 _LATE_EVERY = 7
-_MAX_REQUEST = 64 * 2**20
+MAX_UPLOAD_BYTES = 100 * 2**20
+"""The real server's own default."""
 _OUT_OF_MEMORY = "Allocation on device\nThis error means you ran out of memory on your GPU.\n"
 Tell = Callable[..., Awaitable[None]]
 FileName = tuple[str, str, str]
@@ -54,9 +55,12 @@ class ComfyUi:
         gpu: computes.
         faults: go wrong.
         pictures: makes them.
+        max_upload_bytes: largest request; `None` for the default, of which it does not speak then.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures) -> None:
+    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures, max_upload_bytes: int | None) -> None:
+        self._max_upload_bytes = max_upload_bytes
+        self._questions = 0
         self._gpu = gpu
         self._faults = faults
         self._pictures = pictures
@@ -78,7 +82,7 @@ class ComfyUi:
 
     def application(self) -> web.Application:
         """The server."""
-        app = web.Application(client_max_size=_MAX_REQUEST)
+        app = web.Application(client_max_size=self._max_upload_bytes or MAX_UPLOAD_BYTES)
         app.router.add_post("/prompt", self._prompt)
         app.router.add_post("/upload/image", self._upload)
         app.router.add_get("/ws", self._websocket)
@@ -88,6 +92,8 @@ class ComfyUi:
         app.router.add_post("/interrupt", self._interrupt)
         app.router.add_get("/view", self._view)
         app.router.add_get("/system_stats", self._system_stats)
+        app.router.add_get("/features", self._features)
+        app.router.add_get("/_stand_in/questions", self._count_questions)
         app.router.add_get("/_stand_in/uploads", self._list_uploads)
         app.router.add_get("/_stand_in/clients", self._list_clients)
         app.router.add_post("/_stand_in/forget_uploads", self._forget_uploads)
@@ -153,6 +159,15 @@ class ComfyUi:
             return web.Response(status=400)
         self._uploads[path] = image.file.read()
         return web.json_response({"name": image.filename, "subfolder": subfolder, "type": "input"})
+
+    async def _features(self, _request: web.Request) -> web.Response:
+        self._questions += 1
+        if self._max_upload_bytes is None:
+            return web.Response(status=404)
+        return web.json_response({"supports_preview_metadata": True, "max_upload_size": self._max_upload_bytes})
+
+    async def _count_questions(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._questions)
 
     async def _list_uploads(self, _request: web.Request) -> web.Response:
         return web.json_response({path: len(data) for path, data in self._uploads.items()})

@@ -225,9 +225,10 @@ class MemoryInputs:
     async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
         return content
 
-    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
+    @asynccontextmanager
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> AsyncIterator[Mapping[str, InputFile]]:
         self._world.named_inputs = inputs
-        return {}
+        yield {}
 
 
 @dataclass

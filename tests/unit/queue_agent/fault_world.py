@@ -170,8 +170,11 @@ class GatedInputs(MemoryInputs):
     async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
         return await self._gate.call("inputs", lambda: MemoryInputs.in_content(self, content, owner=owner))
 
-    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
-        return await self._gate.call("inputs", lambda: MemoryInputs.named(self, inputs, owner=owner))
+    @asynccontextmanager
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> AsyncIterator[Mapping[str, InputFile]]:
+        context = MemoryInputs.named(self, inputs, owner=owner)
+        yield await self._gate.call("inputs", context.__aenter__)
+        await context.__aexit__(None, None, None)
 
 
 class Server:

@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from queue_agent.aws_client import Answer
+from queue_agent.aws_client import ObjectStream
 from queue_agent.errors import AwsError, AwsUnreachableError, BadTaskError
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.inputs import Inputs
 from queue_agent.inputs.limits import InputLimits
 from queue_agent.inputs.s3_links import S3Links
+from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES, InputSizes
 from tests.fakes.web import Web, serve
 
 pytestmark = pytest.mark.asyncio
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 4
+_CHUNK_BYTES = 1000
 MP4 = b"\0\0\0\x18ftypmp42" + b"video   " * 4
 ENCODED = base64.b64encode(PNG).decode()
 
@@ -29,20 +32,29 @@ class Bucket:
     """Objects in S3 by `bucket/key`, and the calls that came."""
 
     objects: dict[str, bytes | AwsError] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    breaks: list[AwsError] = field(default_factory=list)
+    """How the next objects break off, after their first chunk."""
 
-    async def object(
-        self, method: str, bucket: str, key: str, *, timeout_s: float, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        self.calls.append((f"{method} {bucket}/{key}", (headers or {}).get("Range", "")))
+    @asynccontextmanager
+    async def stream(self, bucket: str, key: str, *, timeout_s: float) -> AsyncIterator[ObjectStream]:
+        self.calls.append(f"{bucket}/{key}")
         found = self.objects.get(f"{bucket}/{key}", AwsError("NoSuchKey", "no", status=404))
         if isinstance(found, AwsError):
             raise found
-        return Answer(headers={}, body=found)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for start in range(0, len(found), _CHUNK_BYTES):
+                yield found[start : start + _CHUNK_BYTES]
+                if self.breaks:
+                    raise self.breaks.pop()
+
+        yield ObjectStream(len(found), chunks())
 
 
 def make(bucket: Bucket | None = None, there: Web | None = None, **limits: Any) -> Inputs:
-    known = InputLimits(**{"input_buckets": frozenset({"inputs"}), "timeout_s": 5.0, **limits})
+    sizes = InputSizes(limits.pop("max_bytes", INPUT_MAX_BYTES), limits.pop("max_total_bytes", INPUTS_MAX_BYTES))
+    known = InputLimits(**{"input_buckets": frozenset({"inputs"}), "timeout_s": 5.0, "sizes": sizes, **limits})
     https = HttpsLinks(
         known,
         is_allowed=lambda _address: True,
@@ -50,6 +62,17 @@ def make(bucket: Bucket | None = None, there: Web | None = None, **limits: Any) 
         tls=there.tls if there else None,
     )
     return Inputs(https, S3Links(bucket or Bucket(), "output", known), known)
+
+
+async def named(inputs: Inputs, values: Mapping[str, Any]) -> dict[str, tuple[bytes, str]]:
+    """Bytes and kind of each."""
+    async with inputs.named(values, owner="me") as files:
+        for file in files.values():
+            file.file.seek(0)
+        got = {name: (file.file.read(), file.media.content_type) for name, file in files.items()}
+        assert [file.size_bytes for file in files.values()] == [len(data) for data, _ in got.values()]
+    assert all(file.file.closed for file in files.values())
+    return got
 
 
 async def picture(request: web.Request) -> web.Response:
@@ -203,8 +226,7 @@ async def test_what_is_fetched_must_be_a_picture(tmp_path: Path) -> None:
 
 async def test_a_video_is_an_input_of_a_workflow_and_no_picture() -> None:
     inputs = make(Bucket({"inputs/a": MP4}))
-    named = await inputs.named({"clip": "s3://inputs/a"}, owner="me")
-    assert (named["clip"].data, named["clip"].content_type) == (MP4, "video/mp4")
+    assert await named(inputs, {"clip": "s3://inputs/a"}) == {"clip": (MP4, "video/mp4")}
     with pytest.raises(BadTaskError, match="must be an image$"):
         await inputs.in_content({"mask": "s3://inputs/a"}, owner="me")
 
@@ -212,17 +234,16 @@ async def test_a_video_is_an_input_of_a_workflow_and_no_picture() -> None:
 async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
     async with serve(tmp_path, picture) as there:
         inputs = make(Bucket({"inputs/a": PNG}), there)
-        named = await inputs.named(
+        got = await named(
+            inputs,
             {
                 "web": there.link("/b"),
                 "bucket": "s3://inputs/a",
                 "here": ENCODED,
                 "uri": f"data:image/png;base64,{ENCODED}",
             },
-            owner="me",
         )
-    assert [file.data for file in named.values()] == [PNG + b"/b", PNG, PNG, PNG]
-    assert [file.content_type for file in named.values()] == ["image/png"] * 4
+    assert list(got.values()) == [(data, "image/png") for data in (PNG + b"/b", PNG, PNG, PNG)]
 
 
 @pytest.mark.parametrize(
@@ -238,15 +259,14 @@ async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
 )
 async def test_fails_when_a_named_input_is_none(value: Any, says: str) -> None:
     with pytest.raises(BadTaskError) as error:
-        await make(max_bytes=1000).named({"cat": value}, owner="me")
+        await named(make(max_bytes=1000), {"cat": value})
     assert (error.value.code, str(error.value)) == ("input", says)
 
 
 async def test_an_upload_of_the_owner_is_read() -> None:
     bucket = Bucket({"output/uploads/me/a.png": PNG})
-    named = await make(bucket).named({"cat": "s3://output/uploads/me/a.png"}, owner="me")
-    assert named["cat"].data == PNG
-    assert bucket.calls == [("GET output/uploads/me/a.png", "bytes=0-20971520")]
+    assert await named(make(bucket), {"cat": "s3://output/uploads/me/a.png"}) == {"cat": (PNG, "image/png")}
+    assert bucket.calls == ["output/uploads/me/a.png"]
 
 
 @pytest.mark.parametrize(
@@ -271,28 +291,27 @@ async def test_an_upload_of_the_owner_is_read() -> None:
 async def test_fails_when_an_object_is_not_the_owners_and_in_no_input_bucket(link: str) -> None:
     bucket = Bucket()
     with pytest.raises(BadTaskError, match="must be"):
-        await make(bucket).named({"cat": link}, owner="me")
+        await named(make(bucket), {"cat": link})
     assert bucket.calls == []
 
 
 async def test_fails_when_an_object_is_too_large() -> None:
     bucket = Bucket({"inputs/a": PNG.ljust(1001)})
     with pytest.raises(BadTaskError, match="is larger than 1000 bytes"):
-        await make(bucket, max_bytes=1000).named({"cat": "s3://inputs/a"}, owner="me")
-    assert bucket.calls == [("GET inputs/a", "bytes=0-1000")]
+        await named(make(bucket, max_bytes=1000), {"cat": "s3://inputs/a"})
 
 
 async def test_fails_when_the_inputs_are_too_large_together() -> None:
     bucket = Bucket({"inputs/a": PNG})
     with pytest.raises(BadTaskError, match="is one too many"):
-        await make(bucket, max_total_bytes=len(PNG) + 1).named(dict.fromkeys("ab", "s3://inputs/a"), owner="me")
+        await named(make(bucket, max_total_bytes=len(PNG) + 1), dict.fromkeys("ab", "s3://inputs/a"))
 
 
 @pytest.mark.parametrize("status", [403, 404, 400, 416])
 async def test_fails_when_s3_says_no(status: int) -> None:
     bucket = Bucket({"inputs/a": AwsError("No", "secret", status=status)})
     with pytest.raises(BadTaskError, match="^metadata.inputs.cat cannot be had: S3 answers No$"):
-        await make(bucket).named({"cat": "s3://inputs/a"}, owner="me")
+        await named(make(bucket), {"cat": "s3://inputs/a"})
 
 
 @pytest.mark.parametrize(
@@ -300,7 +319,7 @@ async def test_fails_when_s3_says_no(status: int) -> None:
 )
 async def test_a_passing_trouble_of_s3_is_not_the_tasks_fault(error: AwsError) -> None:
     with pytest.raises(AwsError) as raised:
-        await make(Bucket({"inputs/a": error})).named({"cat": "s3://inputs/a"}, owner="me")
+        await named(make(Bucket({"inputs/a": error})), {"cat": "s3://inputs/a"})
     assert raised.value is error
 
 
@@ -316,7 +335,7 @@ async def test_inputs_are_fetched_side_by_side_and_in_turn(tmp_path: Path) -> No
         return web.Response(body=PNG)
 
     async with serve(tmp_path, slow) as there:
-        await make(there=there, parallel=3).named({str(n): there.link() for n in range(7)}, owner="me")
+        await named(make(there=there, parallel=3), {str(n): there.link() for n in range(7)})
     assert most == 3
 
 
@@ -328,7 +347,7 @@ async def test_fails_when_all_inputs_together_take_too_long(tmp_path: Path) -> N
     async with serve(tmp_path, slow) as there:
         inputs = make(there=there, parallel=1, timeout_s=0.4)
         with pytest.raises(BadTaskError, match="did not arrive within 0.4 s"):
-            await inputs.named({str(n): there.link() for n in range(9)}, owner="me")
+            await named(inputs, {str(n): there.link() for n in range(9)})
         assert len(there.requests) < 9
 
 
@@ -339,4 +358,4 @@ async def test_the_first_input_that_fails_ends_all(tmp_path: Path) -> None:
 
     async with serve(tmp_path, silence) as there, asyncio.timeout(20):
         with pytest.raises(BadTaskError, match="metadata.inputs.b must be"):
-            await make(there=there, timeout_s=60.0).named({"a": there.link(), "b": "file:///"}, owner="me")
+            await named(make(there=there, timeout_s=60.0), {"a": there.link(), "b": "file:///"})

@@ -12,7 +12,10 @@ from aiohttp import web
 
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
+from queue_agent.inputs.sinks import MemorySink
+from queue_agent.runtimes.media import SNIFFED_BYTES
 from task_record.inputs.public_hosts import is_public
+from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes
 from tests.fakes.web import Handler, Web, serve
 
 pytestmark = pytest.mark.asyncio
@@ -24,21 +27,20 @@ def is_public_or_the_test_server(address: IPv4Address | IPv6Address) -> bool:
     return address == IPv4Address("127.0.0.1") or is_public(address)
 
 
-def any_kind(_first: bytes) -> None:
-    return
-
-
 async def fetch(
     there: Web,
     link: str,
     *,
     is_allowed: Callable[[Any], bool] = is_public_or_the_test_server,
-    accept: Callable[[bytes], None] = any_kind,
+    max_bytes: int = INPUT_MAX_BYTES,
     **limits: Any,
 ) -> bytes:
-    known = InputLimits(**{"timeout_s": 5.0, **limits})
+    known = InputLimits(**{"timeout_s": 5.0, "sizes": InputSizes(max_bytes), **limits})
     links = HttpsLinks(known, is_allowed=is_allowed, resolver=there.names, tls=there.tls)
-    return await links.fetch(link, Budget(known), accept)
+    sink = MemorySink(Budget(known), ("image",))
+    await links.fetch(link, sink)
+    await sink.end()
+    return sink.data()
 
 
 async def picture(_request: web.Request) -> web.Response:
@@ -277,13 +279,13 @@ async def test_fails_when_a_stream_without_a_length_is_too_large_and_reads_no_fu
 
 
 async def test_fails_when_the_inputs_of_a_task_are_too_large_together(tmp_path: Path) -> None:
-    limits = InputLimits(max_total_bytes=len(PNG) + 1)
+    limits = InputLimits(sizes=InputSizes(max_total_bytes=len(PNG) + 1))
     budget = Budget(limits)
     async with serve(tmp_path, picture) as there:
         links = HttpsLinks(limits, is_allowed=is_public_or_the_test_server, resolver=there.names, tls=there.tls)
-        await links.fetch(there.link(), budget, any_kind)
+        await links.fetch(there.link(), MemorySink(budget, ("image",)))
         with pytest.raises(LinkError, match="is one too many"):
-            await links.fetch(there.link(), budget, any_kind)
+            await links.fetch(there.link(), MemorySink(budget, ("image",)))
 
 
 @pytest.mark.parametrize("first", [PNG, b""])
@@ -314,19 +316,44 @@ async def test_a_stream_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        await response.write(b"<html><body>secret")
+        await response.write(b"<html><body>secret".ljust(SNIFFED_BYTES))
         await asyncio.Event().wait()
         return response
 
-    def refuse(first: bytes) -> None:
-        raise LinkError(f"must be an image, got {first.decode()}")
-
     async with serve(tmp_path, endless) as there:
-        with pytest.raises(LinkError, match="got <html><body>sec"):
-            await fetch(there, there.link(), accept=refuse)
+        with pytest.raises(LinkError, match="^must be an image$"):
+            await fetch(there, there.link())
 
 
-async def test_fails_when_the_connection_breaks_off(tmp_path: Path) -> None:
+async def test_what_breaks_off_is_fetched_again_from_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
+    whole = PNG * 1000
+
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(len(whole))})
+        await response.prepare(request)
+        if len(there.requests) == 3:
+            await response.write(whole)
+            return response
+        await response.write(whole[: len(there.requests) * 10_000])
+        assert request.transport is not None
+        # With or without a word: both are seen.
+        request.transport.close() if len(there.requests) == 1 else request.transport.abort()
+        return response
+
+    async with serve(tmp_path, half) as there:
+        limits = InputLimits(sizes=InputSizes(max_total_bytes=len(whole)))
+        sink = MemorySink(Budget(limits), ("image",))
+        links = HttpsLinks(limits, is_allowed=is_public_or_the_test_server, resolver=there.names, tls=there.tls)
+        await links.fetch(there.link(), sink)
+    assert sink.data() == whole
+
+
+async def test_fails_when_the_connection_breaks_off_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
+
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -338,6 +365,29 @@ async def test_fails_when_the_connection_breaks_off(tmp_path: Path) -> None:
     async with serve(tmp_path, half) as there:
         with pytest.raises(LinkError, match="pictures.example.com broke off"):
             await fetch(there, there.link())
+        assert len(there.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "says"),
+    [
+        ({}, b"", "^is empty$"),
+        ({"Content-Type": "image/png"}, b"<!DOCTYPE html><html>not found</html>", "^must be an image$"),
+        ({"Content-Encoding": "gzip"}, b"\x1f\x8b\x08" + bytes(60), "^must not be compressed.*, got gzip$"),
+        ({"Content-Type": "image/png"}, b"\x1f\x8b\x08" + bytes(60), "^must be an image$"),
+        ({}, PNG[:4], "^must be an image$"),
+    ],
+    ids=["empty", "a page", "compressed on its way", "compressed", "cut off"],
+)
+async def test_fails_when_what_a_link_leads_to_is_no_image(
+    tmp_path: Path, headers: dict[str, str], body: bytes, says: str
+) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=body, headers=headers)
+
+    async with serve(tmp_path, answer) as there:
+        with pytest.raises(LinkError, match=says):
+            await fetch(there, there.link("/a.png?w=100&h=100#top"))
 
 
 async def test_no_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,5 +414,7 @@ async def test_the_systems_names_are_guarded_too(tmp_path: Path) -> None:
     async with serve(tmp_path, picture) as there:
         limits = InputLimits()
         with pytest.raises(LinkError, match="localhost is not known, or not public"):
-            await HttpsLinks(limits, tls=there.tls).fetch(there.link(host="localhost"), Budget(limits), any_kind)
+            await HttpsLinks(limits, tls=there.tls).fetch(
+                there.link(host="localhost"), MemorySink(Budget(limits), ("image",))
+            )
         assert there.requests == []

@@ -11,7 +11,7 @@ from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.comfyui.events import Event
 from queue_agent.runtimes.comfyui.progress import Progress
 from queue_agent.runtimes.comfyui.refusal import execution_error
-from tests.fakes.stand_in_runtime.bench import PNG, Bench, Result, bench, read, workflow
+from tests.fakes.stand_in_runtime.bench import PNG, Bench, Result, bench, input_file, read, workflow
 from tests.fakes.stand_in_runtime.workflows import FIRST_BYTES
 
 pytestmark = pytest.mark.asyncio
@@ -272,7 +272,7 @@ async def test_a_server_that_is_too_busy_to_answer_is_waited_for(monkeypatch: py
 
 
 def picture(data: bytes = PNG + b"cat") -> InputFile:
-    return InputFile(data=data, content_type="image/png")
+    return input_file(data)
 
 
 def showing(name: str) -> dict[str, Any]:
@@ -312,11 +312,11 @@ async def test_an_input_that_the_workflow_does_not_name_is_not_uploaded() -> Non
 
 async def test_an_input_keeps_the_extension_of_what_it_is() -> None:
     async with bench("comfyui") as one:
-        inputs = {"cat": picture(), "track.weird": picture(b"no signature")}
+        inputs = {"cat": picture(), "track.weird": picture(b"RIFF\0\0\0\0WAVEbext")}
         graph = showing("cat") | {"2": {"class_type": "LoadImage", "inputs": {"image": "track.weird"}}}
         async with one.runtime.prepare(one.task(graph, inputs=inputs)):
             names = sorted(await one.get("/_stand_in/uploads"))
-    assert [name.rpartition(".")[2] for name in names] == ["png", "weird"]
+    assert [name.rpartition(".")[2] for name in names] == ["png", "wav"]
 
 
 async def test_fails_when_an_input_is_nowhere() -> None:

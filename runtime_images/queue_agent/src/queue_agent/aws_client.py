@@ -5,7 +5,8 @@ docs/adr/0005-aws-client.md for what a full client costs in processor time and m
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from queue_agent.errors import AwsError, AwsUnreachableError
 # Over TLS the connection protects the body; hashing every picture again would cost processor time only.
 _UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
 _ERRORS_FROM: Final = 400
+_CHUNK_BYTES: Final = 2**16
 
 
 class CredentialSource(Protocol):
@@ -71,6 +73,19 @@ class Answer:
 
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStream:
+    """An object that is read as it arrives.
+
+    Attributes:
+        size_bytes: of the object, where S3 says so.
+        chunks: its bytes, in order.
+    """
+
+    size_bytes: int | None
+    chunks: AsyncIterator[bytes]
 
 
 class AwsClient:
@@ -152,6 +167,35 @@ class AwsClient:
             AwsError: S3 says no.
             AwsUnreachableError: S3 does not answer.
         """
+        signer, request = await self._of_object(method, bucket, key, body=body, headers=headers)
+        status, answer = await self._send(signer, request, timeout_s)
+        if status >= _ERRORS_FROM:
+            raise _s3_error(status, answer.body)
+        return answer
+
+    @asynccontextmanager
+    async def stream(self, bucket: str, key: str, *, timeout_s: float) -> AsyncIterator[ObjectStream]:
+        """Read an object of S3 as it arrives.
+
+        Args:
+            bucket: its bucket.
+            key: its key.
+            timeout_s: longest time in which nothing of it arrives.
+
+        Raises:
+            AwsError: S3 says no.
+            AwsUnreachableError: S3 does not answer, or hangs up before all of it was there.
+        """
+        signer, request = await self._of_object("GET", bucket, key)
+        limits = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
+        async with self._response(signer, request, limits) as response:
+            if response.status >= _ERRORS_FROM:
+                raise _s3_error(response.status, await response.read())
+            yield ObjectStream(response.content_length, response.content.iter_chunked(_CHUNK_BYTES))
+
+    async def _of_object(
+        self, method: str, bucket: str, key: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> tuple[SigV4Auth, AWSRequest]:
         path = quote(key, safe="/-_.~")
         if self._endpoint_url:
             url = f"{self._endpoint_url}/{bucket}/{path}"
@@ -159,14 +203,16 @@ class AwsClient:
             url = f"https://{bucket}.s3.{self._region}.{self._suffix}/{path}"
         request = AWSRequest(method, url, headers=dict(headers or {}), data=body)
         request.context["client_config"] = _UNSIGNED
-        signer = S3SigV4Auth(await self._credentials.get(), "s3", self._region)
-        status, answer = await self._send(signer, request, timeout_s)
-        if status >= _ERRORS_FROM:
-            code, message = _s3_error(answer.body)
-            raise AwsError(code or f"HTTP {status}", message, status=status)
-        return answer
+        return S3SigV4Auth(await self._credentials.get(), "s3", self._region), request
 
     async def _send(self, signer: SigV4Auth, request: AWSRequest, timeout_s: float) -> tuple[int, Answer]:
+        async with self._response(signer, request, aiohttp.ClientTimeout(total=timeout_s)) as response:
+            return response.status, Answer(headers=response.headers, body=await response.read())
+
+    @asynccontextmanager
+    async def _response(
+        self, signer: SigV4Auth, request: AWSRequest, limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         signer.add_auth(request)
         try:
             async with self._http.request(
@@ -175,10 +221,10 @@ class AwsClient:
                 URL(str(request.url), encoded=True),
                 headers=dict(request.headers.items()),
                 data=request.data,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                timeout=limits,
                 allow_redirects=False,
             ) as response:
-                return response.status, Answer(headers=response.headers, body=await response.read())
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AwsUnreachableError(f"{type(error).__name__}: {error}") from error
 
@@ -191,9 +237,9 @@ def _json(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _s3_error(body: bytes) -> tuple[str, str]:
+def _s3_error(status: int, body: bytes) -> AwsError:
     try:
         root = ET.fromstring(body)  # noqa: S314 (an answer of S3, over TLS)
     except ET.ParseError:
-        return "", ""
-    return root.findtext("Code") or "", root.findtext("Message") or ""
+        return AwsError(f"HTTP {status}", "", status=status)
+    return AwsError(root.findtext("Code") or f"HTTP {status}", root.findtext("Message") or "", status=status)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 from queue_agent.inputs.limits import InputLimits
+from task_record.inputs.sizes import MOST_INPUT_MIB, input_sizes
 from task_record.protocol_times import ProtocolTimes
 
 RuntimeType = Literal["sdwebui", "comfyui"]
@@ -115,7 +116,7 @@ class Settings:
             stall_s=_seconds(environment, "STALL_S", cls.stall_s),
             storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
             spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
-            input_limits=_input_limits(environment),
+            input_limits=_input_limits(environment, runtime_type),
             ready_marker=_path(environment, "READY_MARKER"),
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
             metrics_log_group=environment.get("METRICS_LOG_GROUP") or None,
@@ -130,9 +131,15 @@ def _times(environment: Mapping[str, str]) -> ProtocolTimes:
         raise SettingsError(f"the protocol's times do not fit together: {error}") from error
 
 
-def _input_limits(environment: Mapping[str, str]) -> InputLimits:
+def _input_limits(environment: Mapping[str, str], runtime_type: str) -> InputLimits:
     buckets = environment.get("INPUT_BUCKETS", "").split(",")
-    return InputLimits(input_buckets=frozenset(bucket for bucket in buckets if bucket))
+    text = environment.get("MAX_INPUT_MB") or None
+    if text is not None and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_INPUT_MIB):
+        raise SettingsError(f"MAX_INPUT_MB must be a whole number from 1 to {MOST_INPUT_MIB}, got {text!r}")
+    return InputLimits(
+        input_buckets=frozenset(bucket for bucket in buckets if bucket),
+        sizes=input_sizes(runtime_type, None if text is None else int(text)),
+    )
 
 
 def _path(environment: Mapping[str, str], name: str) -> Path | None:

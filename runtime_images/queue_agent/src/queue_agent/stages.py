@@ -5,7 +5,7 @@ Several run at once, in different stages: one is prepared, one is inferred, at m
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -54,11 +54,12 @@ class Inputs(Protocol):
         """
         ...
 
-    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> Mapping[str, InputFile]:
-        """The named inputs of a workflow.
+    def named(self, inputs: Mapping[str, Any], *, owner: str) -> AbstractAsyncContextManager[Mapping[str, InputFile]]:
+        """The named inputs of a workflow; their files are gone at the end of the context.
 
         Raises:
             BadTaskError: an input may not be fetched, or is none.
+            TaskFailedError: the disk does not take them.
             AwsError: S3 does not answer or says no.
         """
         ...
@@ -210,16 +211,19 @@ class Stages:
         if self._settings.runtime_type == "sdwebui":
             fixed = content
             content = await self._delivery.retried(lambda: self._inputs.in_content(fixed, owner=message.owner))
-        named = await self._delivery.retried(lambda: self._inputs.named(inputs, owner=message.owner))
-        task = RuntimeTask(
-            claim_id=held.holding.claim_id,
-            submission=held.holding.task.submission,
-            tasktype=held.tasktype,
-            content=content,
-            checkpoint=message.checkpoint,
-            inputs=named,
-        )
-        return task, await prepared.enter_async_context(self._runtime.prepare(task))
+        # When the task is prepared the runtime has the files, and the disk is free for the next task's.
+        async with AsyncExitStack() as files:
+            task = RuntimeTask(
+                claim_id=held.holding.claim_id,
+                submission=held.holding.task.submission,
+                tasktype=held.tasktype,
+                content=content,
+                checkpoint=message.checkpoint,
+                inputs=await self._delivery.retried(
+                    lambda: files.enter_async_context(self._inputs.named(inputs, owner=message.owner))
+                ),
+            )
+            return task, await prepared.enter_async_context(self._runtime.prepare(task))
 
     async def _read(self, payload: PayloadRef) -> Mapping[str, Any]:
         return await self._delivery.retried(lambda: self._delivery.store.read_content(payload))

@@ -7,7 +7,6 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -15,8 +14,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from queue_agent.inputs.limits import Budget, InputLimits, LinkError
-from queue_agent.runtimes.media import SNIFFED_BYTES
+from queue_agent.inputs.limits import InputLimits, LinkError
+from queue_agent.inputs.sinks import Sink
 from task_record.inputs.public_hosts import Policy, is_public, may_be_asked_for
 
 _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "sd-on-eks-queue-agent"}
@@ -57,17 +56,18 @@ class HttpsLinks:
         self._resolver = resolver
         self._tls = tls
 
-    async def fetch(self, link: str, budget: Budget, accept: Callable[[bytes], None]) -> bytes:
-        """Fetch a link.
+    async def fetch(self, link: str, sink: Sink) -> None:
+        """Fetch a link; what breaks off is fetched again from its start.
 
         Args:
             link: https://.
-            budget: what it may take.
-            accept: is given the first bytes; raises to refuse them.
+            sink: gets it.
 
         Raises:
             LinkError: it cannot be had, or must not be.
+            TaskFailedError: the disk does not take it.
         """
+        timeout_s = self._limits.timeout_s
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self._resolver or aiohttp.ThreadedResolver(), self._is_allowed),
             use_dns_cache=False,
@@ -80,19 +80,17 @@ class HttpsLinks:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=self._limits.timeout_s),
+            timeout=aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s),
         ) as http:
             for pause_s in _PAUSES_S:
                 try:
-                    return await self._follow(http, self._url(link), budget, accept)
+                    return await self._follow(http, self._url(link), sink)
                 except _PassingError:
                     await asyncio.sleep(pause_s)
-            return await self._follow(http, self._url(link), budget, accept)
+            return await self._follow(http, self._url(link), sink)
 
-    async def _follow(
-        self, http: aiohttp.ClientSession, url: URL, budget: Budget, accept: Callable[[bytes], None]
-    ) -> bytes:
-        """The body at the end of all redirects."""
+    async def _follow(self, http: aiohttp.ClientSession, url: URL, sink: Sink) -> None:
+        """Read the body at the end of all redirects."""
         for _ in range(self._limits.max_redirects + 1):
             try:
                 async with http.get(url, allow_redirects=False) as response:
@@ -102,11 +100,17 @@ class HttpsLinks:
                     if response.status != _OK:
                         kind = _PassingError if response.status in _PASSING else LinkError
                         raise kind(f"cannot be had: {_host(url)} answers {response.status}")
-                    return await _read(response, budget, accept)
+                    encoding = response.headers.get("Content-Encoding", "identity")
+                    if encoding != "identity":
+                        raise LinkError(f"must not be compressed, which nobody asked for, got {encoding[:_LONGEST]}")
+                    await sink.start(response.content_length)
+                    async for chunk in response.content.iter_chunked(_CHUNK):
+                        await sink.write(chunk)
+                    return
             except TimeoutError as error:
                 raise LinkError(f"cannot be had: {_host(url)} is too slow") from error
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise LinkError(f"cannot be had: {_host(url)} {_reason(error)}") from error
+                raise _broken(url, error) from error
         raise LinkError(f"cannot be had: it is redirected more than {self._limits.max_redirects} times")
 
     def _url(self, link: str, base: URL | None = None) -> URL:
@@ -157,36 +161,20 @@ class _GuardedResolver(AbstractResolver):
         return
 
 
-async def _read(response: aiohttp.ClientResponse, budget: Budget, accept: Callable[[bytes], None]) -> bytes:
-    budget.check(response.content_length or 0)
-    chunks: list[bytes] = []
-    size = 0
-    first = b""
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        if len(first) < SNIFFED_BYTES:
-            first += chunk[:SNIFFED_BYTES]
-            if len(first) >= SNIFFED_BYTES:
-                accept(first)
-        size += len(chunk)
-        budget.check(size)
-        budget.take(len(chunk))
-        chunks.append(chunk)
-    accept(first)
-    return b"".join(chunks)
-
-
 def _host(url: URL) -> str:
     return str(url.raw_host)[:_LONGEST]
 
 
-def _reason(error: Exception) -> str:
+def _broken(url: URL, error: Exception) -> LinkError:
     match error:
         case aiohttp.ClientConnectorDNSError():
             # Not which of both: nobody shall learn the names that the cluster knows.
-            return "is not known, or not public"
+            return LinkError(f"cannot be had: {_host(url)} is not known, or not public")
         case aiohttp.ClientSSLError():
-            return "has no valid certificate"
+            return LinkError(f"cannot be had: {_host(url)} has no valid certificate")
         case aiohttp.ClientConnectorError():
-            return "cannot be reached"
+            return LinkError(f"cannot be had: {_host(url)} cannot be reached")
+        case aiohttp.ClientPayloadError() | aiohttp.ClientOSError() | aiohttp.ServerDisconnectedError():
+            return _PassingError(f"cannot be had: {_host(url)} broke off")
         case _:
-            return "broke off"
+            return LinkError(f"cannot be had: {_host(url)} broke off")

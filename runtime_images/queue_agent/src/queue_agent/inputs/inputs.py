@@ -1,8 +1,10 @@
 """What a task names as its inputs, and what it gets: pictures out of links and base64."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from tempfile import TemporaryFile
+from typing import Any, Final, TypeVar
 
 import pybase64
 
@@ -10,12 +12,14 @@ from queue_agent.errors import BadTaskError
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.limits import Budget, InputLimits, LinkError
 from queue_agent.inputs.s3_links import S3Links
+from queue_agent.inputs.sinks import DiskSink, MemorySink, Sink
 from queue_agent.runtimes.base import InputFile
-from queue_agent.runtimes.media import SNIFFED_BYTES, kind_of_data
+from queue_agent.runtimes.media import UNKNOWN, Media, kind_of_start
 from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
 from task_record.inputs.links import scheme_of
 from task_record.inputs.script_links import script_links
 
+T = TypeVar("T")
 _SNIFFED_CHARACTERS: Final = 512
 _LONGEST_NAME: Final = 60
 _LONGEST_FIELD: Final = 300
@@ -58,14 +62,14 @@ class Inputs:
             else:
                 _check_base64(spelled(path), value)
         budget = Budget(self._limits)
-        pictures = await self._together(
-            [self._fetch(spelled(path), link, owner, budget, _IMAGE) for path, link in links.items()]
+        texts = await self._together(
+            budget, [self._encoded(spelled(path), link, owner, budget) for path, link in links.items()]
         )
-        texts = [pybase64.b64encode_as_string(picture.data) for picture in pictures]
         return with_texts(content, dict(zip(links, texts, strict=True)))
 
-    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> dict[str, InputFile]:
-        """Named inputs of a workflow, each a link or base64.
+    @asynccontextmanager
+    async def named(self, inputs: Mapping[str, Any], *, owner: str) -> AsyncIterator[dict[str, InputFile]]:
+        """Named inputs of a workflow, each a link or base64. Their files are gone at the end of the context.
 
         Args:
             inputs: by name.
@@ -73,31 +77,33 @@ class Inputs:
 
         Raises:
             BadTaskError: an input cannot be had, or is no picture, video, audio or 3D model; which one and why.
+            TaskFailedError: the disk does not take them.
             AwsError: S3 does not answer; it may a moment later.
         """
         budget = Budget(self._limits)
-        fetched = await self._together(
-            [
-                self._named(f"metadata.inputs.{name[:_LONGEST_NAME]}", value, owner, budget)
-                for name, value in inputs.items()
-            ]
-        )
-        return dict(zip(inputs, fetched, strict=True))
+        with ExitStack() as files:
+            sinks = [DiskSink(budget, _MEDIA, files.enter_context(TemporaryFile())) for _ in inputs]
+            fetched = await self._together(
+                budget,
+                [
+                    self._named(f"metadata.inputs.{name[:_LONGEST_NAME]}", value, owner, sink)
+                    for (name, value), sink in zip(inputs.items(), sinks, strict=True)
+                ],
+            )
+            yield dict(zip(inputs, fetched, strict=True))
 
-    async def _together(self, fetches: list[Coroutine[Any, Any, InputFile]]) -> list[InputFile]:
+    async def _together(self, budget: Budget, fetches: list[Coroutine[Any, Any, T]]) -> list[T]:
         """Fetch some at the same time; the first that fails ends all."""
         places = asyncio.Semaphore(self._limits.parallel)
 
-        async def in_turn(fetch: Coroutine[Any, Any, InputFile]) -> InputFile:
+        async def in_turn(fetch: Coroutine[Any, Any, T]) -> T:
             async with places:
                 return await fetch
 
         tasks = [asyncio.ensure_future(in_turn(fetch)) for fetch in fetches]
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
+            async with budget.in_time():
                 return await asyncio.gather(*tasks)
-        except TimeoutError as error:
-            raise BadTaskError("input", f"the inputs did not arrive within {self._limits.timeout_s:g} s") from error
         finally:
             for task in tasks:
                 task.cancel()
@@ -106,51 +112,50 @@ class Inputs:
             for fetch in fetches:
                 fetch.close()  # one that was never begun
 
-    async def _named(self, path: str, value: Any, owner: str, budget: Budget) -> InputFile:  # noqa: ANN401 (any JSON value)
+    async def _encoded(self, path: str, link: str, owner: str, budget: Budget) -> str:
+        sink = MemorySink(budget, _IMAGE)
+        await self._fetch(path, link, owner, sink)
+        return pybase64.b64encode_as_string(sink.data())
+
+    async def _named(self, path: str, value: Any, owner: str, sink: DiskSink) -> InputFile:  # noqa: ANN401 (any JSON value)
         if not isinstance(value, str):
             raise BadTaskError("input", f"{path} must be a link or base64, got {type(value).__name__}")
         if scheme_of(value) is not None:
-            return await self._fetch(path, value, owner, budget, _MEDIA)
+            return sink.input_file(await self._fetch(path, value, owner, sink))
         try:
             data = pybase64.b64decode(_without_data_prefix(value), validate=True)
-            budget.check(len(data))
-            budget.take(len(data))
-            return _file(data, _MEDIA)
-        except LinkError as error:
-            raise BadTaskError("input", f"{path} {error}") from error
         except ValueError as error:
             raise BadTaskError("input", f"{path} must be https://, s3:// or base64") from error
-
-    async def _fetch(self, path: str, link: str, owner: str, budget: Budget, kinds: tuple[str, ...]) -> InputFile:
-        scheme = scheme_of(link)
         try:
-            if scheme == "s3":
-                return _file(await self._s3.fetch(link, owner, budget), kinds)
-            if scheme == "https":
-                data = await self._https.fetch(link, budget, lambda first: _check(first, kinds))
-                return _file(data, kinds)
+            await sink.start(len(data))
+            await sink.write(data)
+            return sink.input_file(await sink.end())
         except LinkError as error:
             raise BadTaskError("input", f"{path} {error}") from error
-        raise BadTaskError("input", f"{path} must be https://, s3:// or base64, got {scheme}://")
 
-
-def _file(data: bytes, kinds: tuple[str, ...]) -> InputFile:
-    _check(data, kinds)
-    return InputFile(data=data, content_type=kind_of_data(data).content_type)
-
-
-def _check(data: bytes, kinds: tuple[str, ...]) -> None:
-    if kind_of_data(data).content_type.partition("/")[0] not in kinds:
-        raise LinkError(f"must be {'an image' if kinds == _IMAGE else 'an image, a video, audio or a 3D model'}")
+    async def _fetch(self, path: str, link: str, owner: str, sink: Sink) -> Media:
+        scheme = scheme_of(link)
+        if scheme not in {"https", "s3"}:
+            raise BadTaskError("input", f"{path} must be https://, s3:// or base64, got {scheme}://")
+        try:
+            if scheme == "s3":
+                await self._s3.fetch(link, owner, sink)
+            else:
+                await self._https.fetch(link, sink)
+            return await sink.end()
+        except LinkError as error:
+            raise BadTaskError("input", f"{path} {error}") from error
 
 
 def _check_base64(path: str, value: str) -> None:
     """Refuse what is no picture in base64: extensions of the server open files by their names, too."""
     first = "".join(_without_data_prefix(value[:_SNIFFED_CHARACTERS]).split())
     try:
-        _check(pybase64.b64decode(first[: len(first) // 4 * 4])[:SNIFFED_BYTES], _IMAGE)
-    except (LinkError, ValueError) as error:
-        raise BadTaskError("input", f"{path} must be https://, s3://, or an image in base64") from error
+        media = kind_of_start(pybase64.b64decode(first[: len(first) // 4 * 4]), None)
+    except ValueError:
+        media = UNKNOWN
+    if media.content_type.partition("/")[0] not in _IMAGE:
+        raise BadTaskError("input", f"{path} must be https://, s3://, or an image in base64")
 
 
 def _without_data_prefix(value: str) -> str:

@@ -9,20 +9,24 @@ request is on its way before this one's answer is read.
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
+
+from queue_agent.runtimes.media import Media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """An input that was fetched for a task.
+    """A named input of a workflow, on the agent's disk: it may be too large for memory.
 
     Attributes:
-        data: its bytes.
-        content_type: its media type.
+        file: open for reading; its owner closes it, and with that it is gone.
+        size_bytes: its size.
+        media: what its first bytes say that it is.
     """
 
-    data: bytes
-    content_type: str
+    file: BinaryIO
+    size_bytes: int
+    media: Media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from queue_agent.errors import RuntimeBusyError, RuntimeUnavailableError
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
+from queue_agent.runtimes.comfyui.features import Features
 from queue_agent.runtimes.comfyui.request import ComfyUiRequest
 from queue_agent.runtimes.comfyui.uploads import Uploads
 from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of
@@ -29,10 +30,12 @@ class ComfyUi:
 
     def __init__(self, http: RuntimeHttp) -> None:
         self._http = http
+        self._features = Features(http)
         self._interrupts = 0
 
     async def is_ready(self) -> bool:
         """Whether it answers; it loads its models when a workflow asks for them."""
+        self._features.forget()
         try:
             return (await self._http.get("/system_stats")).status == OK
         except RuntimeUnavailableError:
@@ -66,7 +69,7 @@ class ComfyUi:
         prompt_id = str(uuid.uuid5(uuid.UUID(task.claim_id), task.submission))
         client_id = uuid.uuid4().hex
         async with AsyncExitStack() as held:
-            uploads = Uploads(self._http, task.claim_id)
+            uploads = Uploads(self._http, self._features, task.claim_id)
             held.push_async_callback(uploads.clear)
             with attempt(counts=False):
                 paths = await uploads.put({name: file for name, file in task.inputs.items() if name in named})
