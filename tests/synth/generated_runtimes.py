@@ -1,5 +1,6 @@
 """Drawing `modelsRuntime` of a configuration: every option of pods and nodes, in any combination that is allowed."""
 
+import copy
 import json
 from functools import cache
 from typing import Final, Literal, get_args
@@ -47,9 +48,17 @@ def runtimes(draw: st.DrawFn, partition: Partition) -> list[Data]:
     namespaces = st.sampled_from(draw(few(st.just("default") | texts(values.DnsLabel), least=1)))
     bodies = [draw(_bodies(partition)) for _ in range(min(count, 2 if count >= _MANY else count))]
     return [
-        draw(_identities(name, file=file, namespaces=namespaces)) | bodies[n % len(bodies)]
+        _fitting(draw(_identities(name, file=file, namespaces=namespaces)), bodies[n % len(bodies)])
         for n, (name, file) in enumerate(zip(names, files, strict=True))
     ]
+
+
+def _fitting(identity: Data, body: Data) -> Data:
+    """Both, without what workflows alone have."""
+    if identity["type"].lower() == "sdwebui":
+        body = copy.deepcopy(body)
+        body["extraValues"]["runtime"].get("queueAgent", {}).pop("maxInputMb", None)
+    return identity | body
 
 
 def parsed(data: Data) -> ModelsRuntime:

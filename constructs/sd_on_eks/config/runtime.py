@@ -9,6 +9,7 @@ from sd_on_eks.config.karpenter import Karpenter
 from sd_on_eks.config.model import ConfigModel
 from sd_on_eks.config.values import DnsLabel, FileName, RuntimeName
 from sd_on_eks.config.workload import Workload
+from task_record.inputs.sizes import InputSizes, input_sizes
 
 RuntimeType = Literal["sdwebui", "comfyui"]
 
@@ -80,8 +81,14 @@ class ModelsRuntime(ConfigModel):
             "backlog_limit": self.backlog_limit,
             "typical_task_s": scaling.typical_task,
             "max_replicas": scaling.max_replica_count,
+            "max_input_mib": self.extra_values.runtime.queue_agent.max_input_mb,
         }
         return {name: value for name, value in known.items() if value is not None}
+
+    @property
+    def input_sizes(self) -> InputSizes:
+        """Bounds of its tasks' inputs."""
+        return input_sizes(self.type, self.extra_values.runtime.queue_agent.max_input_mb)
 
     @property
     def drain_s(self) -> int:

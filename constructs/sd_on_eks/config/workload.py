@@ -17,6 +17,7 @@ from sd_on_eks.config.values import (
     LabelValue,
     Memory,
 )
+from task_record.inputs.sizes import MOST_INPUT_MIB
 
 
 class Image(ConfigModel):
@@ -104,6 +105,11 @@ class QueueAgent(ConfigModel):
 
     env: dict[EnvironmentName, str] = Field(default_factory=dict, max_length=100)
     """Further environment variables. By default none."""
+
+    max_input_mb: int | None = Field(default=None, ge=1, le=MOST_INPUT_MIB)
+    """Largest named input of a comfyui task, in MiB; all of a task's may have three times as much, which the agent's
+    disk has room for. By default 100, which is also what ComfyUI takes: more needs `--max-upload-size` in
+    `inferenceApi.args`. A sdwebui runtime takes 20 and 60, in memory."""
 
     resources: Resources = Resources()
     """Processors and memory. By default 250m and 256Mi, at most 512Mi."""

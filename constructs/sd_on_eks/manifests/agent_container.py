@@ -14,6 +14,7 @@ from task_record.protocol_times import ProtocolTimes
 NAME: Final = "queue-agent"
 _UID: Final = 10001
 _TMP_VOLUME: Final = "agent-tmp"
+_TMP_MIB: Final = 256
 _TOKEN_VOLUME: Final = "api-token"  # noqa: S105 (a volume's name)
 _TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path, where clients look)
 _TOKEN_LIFETIME_S: Final = 3600
@@ -82,6 +83,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
                 }
                 | own_checkpoint
+                | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if runtime.type == "comfyui" else {})
                 | targets.times.environment()
                 | config.env
             ),
@@ -99,10 +101,12 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
     }
 
 
-def agent_volumes() -> list[Manifest]:
+def agent_volumes(runtime: ModelsRuntime) -> list[Manifest]:
     """Volumes of the pod that the container mounts."""
+    # Inputs of the SD Web UI stay in memory.
+    inputs_mib = runtime.input_sizes.max_total_bytes >> 20 if runtime.type == "comfyui" else 0
     return [
-        {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": "256Mi"}},
+        {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": f"{_TMP_MIB + inputs_mib}Mi"}},
         {
             # What Kubernetes would mount into every container: here it is mounted into one.
             "name": _TOKEN_VOLUME,

@@ -62,7 +62,7 @@ def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTarge
                     "containers": [agent_container(runtime=runtime, image=images.agent, targets=targets)],
                     "volumes": [
                         *sidecar.runtime_volumes(claim_name=claim_name, config=workload.inference_api),
-                        *agent_volumes(),
+                        *agent_volumes(runtime),
                     ],
                 },
             },

@@ -124,7 +124,7 @@ RICH_CONFIG: dict[str, Any] = {
             "extraValues": {
                 "runtime": {
                     "inferenceApi": {"image": {"reference": "registry.example.com/comfy@sha256:" + "0" * 64}},
-                    "queueAgent": {"image": {"build": "local"}},
+                    "queueAgent": {"image": {"build": "local"}, "maxInputMb": 500},
                     "persistence": {"existingClaim": "fsx-models"},
                 },
                 "karpenter": {

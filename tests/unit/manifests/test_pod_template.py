@@ -55,6 +55,7 @@ PODS_ARE_REPLACED: dict[str, Any] = {
     "extraValues.runtime.queueAgent.image.build": "cloud",
     "extraValues.runtime.queueAgent.image.reference": "registry.example.com/a@sha256:" + "1" * 64,
     "extraValues.runtime.queueAgent.env": {"A": "b"},
+    "extraValues.runtime.queueAgent.maxInputMb": 200,
     "extraValues.runtime.queueAgent.resources.requests.cpu": "300m",
     "extraValues.runtime.queueAgent.resources.requests.memory": "300Mi",
     "extraValues.runtime.queueAgent.resources.limits.cpu": "1",
@@ -66,6 +67,9 @@ PODS_ARE_REPLACED: dict[str, Any] = {
     "extraValues.runtime.persistence.throughputGbps": 25,
 }
 """Another value of each key that the pods themselves are made of."""
+
+OF_WORKFLOWS = ("extraValues.runtime.queueAgent.maxInputMb",)
+"""Keys that mean something for comfyui alone."""
 
 PODS_STAY: dict[str, Any] = {
     "retired": True,
@@ -134,16 +138,21 @@ def template(runtime_data: dict[str, Any]) -> Any:
     return made["spec"]["template"]
 
 
+def unchanged(path: str) -> dict[str, Any]:
+    """A runtime of the type that has this key."""
+    return {**RUNTIME, "type": "comfyui"} if path in OF_WORKFLOWS else RUNTIME
+
+
 def changed(path: str, value: object) -> dict[str, Any]:
-    """`RUNTIME` with another value of one key."""
-    data: dict[str, Any] = deepcopy(RUNTIME)
+    """The same with another value of one key."""
+    data: dict[str, Any] = deepcopy(unchanged(path))
     part = data
     *sections, key = path.split(".")
     for section in sections:
         name = section.removesuffix("[]")
         part = part[name][0] if section != name else part.setdefault(name, {})
     part[key] = value
-    assert data != RUNTIME
+    assert data != unchanged(path)
     return data
 
 
@@ -156,7 +165,7 @@ def test_every_key_of_a_runtime_is_listed_once() -> None:
 
 @pytest.mark.parametrize("path", PODS_ARE_REPLACED)
 def test_change_of_what_a_pod_is_made_of_replaces_pods(path: str) -> None:
-    assert template(changed(path, PODS_ARE_REPLACED[path])) != template(RUNTIME)
+    assert template(changed(path, PODS_ARE_REPLACED[path])) != template(unchanged(path))
 
 
 @pytest.mark.parametrize("path", PODS_STAY)

@@ -114,6 +114,32 @@ def test_fails_when_uploads_are_too_large_together(make_api: Any) -> None:
     assert "62914560 bytes together" in answer["error"]["message"]
 
 
+@pytest.mark.parametrize(("size_mib", "status"), [(100, 200), (101, 400)])
+def test_a_workflow_takes_larger_uploads(make_api: Any, size_mib: int, status: int) -> None:
+    api = make_api(s3=Sizes(size_mib * 2**20))
+    answered, answer = with_inputs(api, {"cat.png": UPLOAD})
+    assert answered == status, answer
+    if status == 400:
+        assert answer["error"]["field"] == "task.metadata.inputs.cat.png"
+        assert "must be at most 104857600 bytes long" in answer["error"]["message"]
+
+
+def test_an_upload_is_checked_against_the_runtime_that_the_task_goes_to(make_api: Any) -> None:
+    small = {"name": "comfy", "type": "comfyui", "max_input_mib": 5}
+    large = {"name": "other", "type": "comfyui", "max_input_mib": 500}
+    api = make_api(RUNTIMES=json.dumps([small, large]), s3=Sizes(150 * 2**20))
+    assert with_inputs(api, {"cat.png": UPLOAD})[0] == 400
+    assert sent(api, WORKFLOW, tasktype="pipeline", runtime="other", inputs={"cat.png": UPLOAD})[0] == 200
+
+
+def test_fails_when_uploads_for_a_workflow_are_too_large_together(make_api: Any) -> None:
+    inputs = {name: f"{UPLOAD}{number}" for number, name in enumerate("abcd")}
+    workflow = {"1": {"class_type": "X", "inputs": {name: name for name in inputs}}}
+    status, answer = with_inputs(make_api(s3=Sizes(100 * 2**20)), inputs, workflow)
+    assert (status, answer["error"]["field"]) == (400, "task.metadata.inputs.d")
+    assert "314572800 bytes together" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     "error",
     [

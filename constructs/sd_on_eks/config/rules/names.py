@@ -29,6 +29,7 @@ _AGENT_VARIABLES: Final = frozenset(
             "TASK_TABLE_NAME",
             "S3_BUCKET",
             "INPUT_BUCKETS",
+            "MAX_INPUT_MB",
             "RUNTIME_TYPE",
             "RUNTIME_NAME",
             "MODEL_FILENAME",
@@ -112,7 +113,10 @@ def _is_agents_own(variable: str) -> bool:
 def _checkpoints(config: "Config") -> Iterator[Violation]:
     owners: dict[str, str] = {}
     for index, runtime in enumerate(config.models_runtime):
-        path = ("modelsRuntime", index)
+        path: Path = ("modelsRuntime", index)
+        if runtime.type == "sdwebui" and runtime.extra_values.runtime.queue_agent.max_input_mb is not None:
+            message = "must not be set for sdwebui, which gets its inputs inside a request, of 20 MiB at most each"
+            yield Violation((*path, "extraValues", "runtime", "queueAgent", "maxInputMb"), message)
         if runtime.type == "comfyui":
             if runtime.model_filename is not None:
                 message = "must not be set for comfyui, whose workflows name their models"

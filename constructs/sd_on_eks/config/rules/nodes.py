@@ -1,9 +1,11 @@
 """GPU nodes: types that have a whole GPU, disks that are large enough, no more warm nodes than have work."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from sd_on_eks.config.rules.violation import Path, Violation
+from task_record.inputs.sizes import input_sizes
 
 if TYPE_CHECKING:
     from sd_on_eks.config.karpenter import Provisioner
@@ -24,7 +26,7 @@ _WHY_NOT: Final = {
 }
 
 _POD_OVERHEAD_GIB: Final = 5
-"""Temporary files of both containers, logs, and what the kubelet keeps free."""
+"""Temporary files of both containers, inputs of the default size among them, logs, and what the kubelet keeps free."""
 _IOPS_PER_MIB_S: Final = 4
 """https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html#gp3-ebs-volume-type"""
 
@@ -40,10 +42,16 @@ def violations(config: "Config") -> Iterator[Violation]:
 
 
 def disk_needed_gib(runtime: "ModelsRuntime") -> int:
-    """Smallest disk for a runtime's pod: its image packed and unpacked, what it writes, its model cache."""
+    """Smallest disk for a runtime's pod: its image packed and unpacked, what it writes, its model cache, its inputs."""
     pod = runtime.extra_values.runtime
     written = pod.inference_api.scratch_size_gib + pod.persistence.cache_size_gib
-    return 2 * pod.inference_api.image_size_gib + written + _POD_OVERHEAD_GIB
+    return 2 * pod.inference_api.image_size_gib + written + _POD_OVERHEAD_GIB + _large_inputs_gib(runtime)
+
+
+def _large_inputs_gib(runtime: "ModelsRuntime") -> int:
+    """What a task's inputs take beyond those of the default size."""
+    usual = input_sizes(runtime.type).max_total_bytes
+    return max(0, math.ceil((runtime.input_sizes.max_total_bytes - usual) / 2**30))
 
 
 def _of_runtime(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
@@ -93,9 +101,10 @@ def _disk(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
     template = runtime.extra_values.karpenter.node_template
     needed = disk_needed_gib(runtime)
     if template.disk_size_gib < needed:
+        inputs = ", and inputs up to maxInputMb" if _large_inputs_gib(runtime) else ""
         yield Violation(
             (*path, "diskSizeGib"),
-            f"must be {needed} or more for the image twice, scratch and cache, got {template.disk_size_gib}",
+            f"must be {needed} or more for the image twice, scratch and cache{inputs}, got {template.disk_size_gib}",
         )
     iops = _IOPS_PER_MIB_S * template.disk_throughput_mib_s
     if template.disk_iops < iops:

@@ -117,10 +117,11 @@ OPERATIONS: Final = (
         name="createUpload",
         summary="Upload a large content, or an input",
         description=(
-            "4 MiB of a request are always taken, more of it perhaps. A larger content, or an image or another input "
-            "of a task, up to 20 MiB each, is uploaded first: ask for a link, `PUT` it there with the headers that "
-            "come along, and submit the task with `content_ref` in place of `content`, or as the [link](#links) of an "
-            "input. The link is good for 15 minutes and for one size and type; an upload is kept for 30 days."
+            "4 MiB of a request are always taken, more of it perhaps. A larger content, up to 20 MiB, or an image or "
+            "another input of a task, up to what its [runtime](#links) takes, is uploaded first: ask for a link, `PUT` "
+            "it there with the headers that come along, and submit the task with `content_ref` in place of `content`, "
+            "or as the [link](#links) of an input. The link is good for 15 minutes and for one size and type; an "
+            "upload is kept for 30 days."
         ),
         request="UploadRequest",
         answer="Upload",

@@ -12,7 +12,7 @@ from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation, Parame
 from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, Schema, resolved, schemas
 from sd_on_eks.task_api.contract.sentences import alternatives, must
 from sd_on_eks.task_api.handler.inputs import MAX_LINKS
-from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES
+from task_record.inputs.sizes import DEFAULT_INPUT_MIB, INPUT_MAX_BYTES, INPUTS_MAX_BYTES
 
 _DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
 REFERENCE_FILE: Final = _DOCS / "api.md"
@@ -90,10 +90,13 @@ _LINK_KINDS: Final = (
     ("https://", "a public host, over at most 5 redirects; a private address is never asked"),
 )
 _LINK_LIMITS: Final = (
-    f"An input has at most {INPUT_MAX_BYTES >> 20} MiB, all inputs of a task {INPUTS_MAX_BYTES >> 20} MiB together, "
-    f"and a task has at most {MAX_LINKS} links. What a link leads to must be an image (for `metadata.inputs` also a "
-    "video, audio or a 3D model) and must arrive within 30 seconds; else the task fails with the code `input`, and its "
-    "message names the field."
+    f"An input of the SD Web UI has at most {INPUT_MAX_BYTES >> 20} MiB, all inputs of a task "
+    f"{INPUTS_MAX_BYTES >> 20} MiB together. A named input of a workflow has at most {DEFAULT_INPUT_MIB} MiB, unless "
+    "the deployment says otherwise (`queueAgent.maxInputMb`), all of a task three times as much, and none more than "
+    f"its ComfyUI takes (`--max-upload-size`). A task has at most {MAX_LINKS} links. What a link leads to must be an "
+    "image (for `metadata.inputs` also a video, audio or a 3D model; the bytes decide, not the name) and must arrive "
+    "within 30 seconds, and a second more for every 512 KiB of all inputs; what breaks off is fetched again. Else the "
+    "task fails with the code `input`, and its message names the field."
 )
 _CHECKPOINTS: Final = (
     (

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from task_record.inputs.links import bucket_and_key, scheme_of
 from task_record.inputs.public_hosts import may_be_asked_for
-from task_record.inputs.sizes import INPUTS_MAX_BYTES
+from task_record.inputs.sizes import InputSizes
 
 from .base64_files import check_base64
 from .errors import invalid
@@ -63,20 +63,23 @@ class Inputs:
         """Check an image, a video, audio or a 3D model, as `check_image` does."""
         self._check(text, field, _MEDIA)
 
-    def check_uploads(self) -> None:
+    def check_uploads(self, sizes: InputSizes) -> None:
         """Look for the uploads that the links name; one call for each.
+
+        Args:
+            sizes: bounds of the runtime that the task goes to.
 
         Raises:
             ApiError: 400 where one is not there, or is no input; 503 where the bucket does not answer.
         """
-        left = INPUTS_MAX_BYTES
+        left = sizes.max_total_bytes
         for link, (field, kinds) in self._own.items():
-            found = self._uploads.describe(link, self._owner, field)
+            found = self._uploads.describe(link, self._owner, field, max_bytes=sizes.max_bytes)
             if not {found.content_type, found.content_type.partition("/")[0]} & kinds:
                 raise invalid(field, f"must {_MUST[kinds]}, got an upload that was declared as {found.content_type}")
             left -= found.content_length
             if left < 0:
-                raise invalid(field, f"is one too many: inputs may have {INPUTS_MAX_BYTES} bytes together")
+                raise invalid(field, f"is one too many: inputs may have {sizes.max_total_bytes} bytes together")
 
     def _check(self, text: str, field: str, kinds: frozenset[str]) -> None:
         scheme = scheme_of(text)

@@ -106,7 +106,7 @@ class Operations:
                 max_age_s=self._settings.max_task_age_s,
             )
             # Last, since it takes calls: what else is wrong has been told by now.
-            inputs.check_uploads()
+            inputs.check_uploads(request.runtime.input_sizes)
             self._admission.admit(request.runtime)
         except ApiError as refusal:
             if key is None or not _may_pass_with_time(refusal):
@@ -160,6 +160,7 @@ class Operations:
             self._owner(event),
             content_type=wanted["content_type"],
             content_length=int(wanted["content_length"]),
+            max_input_bytes=self._settings.runtimes.largest_input_bytes,
             now_ms=self._now_ms(),
         )
 

@@ -655,7 +655,7 @@ def upload_request(data: Any, path: str) -> None:
         raise wrong(path, 'be an object', data)
     data__missing_keys = set(['content_type', 'content_length']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'content_type': 'be application/json, image/png, image/jpeg, image/webp, image/gif, image/bmp, image/tiff, image/avif, image/heic, image/heif, image/jxl, image/jp2, image/aces, image/x-exr, image/vnd.adobe.photoshop, video/mp4, video/webm, video/quicktime, video/x-matroska, video/x-msvideo, video/mp2t, video/mpeg, video/x-flv, video/x-ms-wmv, video/ogg, video/3gpp, audio/wav, audio/mpeg, audio/flac, audio/ogg, audio/mp4, audio/aac, audio/aiff, audio/x-caf, audio/amr, model/gltf-binary, model/gltf+json, model/obj, model/stl, model/ply, model/fbx or application/octet-stream', 'content_length': 'be a whole number from 1 to 20971520'}, data)
+        raise missing(path, {'content_type': 'be application/json, image/png, image/jpeg, image/webp, image/gif, image/bmp, image/tiff, image/avif, image/heic, image/heif, image/jxl, image/jp2, image/aces, image/x-exr, image/vnd.adobe.photoshop, video/mp4, video/webm, video/quicktime, video/x-matroska, video/x-msvideo, video/mp2t, video/mpeg, video/x-flv, video/x-ms-wmv, video/ogg, video/3gpp, audio/wav, audio/mpeg, audio/flac, audio/ogg, audio/mp4, audio/aac, audio/aiff, audio/x-caf, audio/amr, model/gltf-binary, model/gltf+json, model/obj, model/stl, model/ply, model/fbx or application/octet-stream', 'content_length': 'be a whole number from 1 to 2097152000'}, data)
     data_keys = set(data.keys())
     if 'content_type' in data_keys:
         data_keys.remove('content_type')
@@ -667,7 +667,7 @@ def upload_request(data: Any, path: str) -> None:
     if 'content_length' in data_keys:
         data_keys.remove('content_length')
         data__contentlength = data['content_length']
-        if not isinstance(data__contentlength, int) and (not (isinstance(data__contentlength, float) and data__contentlength.is_integer())) or isinstance(data__contentlength, bool) or data__contentlength < 1 or (data__contentlength > 20971520):
-            raise wrong(f'{path}.content_length', 'be a whole number from 1 to 20971520', data__contentlength)
+        if not isinstance(data__contentlength, int) and (not (isinstance(data__contentlength, float) and data__contentlength.is_integer())) or isinstance(data__contentlength, bool) or data__contentlength < 1 or (data__contentlength > 2097152000):
+            raise wrong(f'{path}.content_length', 'be a whole number from 1 to 2097152000', data__contentlength)
     if data_keys:
         raise unknown(path, ('content_type', 'content_length'), data)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from task_record.checkpoint_names import means, normalized
+from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes, input_sizes
 from task_record.tasktypes import TASKTYPES
 
 from .errors import ApiError, invalid, not_found, runtime_retired
@@ -29,6 +30,7 @@ class Runtime:
         backlog_limit: queued tasks above which a submit is refused; `None` for no limit.
         typical_task_s: how long a task typically takes, for the wait that a refusal names.
         max_replicas: how many pods do its tasks at most, for the same.
+        max_input_mib: largest input of a workflow; `None` for the default.
     """
 
     name: str
@@ -39,6 +41,12 @@ class Runtime:
     backlog_limit: int | None = None
     typical_task_s: float = 10.0
     max_replicas: int = 1
+    max_input_mib: int | None = None
+
+    @property
+    def input_sizes(self) -> InputSizes:
+        """Bounds of its tasks' inputs."""
+        return input_sizes(self.type, self.max_input_mib)
 
 
 class Runtimes:
@@ -50,6 +58,11 @@ class Runtimes:
 
     def __init__(self, runtimes: Sequence[Runtime]) -> None:
         self._by_name = {runtime.name: runtime for runtime in runtimes}
+
+    @property
+    def largest_input_bytes(self) -> int:
+        """Largest input that any of them takes."""
+        return max((runtime.input_sizes.max_bytes for runtime in self._by_name.values()), default=INPUT_MAX_BYTES)
 
     def named(self, name: str, field: str) -> Runtime:
         """Find a runtime by its name.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _FIELD: Final = "task.content_ref"
+_CONTENT: Final = "application/json"
 # Without the right to list the bucket, what is not there is forbidden:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
 # A HEAD has no body that could name its error: botocore takes the status.
@@ -64,18 +65,27 @@ class Uploads:
     client: "Callable[[], S3Client]"
     bucket: str
 
-    def offer(self, owner: str, *, content_type: str, content_length: int, now_ms: int) -> dict[str, Any]:
+    def offer(
+        self, owner: str, *, content_type: str, content_length: int, max_input_bytes: int, now_ms: int
+    ) -> dict[str, Any]:
         """Let the caller put one object, of exactly this size and type, within `LINK_SECONDS`. No call.
 
         Args:
             owner: the caller.
             content_type: media type.
             content_length: bytes.
+            max_input_bytes: largest input that any runtime takes.
             now_ms: the time.
 
         Returns:
             `{"url", "method", "headers", "content_ref", "expires_at"}`; the headers are signed, and S3 refuses others.
+
+        Raises:
+            ApiError: no task could use an object of this size.
         """
+        most = INPUT_MAX_BYTES if content_type == _CONTENT else max_input_bytes
+        if content_length > most:
+            raise invalid("content_length", f"must be a whole number from 1 to {most}, got the number {content_length}")
         key = f"{self._prefix(owner)}{new_submission(now_ms)}"
         url = self.client().generate_presigned_url(
             "put_object",
@@ -109,17 +119,18 @@ class Uploads:
         with _answered(_FIELD):
             found = self.client().get_object(Bucket=self.bucket, Key=self._key(ref))
             with found["Body"] as stream:
-                _check_size(found["ContentLength"], _FIELD)
+                _check_size(found["ContentLength"], _FIELD, INPUT_MAX_BYTES)
                 body = stream.read()
         return UploadedBody(body=body, etag=found["ETag"], url=ref)
 
-    def describe(self, ref: str, owner: str, field: str) -> UploadedFile:
+    def describe(self, ref: str, owner: str, field: str, *, max_bytes: int) -> UploadedFile:
         """Look for an upload of the caller's own; one call.
 
         Args:
             ref: `content_ref`, as a caller sends it.
             owner: the caller.
             field: where it stands.
+            max_bytes: largest upload that may be meant.
 
         Raises:
             ApiError: 400 where it is none of the caller's uploads or too large, 503 where the bucket does not answer.
@@ -127,7 +138,7 @@ class Uploads:
         self.check(ref, owner, field)
         with _answered(field):
             found = self.client().head_object(Bucket=self.bucket, Key=self._key(ref))
-        _check_size(found["ContentLength"], field)
+        _check_size(found["ContentLength"], field, max_bytes)
         return UploadedFile(content_type=found["ContentType"], content_length=found["ContentLength"])
 
     def check(self, ref: str, owner: str, field: str, *, also: Sequence[str] = ()) -> None:
@@ -172,6 +183,6 @@ def _answered(field: str) -> Iterator[None]:
         raise unavailable() from error
 
 
-def _check_size(content_length: int, field: str) -> None:
-    if content_length > INPUT_MAX_BYTES:
-        raise invalid(field, f"must be at most {INPUT_MAX_BYTES} bytes long, has {content_length}")
+def _check_size(content_length: int, field: str, max_bytes: int) -> None:
+    if content_length > max_bytes:
+        raise invalid(field, f"must be at most {max_bytes} bytes long, has {content_length}")
