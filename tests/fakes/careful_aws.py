@@ -44,6 +44,7 @@ class CarefulAws:
         url: where all of them listen.
         faults: which service is away, and how. `hang` answers nothing until it is removed here; `lost_reply` does
             what it is asked, and hangs up.
+        stalls_after_bytes: an object is read so far, and no further until this is unset.
         asked: calls that came, by operation.
         answered: calls that were answered, by operation.
     """
@@ -52,6 +53,7 @@ class CarefulAws:
     queue_url: str
     url: str = ""
     faults: dict[Service, Fault] = field(default_factory=dict)
+    stalls_after_bytes: int | None = None
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     _images: list[Item] = field(default_factory=list)
@@ -124,13 +126,25 @@ class CarefulAws:
                 case "HEAD":
                     return web.Response(headers={"ETag": s3.head_object(**where)["ETag"]})
                 case _:
-                    found = s3.get_object(**where, IfMatch=request.headers["If-Match"])
-                    return web.Response(body=found["Body"].read())
+                    condition = {"IfMatch": request.headers["If-Match"]} if "If-Match" in request.headers else {}
+                    found = s3.get_object(**where, **condition)
+                    return await self._sent(request, found["Body"].read())
 
         def refuse(status: int, code: str, **_: Any) -> web.StreamResponse:
             return web.Response(status=status, text=f"<Error><Code>{code}</Code><Message>no</Message></Error>")
 
         return await self._answer(request, "s3", request.method, do, refuse)
+
+    async def _sent(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(len(body))})
+        await response.prepare(request)
+        await response.write(body[: self.stalls_after_bytes])
+        if self.stalls_after_bytes is not None:
+            start = self.stalls_after_bytes
+            while self.stalls_after_bytes is not None:  # noqa: ASYNC110 (as below)
+                await asyncio.sleep(_POLL_EVERY_S)
+            await response.write(body[start:])
+        return response
 
     async def _answer(
         self,
@@ -192,4 +206,5 @@ async def careful_aws() -> AsyncIterator[CarefulAws]:
             yield aws
         finally:
             aws.faults.clear()
+            aws.stalls_after_bytes = None
             await server.close()

@@ -21,7 +21,7 @@ from task_record.callback import callback_of
 from task_record.message import PayloadRef, TaskMessage, encode_message
 from task_record.status import Status
 from tests.fakes.careful_aws import BUCKET, REGION, TABLE, CarefulAws, careful_aws
-from tests.fakes.stand_in_runtime.application import make_app
+from tests.fakes.stand_in_runtime.application import RuntimeType, make_app
 from tests.fakes.stand_in_runtime.bench import SMALL, until
 from tests.fakes.stand_in_runtime.sdwebui import MODELS
 
@@ -49,12 +49,14 @@ class Pods:
         folder: for journals and logs.
         exits: ends what was started.
         journals: of each runtime: every inference that it began.
+        runtime_type: which server the stand-ins are.
     """
 
     aws: CarefulAws
     folder: Path
     exits: AsyncExitStack
     journals: list[Path] = field(default_factory=list)
+    runtime_type: RuntimeType = "sdwebui"
 
     async def start(
         self, app: web.Application | None = None, *, inference_s: float = INFERENCE_S, spot_allowed: bool = False
@@ -68,7 +70,9 @@ class Pods:
         """
         number = len(self.journals)
         self.journals.append(self.folder / f"journal-{number}")
-        runtime = TestServer(app or make_app("sdwebui", seconds_per_task=inference_s, journal=self.journals[number]))
+        runtime = TestServer(
+            app or make_app(self.runtime_type, seconds_per_task=inference_s, journal=self.journals[number])
+        )
         await runtime.start_server(shutdown_timeout=0.1)
         self.exits.push_async_callback(runtime.close)
         agent = ChildProcess(
@@ -104,15 +108,21 @@ class Pods:
         if moment == "preparing":
             stored = self.aws.clients["s3"].put_object(Bucket=BUCKET, Key="payload", Body=json.dumps(SMALL))
             payload = PayloadRef(url=f"s3://{BUCKET}/payload", etag=stored["ETag"], pointer="")
-        message = TaskMessage(
-            id="t1",
-            runtime="sd",
-            tasktype="text-to-image",
-            owner="o",
-            submission=SUBMISSION,
-            content=None if payload else SMALL,
-            payload=payload,
-        )
+        self.submit(tasktype="text-to-image", content=None if payload else SMALL, payload=payload)
+        reached: dict[Moment, Callable[[], bool]] = {
+            "preparing": lambda: self.aws.asked["GET"] > 0,
+            "inferring": lambda: self.begun() > 0,
+            "delivering": lambda: self.aws.asked["PUT"] > 0,
+        }
+        await so(reached[moment])
+
+    def submit(self, **fields: Any) -> None:
+        """Let a task wait.
+
+        Args:
+            fields: of its message.
+        """
+        message = TaskMessage(id="t1", runtime="sd", owner="o", submission=SUBMISSION, **fields)
         self.aws.put_record(
             {
                 **table.meta_key("o", "t1", SUBMISSION),
@@ -125,12 +135,6 @@ class Pods:
             }
         )
         self.aws.send(encode_message(message))
-        reached: dict[Moment, Callable[[], bool]] = {
-            "preparing": lambda: self.aws.asked["GET"] > 0,
-            "inferring": lambda: self.begun() > 0,
-            "delivering": lambda: self.aws.asked["PUT"] > 0,
-        }
-        await so(reached[moment])
 
     def _environment(self, runtime_url: str) -> dict[str, str]:
         folders = ("constructs", "runtime_images/queue_agent/src")
@@ -145,7 +149,7 @@ class Pods:
             "SQS_QUEUE_URL": self.aws.queue_url,
             "TASK_TABLE_NAME": TABLE,
             "S3_BUCKET": BUCKET,
-            "RUNTIME_TYPE": "sdwebui",
+            "RUNTIME_TYPE": self.runtime_type,
             "RUNTIME_NAME": "sd",
             "DYNAMIC_MODEL": "true",
             "MODEL_FILENAME": MODELS[0],

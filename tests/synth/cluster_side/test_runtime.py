@@ -205,6 +205,23 @@ def test_agent_reads_the_environment_that_its_container_gets(pod: Callable[[str]
     assert environment["SQS_QUEUE_URL"].endswith("/queue-sd")
 
 
+def test_disk_of_the_agent_has_room_for_the_inputs_of_a_task(pod: Callable[[str], dict[str, Any]]) -> None:
+    sizes = {
+        runtime: volume["emptyDir"]["sizeLimit"]
+        for runtime in RUNTIMES
+        for volume in pod(runtime)["spec"]["volumes"]
+        if volume["name"] == "agent-tmp"
+    }
+    # Those of the SD Web UI stay in memory.
+    assert sizes == {"sd": "256Mi", "comfy": "556Mi"}
+
+
+def test_agent_of_comfyui_learns_how_large_an_input_may_be(pod: Callable[[str], dict[str, Any]]) -> None:
+    sd, comfy = (_environment(pod(runtime)["spec"]["containers"][0]) for runtime in RUNTIMES)
+    assert (sd.get("MAX_INPUT_MB"), comfy["MAX_INPUT_MB"]) == (None, "100")
+    assert Settings.from_environment(comfy).input_limits.sizes.max_bytes == 100 * 2**20
+
+
 def test_agent_learns_of_spot_only_where_spot_is_allowed(pod: Callable[[str], dict[str, Any]]) -> None:
     assert _environment(pod("sd")["spec"]["containers"][0])["SPOT_ALLOWED"] == "true"
     assert _environment(pod("comfy")["spec"]["containers"][0])["SPOT_ALLOWED"] == "false"

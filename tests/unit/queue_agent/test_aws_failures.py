@@ -32,6 +32,7 @@ class Ports:
 
     def __init__(self, http: aiohttp.ClientSession, aws: CarefulAws) -> None:
         client = AwsClient(http, BotocoreCredentials(Credentials("x", "x")), region=REGION, endpoint_url=aws.url)
+        self.client = client
         self.queue = Queue(client, aws.queue_url, visibility_s=33)
         self.store = Store(client, BUCKET)
         self.record = Record(client, TABLE, call_timeout_s=CALL_S)
@@ -39,7 +40,11 @@ class Ports:
     def calls(self, service: Service) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
         """Everything that the agent asks of a service."""
         calls: dict[Service, list[Callable[[], Coroutine[Any, Any, Any]]]] = {
-            "s3": [lambda: self.store.put("key", b"x", "text/plain"), lambda: self.store.read_content(PAYLOAD)],
+            "s3": [
+                lambda: self.store.put("key", b"x", "text/plain"),
+                lambda: self.store.read_content(PAYLOAD),
+                self.streamed,
+            ],
             "sqs": [
                 lambda: self.queue.receive(wait_s=0),
                 lambda: self.queue.change_visibility("handle", 5),
@@ -48,6 +53,11 @@ class Ports:
             "dynamodb": [self.claim, self.record.clock_error_s],
         }
         return calls[service]
+
+    async def streamed(self, key: str = "payload") -> list[bytes]:
+        """Read an object as it arrives."""
+        async with self.client.stream(BUCKET, key, timeout_s=CALL_S) as stream:
+            return [chunk async for chunk in stream.chunks]
 
     async def claim(self, *, patience_s: float = 0.0) -> Any:
         """Claim the task."""
@@ -132,3 +142,22 @@ async def test_an_object_whose_reply_was_lost_is_found_to_be_the_same(aws: Caref
     aws.faults.clear()
     assert await ports.store.put("key", b"x", "text/plain") == f"s3://{BUCKET}/key"
     assert aws.answered["HEAD"] == 1
+
+
+async def test_an_object_comes_in_pieces(aws: CarefulAws, ports: Ports) -> None:
+    aws.clients["s3"].put_object(Bucket=BUCKET, Key="a b/c", Body=b"x" * 200_000)
+    chunks = await ports.streamed("a b/c")
+    assert (b"".join(chunks), max(map(len, chunks)) <= 2**16) == (b"x" * 200_000, True)
+
+
+async def test_fails_when_an_object_is_not_there(ports: Ports) -> None:
+    with pytest.raises(AwsError, match="NoSuchKey") as error:
+        await ports.streamed("nonesuch")
+    assert error.value.status == 404
+
+
+async def test_fails_when_nothing_more_of_an_object_arrives(aws: CarefulAws, ports: Ports) -> None:
+    aws.clients["s3"].put_object(Bucket=BUCKET, Key="key", Body=b"x" * 200_000)
+    aws.stalls_after_bytes = 100_000
+    with pytest.raises(AwsUnreachableError):
+        await ports.streamed("key")

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import errno
+import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,11 +14,12 @@ import pytest
 from aiohttp import web
 
 from queue_agent.aws_client import ObjectStream
-from queue_agent.errors import AwsError, AwsUnreachableError, BadTaskError
+from queue_agent.errors import AwsError, AwsUnreachableError, BadTaskError, TaskFailedError
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.inputs import Inputs
-from queue_agent.inputs.limits import InputLimits
+from queue_agent.inputs.limits import Budget, InputLimits
 from queue_agent.inputs.s3_links import S3Links
+from queue_agent.inputs.sinks import DiskSink
 from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES, InputSizes
 from tests.fakes.web import Web, serve
 
@@ -359,3 +362,130 @@ async def test_the_first_input_that_fails_ends_all(tmp_path: Path) -> None:
     async with serve(tmp_path, silence) as there, asyncio.timeout(20):
         with pytest.raises(BadTaskError, match="metadata.inputs.b must be"):
             await named(make(there=there, timeout_s=60.0), {"a": there.link(), "b": "file:///"})
+
+
+@pytest.mark.parametrize("breaks", [1, 2])
+async def test_an_object_that_breaks_off_is_read_again_from_its_start(
+    monkeypatch: pytest.MonkeyPatch, breaks: int
+) -> None:
+    monkeypatch.setattr("queue_agent.inputs.s3_links._PAUSES_S", (0.0, 0.0))
+    whole = PNG * 100
+    bucket = Bucket({"inputs/a": whole}, breaks=[AwsUnreachableError("reset")] * breaks)
+    # What came in vain does not count.
+    assert await named(make(bucket, max_total_bytes=len(whole)), {"cat": "s3://inputs/a"}) == {
+        "cat": (whole, "image/png")
+    }
+    assert bucket.calls == ["inputs/a"] * (breaks + 1)
+
+
+async def test_an_object_that_always_breaks_off_is_not_the_tasks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.inputs.s3_links._PAUSES_S", (0.0, 0.0))
+    bucket = Bucket({"inputs/a": PNG * 100}, breaks=[AwsUnreachableError("reset")] * 3)
+    with pytest.raises(AwsUnreachableError):
+        await named(make(bucket), {"cat": "s3://inputs/a"})
+
+
+async def test_an_input_that_goes_on_arriving_may_take_longer(tmp_path: Path) -> None:
+    assert (await _dripped(tmp_path, chunk=b"x" * 10_000))[0].startswith(PNG)
+
+
+async def test_fails_when_an_input_arrives_too_slowly(tmp_path: Path) -> None:
+    with pytest.raises(BadTaskError, match="did not arrive within 0.2 s and a second more for every 97 KiB"):
+        await _dripped(tmp_path, chunk=b"x")
+
+
+async def _dripped(tmp_path: Path, chunk: bytes) -> tuple[bytes, str]:
+    """An input that arrives in pieces, for twice as long as a small one may take."""
+
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(PNG)
+        for _ in range(10):
+            await response.write(chunk)
+            await asyncio.sleep(0.04)
+        return response
+
+    async with serve(tmp_path, drip) as there:
+        inputs = make(there=there, timeout_s=0.2, least_bytes_per_s=100_000)
+        return (await named(inputs, {"cat": there.link()}))["cat"]
+
+
+def files_in(folder: Path) -> list[tuple[str, int]]:
+    """Names and sizes of files: of those in a folder, and of open ones that have no name there."""
+    found = [(one.name, one.stat().st_size) for one in folder.iterdir()]
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            if str(descriptor.readlink()).startswith(f"{folder}/"):
+                found.append(("no name", descriptor.stat().st_size))
+        except FileNotFoundError:
+            continue  # that of the listing itself
+    return found
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where files of inputs are."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+async def test_an_input_has_no_name_on_the_disk_and_is_gone_with_its_task(disk: Path) -> None:
+    async with make(Bucket({"inputs/a": PNG})).named({"a": "s3://inputs/a", "b": ENCODED}, owner="me"):
+        assert files_in(disk) == [("no name", len(PNG))] * 2
+    assert files_in(disk) == []
+
+
+async def test_nothing_is_left_of_an_input_that_fails(disk: Path) -> None:
+    with pytest.raises(BadTaskError):
+        await named(make(Bucket({"inputs/a": PNG})), {"a": "s3://inputs/a", "b": "s3://inputs/nonesuch"})
+    assert files_in(disk) == []
+
+
+async def test_nothing_is_left_of_an_input_whose_task_is_cancelled(disk: Path, tmp_path: Path) -> None:
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(PNG * 10_000)
+        await asyncio.Event().wait()
+        return response
+
+    async with serve(tmp_path, stall) as there:
+        fetching = asyncio.ensure_future(named(make(there=there), {"cat": there.link()}))
+        while not any(size for _, size in files_in(disk)):  # noqa: ASYNC110 (what is waited for is on the disk)
+            await asyncio.sleep(0.01)
+        fetching.cancel()
+        await asyncio.wait({fetching})
+    assert files_in(disk) == []
+
+
+async def test_fails_when_the_disk_is_full() -> None:
+    class Full(io.BytesIO):
+        def write(self, _data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    sink = DiskSink(Budget(InputLimits()), ("image",), Full())
+    await sink.start(None)
+    await sink.write(PNG)
+    with pytest.raises(TaskFailedError, match="disk does not take the inputs: No space left on device") as error:
+        await sink.end()
+    assert error.value.code == "storage"
+
+
+@pytest.mark.parametrize(("further", "is_one"), [(b"", True), (b"\0", False)])
+async def test_what_the_size_alone_tells_is_judged_at_the_end(further: bytes, is_one: bool) -> None:
+    triangles = 200
+    stl = bytes(80) + triangles.to_bytes(4, "little") + bytes(50 * triangles) + further
+    inputs = make(Bucket({"inputs/a": stl}))
+    if is_one:
+        assert await named(inputs, {"mesh": "s3://inputs/a"}) == {"mesh": (stl, "model/stl")}
+        return
+    with pytest.raises(BadTaskError, match="must be an image, a video, audio or a 3D model"):
+        await named(inputs, {"mesh": "s3://inputs/a"})
+
+
+async def test_an_empty_object_is_no_input() -> None:
+    with pytest.raises(BadTaskError, match="^metadata.inputs.cat is empty$"):
+        await named(make(Bucket({"inputs/a": b""})), {"cat": "s3://inputs/a"})

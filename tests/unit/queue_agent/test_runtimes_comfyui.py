@@ -26,6 +26,11 @@ async def another_claim(one: Bench, graph: dict[str, Any]) -> Result:
     return await one.run(graph)
 
 
+async def another_claim_with(one: Bench, inputs: dict[str, InputFile]) -> Result:
+    one.claim_id = str(uuid.uuid4())
+    return await one.run(showing("cat.png"), inputs=inputs)
+
+
 async def test_pictures_come_with_seeds_and_models() -> None:
     loader = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd15.safetensors"}}
     async with bench("comfyui") as one:
@@ -317,6 +322,39 @@ async def test_an_input_keeps_the_extension_of_what_it_is() -> None:
         async with one.runtime.prepare(one.task(graph, inputs=inputs)):
             names = sorted(await one.get("/_stand_in/uploads"))
     assert [name.rpartition(".")[2] for name in names] == ["png", "wav"]
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+async def test_fails_when_an_input_is_larger_than_what_the_server_takes_before_any_is_uploaded(extra: int) -> None:
+    most = 50_000
+    inputs = {"cat.png": picture(), "dog.png": picture((PNG + b"dog").ljust(most - 1024 + extra))}
+    graph = showing("cat.png") | {"2": {"class_type": "LoadImage", "inputs": {"image": "dog.png"}}}
+    async with bench("comfyui", max_upload_bytes=most) as one:
+        if not extra:
+            assert (await one.run(graph, inputs=inputs)).files
+            return
+        with pytest.raises(BadTaskError, match="^metadata.inputs.dog.png is larger than 48976 bytes") as error:
+            await one.run(graph, inputs=inputs)
+        assert error.value.code == "input"
+        assert await one.get("/_stand_in/uploads") == {}
+
+
+async def test_a_server_that_says_nothing_of_uploads_gets_them() -> None:
+    async with bench("comfyui", max_upload_bytes=None) as one:
+        assert (await one.run(showing("cat.png"), inputs={"cat.png": picture(PNG.ljust(3_000_000))})).files
+
+
+async def test_a_server_is_asked_once_how_much_it_takes_until_it_may_be_another() -> None:
+    async with bench("comfyui") as one:
+        await one.run()
+        asked = [await one.get("/_stand_in/questions")]
+        for _ in range(2):
+            await another_claim_with(one, {"cat.png": picture()})
+        asked.append(await one.get("/_stand_in/questions"))
+        assert await one.runtime.is_ready()
+        await another_claim_with(one, {"cat.png": picture()})
+        asked.append(await one.get("/_stand_in/questions"))
+    assert asked == [0, 1, 2]
 
 
 async def test_fails_when_an_input_is_nowhere() -> None:

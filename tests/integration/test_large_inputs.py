@@ -1,0 +1,107 @@
+"""Large inputs of a workflow, with a real agent: what it holds in memory, and what it leaves on the disk."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_stack.child_process import ChildProcess
+from task_record import table
+from task_record.status import TERMINAL, Status
+from tests.fakes.careful_aws import BUCKET, careful_aws
+from tests.fakes.stand_in_runtime.bench import workflow
+from tests.integration.test_agent_signals import Pods, exit_status, so
+
+MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
+UPLOAD = "uploads/o/01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
+MIB = 2**20
+
+
+@pytest.fixture
+async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
+    async with careful_aws() as aws, AsyncExitStack() as exits:
+        yield Pods(aws, tmp_path, exits, runtime_type="comfyui")
+        aws.faults.clear()
+
+
+def submit(pods: Pods, size_bytes: int) -> None:
+    """A task with one input of this size, which is an upload."""
+    pods.aws.clients["s3"].put_object(Bucket=BUCKET, Key=UPLOAD, Body=MP4.ljust(size_bytes, b"v"))
+    graph = workflow(further={"1": {"class_type": "LoadImage", "inputs": {"image": "clip.mp4"}}})
+    pods.submit(tasktype="pipeline", content=graph, inputs={"clip.mp4": f"s3://{BUCKET}/{UPLOAD}"})
+
+
+async def ended(pods: Pods) -> dict[str, Any]:
+    """The record, once the task has ended and its message is gone."""
+    await so(lambda: pods.aws.record()[table.STATUS] in TERMINAL and pods.aws.messages() == 0)
+    return pods.aws.record()
+
+
+def open_files(agent: ChildProcess, folder: Path) -> list[str]:
+    """Files below a folder that a process holds open, those without a name included."""
+    held = Path(f"/proc/{agent.pid}/fd")
+    return [target for one in held.iterdir() if (target := str(one.readlink())).startswith(f"{folder}/")]
+
+
+def peak_memory_bytes(agent: ChildProcess) -> int:
+    """Most that a process ever held in memory at once."""
+    lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
+    (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return peak * 1024
+
+
+async def start(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> tuple[ChildProcess, Path]:
+    """An agent, and the folder in which it keeps temporary files."""
+    folder = pods.folder / "tmp"
+    folder.mkdir()
+    given = Pods._environment
+    monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "TMPDIR": str(folder)})
+    return await pods.start(), folder
+
+
+@pytest.mark.parametrize("way", ["cancelled", pytest.param("killed", marks=pytest.mark.soak)])
+async def test_nothing_of_an_input_is_left_when_its_task_is_cancelled_or_the_agent_killed(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    submit(pods, 3 * MIB)
+    pods.aws.stalls_after_bytes = MIB
+    agent, folder = await start(pods, monkeypatch)
+    await so(lambda: len(open_files(agent, folder)) == 1)
+    assert list(folder.iterdir()) == []
+    if way == "killed":
+        agent.kill()
+    else:
+        pods.aws.put_record({**pods.aws.record(), table.STATUS: Status.CANCELLED})
+        await so(lambda: open_files(agent, folder) == [])
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.soak
+async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploaded(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = Pods._environment
+    monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "MAX_INPUT_MB": "2"})
+    submit(pods, 2 * MIB + 1)
+    await pods.start()
+    record = await ended(pods)
+    error = json.loads(str(record[table.ERROR]))
+    assert (record[table.STATUS], error["code"]) == (Status.FAILED, "input")
+    assert error["message"] == "metadata.inputs.clip.mp4 is larger than 2097152 bytes"
+    assert pods.begun() == 0
+
+
+@pytest.mark.soak
+async def test_a_video_of_100_mb_takes_at_most_80_mib_of_memory(pods: Pods) -> None:
+    submit(pods, 100_000_000)
+    agent = await pods.start()
+    assert (await ended(pods))[table.STATUS] == Status.COMPLETED
+    assert pods.begun() == 1
+    peak = peak_memory_bytes(agent)
+    agent.terminate()
+    assert await exit_status(agent) == 0
+    print(f"peak memory of the agent: {peak / MIB:.1f} MiB")  # noqa: T201 (the figure that is looked for)
+    assert peak <= 80 * MIB
