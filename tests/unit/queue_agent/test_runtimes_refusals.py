@@ -13,7 +13,7 @@ from queue_agent.errors import GpuFaultError, RuntimeBusyError, TaskFailedError
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.sdwebui import SdWebUi
 from tests.fakes.stand_in_runtime.application import RuntimeType
-from tests.fakes.stand_in_runtime.bench import SMALL, bench, read
+from tests.fakes.stand_in_runtime.bench import SMALL, bench, read, workflow
 
 pytestmark = pytest.mark.asyncio
 
@@ -160,3 +160,17 @@ async def test_outputs_are_asked_for_again_where_the_server_is_asked_too_often(
         await asyncio.sleep(0.1)
         await one.post("/_stand_in/faults", {"busy": False})
         assert len((await reading).files) == 1
+
+
+async def test_a_graph_goes_on_whose_server_is_asked_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._QUIET_S", 0.02)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._LOOK_EVERY_S", 0.02)
+    graph = workflow()
+    graph["3"]["inputs"]["steps"] = 1
+    async with bench("comfyui", seconds_per_task=0.4) as one:
+        running = asyncio.ensure_future(one.run(graph))
+        await one.begun()
+        await one.fault("busy")
+        await asyncio.sleep(0.1)
+        await one.post("/_stand_in/faults", {"busy": False})
+        assert len((await running).files) == 1
