@@ -28,13 +28,15 @@ async def answered(status: int, body: Any, headers: dict[str, str] | None = None
         return web.Response(status=status, text=body if isinstance(body, str) else json.dumps(body), headers=headers)
 
     app = web.Application()
-    app.router.add_post("/sdapi/v1/txt2img", answer)
+    app.router.add_post("/sdapi/v1/extra-single-image", answer)
     server = TestServer(app)
     await server.start_server(shutdown_timeout=0.1)
     try:
         async with aiohttp.ClientSession() as session, bench("sdwebui") as one:
-            runtime = SdWebUi(RuntimeHttp(session, str(server.make_url("")).rstrip("/")))
-            async with runtime.prepare(one.task(SMALL)) as request:
+            http = RuntimeHttp(session, str(server.make_url("")).rstrip("/"))
+            runtime = SdWebUi(http, model_filename=None, dynamic_model=True)
+            # The one kind of task that asks the server for nothing else before.
+            async with runtime.prepare(one.task({}, "extra-single-image")) as request:
                 outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
                 await read(outputs)
     except (TaskFailedError, GpuFaultError, RuntimeBusyError) as error:

@@ -12,6 +12,7 @@ ENVIRONMENT = {
     "RUNTIME_TYPE": "comfyui",
     "RUNTIME_NAME": "comfy",
     "API_BASE_URL": "http://127.0.0.1:8080",
+    "DYNAMIC_MODEL": "true",
 }
 
 

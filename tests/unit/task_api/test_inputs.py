@@ -127,7 +127,7 @@ def test_a_workflow_takes_larger_uploads(make_api: Any, size_mib: int, status: i
 def test_an_upload_is_checked_against_the_runtime_that_the_task_goes_to(make_api: Any) -> None:
     small = {"name": "comfy", "type": "comfyui", "max_input_mib": 5}
     large = {"name": "other", "type": "comfyui", "max_input_mib": 500}
-    api = make_api(RUNTIMES=json.dumps([small, large]), s3=Sizes(150 * 2**20))
+    api = make_api(runtimes=[small, large], s3=Sizes(150 * 2**20))
     assert with_inputs(api, {"cat.png": UPLOAD})[0] == 400
     assert sent(api, WORKFLOW, tasktype="pipeline", runtime="other", inputs={"cat.png": UPLOAD})[0] == 200
 

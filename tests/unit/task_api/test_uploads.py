@@ -77,7 +77,7 @@ def test_a_link_leads_to_a_place_of_the_callers_own(make_api: Any, variables: di
     ],
 )
 def test_an_upload_is_as_large_as_the_runtimes_take(make_api: Any, runtimes: Any, most_mib: int) -> None:
-    api = make_api(RUNTIMES=json.dumps(runtimes))
+    api = make_api(runtimes=runtimes)
     assert offer(api, {"content_type": "video/mp4", "content_length": most_mib * 2**20})[0] == 200
     status, answer, _ = offer(api, {"content_type": "video/mp4", "content_length": most_mib * 2**20 + 1})
     assert (status, answer["error"]["field"]) == (400, "content_length")
