@@ -12,11 +12,11 @@ from constructs import Construct, IDependable
 from sd_on_eks.addons import ClusterAddons, NodeAddons
 from sd_on_eks.admission import Admission
 from sd_on_eks.agent_access import AgentAccess
-from sd_on_eks.agent_image import RUNTIME_IMAGES
 from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.cluster import Cluster
 from sd_on_eks.config.models import Config
 from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.image_contexts import RUNTIME_IMAGES
 from sd_on_eks.images import Images
 from sd_on_eks.karpenter.construct import Karpenter
 from sd_on_eks.keda import Keda

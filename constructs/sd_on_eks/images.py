@@ -8,16 +8,15 @@ from typing import Final
 from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 
-from sd_on_eks.agent_image import RUNTIME_IMAGES, agent_context
 from sd_on_eks.cloud_build import cloud_image_uri
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.workload import Image
+from sd_on_eks.image_contexts import AGENT, RUNTIME_IMAGES, image_context
 from sd_on_eks.manifests.deployment import PodImages
 
 _PLATFORM: Final = ecr_assets.Platform.LINUX_AMD64
 """GPU nodes are x86; the machine that builds may not be."""
 
-_AGENT: Final = "queue_agent"
 _PUBLIC_REGISTRY: Final = "public.ecr.aws"
 _BASE: Final = re.compile(r"^ARG BASE=(?P<image>\S+)$", re.MULTILINE)
 
@@ -47,23 +46,22 @@ class Images(Construct):
         super().__init__(scope, construct_id)
         self._base_registry = base_registry
         self._built: dict[tuple[str, bool], str] = {}
-        with agent_context(contexts) as agent:
-            folders = {_AGENT: agent, "sdwebui": contexts / "sdwebui", "comfyui": contexts / "comfyui"}
-            for name, image in sorted(
-                {
-                    (name, image)
-                    for runtime in runtimes
-                    for name, image in (
-                        (_AGENT, runtime.extra_values.runtime.queue_agent.image),
-                        (runtime.type, runtime.extra_values.runtime.inference_api.image),
-                    )
-                    if image.reference is None
-                },
-                key=str,
-            ):
-                key = (name, image.build == "cloud")
-                if key not in self._built:
-                    self._built[key] = self._build(*key, folders[name])
+        for name, image in sorted(
+            {
+                (name, image)
+                for runtime in runtimes
+                for name, image in (
+                    (AGENT, runtime.extra_values.runtime.queue_agent.image),
+                    (runtime.type, runtime.extra_values.runtime.inference_api.image),
+                )
+                if image.reference is None
+            },
+            key=str,
+        ):
+            key = (name, image.build == "cloud")
+            if key not in self._built:
+                with image_context(name, contexts) as context:
+                    self._built[key] = self._build(*key, context)
 
     def of(self, runtime: ModelsRuntime) -> PodImages:
         """Images of a pod.
@@ -73,7 +71,7 @@ class Images(Construct):
         """
         pod = runtime.extra_values.runtime
         return PodImages(
-            agent=self._uri(_AGENT, pod.queue_agent.image), runtime=self._uri(runtime.type, pod.inference_api.image)
+            agent=self._uri(AGENT, pod.queue_agent.image), runtime=self._uri(runtime.type, pod.inference_api.image)
         )
 
     def _uri(self, name: str, image: Image) -> str:

@@ -20,4 +20,5 @@ agent's image, so it imports the standard library alone.
     tasktypes         kinds of tasks, and the keys that route a v1alpha1 body
     checkpoints       which checkpoint a task runs
     checkpoint_names  which file a checkpoint's name means
+    model_folders     kinds of models, and the folders of the model bucket that hold them
 """

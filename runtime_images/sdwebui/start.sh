@@ -1,23 +1,95 @@
 #!/usr/bin/env bash
 # Starts the SD Web UI: API only, on loopback, on a read-only root file system.
+#
+# APP_DIR           folder of the SD Web UI
+# MODEL_FILENAME    checkpoint to load at start, as named in the configuration
+# IMAGE_METADATA    false keeps the generation parameters out of the images
+# Arguments         further ones of the SD Web UI; they cannot move what the pod relies on: address, port, folders, model
 set -euo pipefail
+here=$(cd "${0%/*}" && pwd)
+# shellcheck source=runtime_images/shared/server_process.sh
+source "$here/shared/server_process.sh"
 
-mkdir -p "$HOME" "$SCRATCH_DIR/data/extensions"
+app=${APP_DIR:-/opt/sdwebui}
+data=$SCRATCH_DIR/data
+
+# The server looks for each kind of model in one folder and creates those that are missing; the bucket has other names
+# for some, and cannot be written to. So each folder is made here, with links into the bucket.
+mapfile -t kinds <"$here/model_folders.txt"
+folders=("$HOME" "$data/extensions" "$data/models")
+for kind in "${kinds[@]}"; do
+    read -r way folder _ <<<"$kind"
+    if [[ $way != is ]]; then
+        folders+=("$data/models/$folder")
+    fi
+done
+mkdir -p "${folders[@]}"
+for kind in "${kinds[@]}"; do
+    read -r -a fields <<<"$kind"
+    way=${fields[0]} folder=${fields[1]} sources=("${fields[@]:2}")
+    case $way in
+    is) # the folder itself, for Forge does not follow links inside it; --vae-dir names the other
+        ln -sfn "$MODELS_DIR/${sources[0]}" "$data/models/$folder" ;;
+    holds) # models that tasks name: what is uploaded later is found, so folders that are missing are linked too
+        ln -sfn -t "$data/models/$folder" "${sources[@]/#/$MODELS_DIR/}" ;;
+    setting) # as before, but ControlNet fails on a link that leads nowhere; control_net_models_path names the first
+        for source in "${sources[@]:1}"; do
+            if [[ -d $MODELS_DIR/$source ]]; then
+                ln -sfn -t "$data/models/$folder" "$MODELS_DIR/$source"
+            fi
+        done ;;
+    files) # models that the server looks for by fixed names, and downloads where they are missing
+        for source in "${sources[@]}"; do
+            if [[ -d $MODELS_DIR/$source ]]; then
+                cp --recursive --symbolic-link --force "$MODELS_DIR/$source/." "$data/models/$folder"
+            fi
+        done ;;
+    esac
+done
+
 # --data-dir moves the extensions' folder as well: what the image has is linked into it.
-find /opt/sdwebui/extensions -mindepth 1 -maxdepth 1 -type d -exec ln -sfn -t "$SCRATCH_DIR/data/extensions" {} +
+find "$app/extensions" -mindepth 1 -maxdepth 1 -type d -exec ln -sfn -t "$data/extensions" {} +
 
 # Reading safetensors by mmap over the network mount of the models is many times slower than reading them in order.
-cat >"$SCRATCH_DIR/data/config.json" <<'JSON'
-{"disable_mmap_load_safetensors": true}
+# ControlNet's preprocessors would otherwise be looked for, and downloaded, below the extension.
+metadata=true
+if [[ ${IMAGE_METADATA:-true} == false ]]; then
+    metadata=false
+fi
+cat >"$data/config.json" <<JSON
+{
+    "disable_mmap_load_safetensors": true,
+    "enable_pnginfo": $metadata,
+    "control_net_models_path": "$MODELS_DIR/ControlNet",
+    "control_net_modules_path": "$data/models/ControlNetPreprocessor"
+}
 JSON
 
+# A model is named by its key in the bucket, or as the server would name it in the folders of its checkpoints.
 model=()
 if [[ -n ${MODEL_FILENAME:-} ]]; then
-    model=(--ckpt "$MODELS_DIR/$MODEL_FILENAME")
+    # The server would take any other model in place of one that is missing. The queue agent reports which is missing.
+    model=(--skip-load-model-at-start)
+    for folder in "$MODELS_DIR" "$MODELS_DIR/Stable-diffusion" "$MODELS_DIR/checkpoints"; do
+        if [[ -f $folder/$MODEL_FILENAME ]]; then
+            model=(--ckpt "$folder/$MODEL_FILENAME")
+            break
+        fi
+    done
+else
+    # Until a task names its model, any will do. The server would try the first file of the bucket, even a LoRA.
+    first=$(find -L "$MODELS_DIR/Stable-diffusion" "$MODELS_DIR/checkpoints" -type f \
+        \( -iname '*.safetensors' -o -iname '*.ckpt' \) -not -iname '*.vae.*' -print -quit 2>/dev/null) || :
+    if [[ -n $first ]]; then
+        model=(--ckpt "$first")
+    fi
 fi
 
-cd /opt/sdwebui
-# No --listen: loopback only. No hashes: they would read each checkpoint a second time.
-exec python3 launch.py --skip-prepare-environment --nowebui --api --port "$PORT" \
-    --data-dir "$SCRATCH_DIR/data" --ckpt-dir "$MODELS_DIR" --no-download-sd-model --no-hashing \
-    --skip-version-check "${model[@]}"
+cd "$app"
+# No hashes: they would read each checkpoint a second time.
+status=0
+run_server python3 launch.py --skip-prepare-environment --skip-version-check --no-download-sd-model --no-hashing "$@" \
+    --nowebui --api --server-name 127.0.0.1 --port "$PORT" \
+    --data-dir "$data" --ckpt-dir "$MODELS_DIR" --embeddings-dir "$MODELS_DIR/embeddings" --vae-dir "$MODELS_DIR/vae" \
+    "${model[@]}" || status=$?
+exit "$status"

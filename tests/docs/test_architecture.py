@@ -261,6 +261,8 @@ def facts(cluster_side: Resources, objects: list[dict[str, Any]], default_config
     provisioner, scaling = runtime.extra_values.karpenter.provisioner, runtime.extra_values.runtime.scaling
     pools = [one["spec"] for one in objects if one["kind"] == "NodePool"]
     delivery_s = runtime.grace_period_s - runtime.drain_s
+    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "Deployment"]
+    (stop_s,) = {pod["initContainers"][0]["livenessProbe"]["terminationGracePeriodSeconds"] for pod in pods}
     (retention,) = {group["RetentionInDays"] for group in of("AWS::Logs::LogGroup")}
     (outdated,) = [budget.nodes for budget in provisioner.budgets if budget.reasons == ("Drifted",)]
     (limits,) = {
@@ -293,6 +295,7 @@ def facts(cluster_side: Resources, objects: list[dict[str, Any]], default_config
         f"{scaling.cooldown_period} s after the last task",
         f"within {LONGEST_DRAIN_S} s",
         f"has {delivery_s} s to deliver",
+        f"is gone within {stop_s} s",
         f"{timeout_s // 60} minutes",
         IDLE_COST,
         f"control plane {usd('EKS control plane')},",

@@ -128,12 +128,15 @@ def _pods(partition: Partition, longest_s: float) -> st.SearchStrategy[Data]:
     images = _images(partition)
     large: Data = {"image_size_gib": numbers(InferenceApi, "image_size_gib", most=500)}
     large["scratch_size_gib"] = numbers(InferenceApi, "scratch_size_gib", most=6000)
+    large["resources"] = _resources(InferenceApi())
+    by_reference = some_keys(Image, keep=("reference",), leave_out=("build",))
     return some_keys(
         Workload,
         keep=("scaling",),
         tolerations=few(_tolerations()),
         scaling=_scaling(longest_s),
-        inference_api=some_keys(InferenceApi, image=images, resources=_resources(InferenceApi()), **large),
+        inference_api=some_keys(InferenceApi, leave_out=("command",), image=images, **large)
+        | some_keys(InferenceApi, keep=("command",), image=by_reference, **large),
         queue_agent=some_keys(QueueAgent, image=images, resources=_resources(QueueAgent())),
         persistence=_persistence(partition),
     )

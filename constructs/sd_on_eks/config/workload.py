@@ -19,6 +19,8 @@ from sd_on_eks.config.values import (
 )
 from task_record.inputs.sizes import MOST_INPUT_MIB
 
+_Argument = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
 
 class Image(ConfigModel):
     """Where an image comes from."""
@@ -72,10 +74,18 @@ class InferenceApi(ConfigModel):
     """Unpacked size of the image, for which the disk must have room twice while it is pulled. 15 by default: CUDA and
     PyTorch take 10."""
 
-    args: tuple[Annotated[str, StringConstraints(min_length=1, max_length=1000)], ...] = Field(
-        default=(), max_length=100
-    )
-    """Further arguments of the server, such as --medvram. By default none."""
+    command: tuple[_Argument, ...] = Field(default=(), max_length=100)
+    """Command of an image by `image.reference`, such as [python3, main.py]: it is run so that the server stops within 5
+    seconds when its pod is stopped. The image needs `sh` and `sleep`. By default the image's own, which may ignore the
+    signal and then keeps the pod's GPU for the whole grace period."""
+
+    args: tuple[_Argument, ...] = Field(default=(), max_length=100)
+    """Further arguments of the server, such as --medvram. By default none. Address, port and folders stay as the pod
+    needs them."""
+
+    image_metadata: bool = True
+    """Embed the prompt or workflow in the images. On by default, as in both servers. Off makes an image smaller, by
+    megabytes for a large workflow, and does not disclose to its receivers how it was made."""
 
     env: dict[EnvironmentName, str] = Field(default_factory=dict, max_length=100)
     """Further environment variables. By default none. Secrets do not belong here: whoever reads the cluster reads

@@ -8,7 +8,7 @@ from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.manifests import pod_markers
 from sd_on_eks.manifests.container import environment, resources, security_context
 from sd_on_eks.manifests.manifest import Manifest
-from sd_on_eks.manifests.runtime_container import PORT
+from sd_on_eks.manifests.runtime_container import PORT, stops_on_signal
 from task_record.protocol_times import ProtocolTimes
 
 NAME: Final = "queue-agent"
@@ -56,6 +56,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
     It alone has the API's token, which is for the deletion cost of its own pod.
     """
     config = runtime.extra_values.runtime.queue_agent
+    stops = stops_on_signal(runtime.extra_values.runtime.inference_api)
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
     # For messages that do not say which checkpoint they run: the rule that the task API follows.
     own_checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
@@ -84,6 +85,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                 }
                 | own_checkpoint
                 | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if runtime.type == "comfyui" else {})
+                | ({} if stops else {"RUNTIME_STOPS_ON_SIGNAL": "false"})
                 | targets.times.environment()
                 | config.env
             ),

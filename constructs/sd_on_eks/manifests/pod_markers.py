@@ -1,7 +1,8 @@
 """Files by which the agent tells the kubelet about the pod; both containers' probes look at them.
 
 The agent makes and removes them: `READY` while the runtime and its model are, `RUNTIME_HUNG` when the runtime does not
-stop what it was told to interrupt and has to be restarted.
+stop what it was told to interrupt and has to be restarted. The list of delivered files, which ComfyUI's janitor reads,
+is here as well: `finished-files`.
 """
 
 from typing import Final
@@ -20,8 +21,8 @@ def mount(*, read_only: bool) -> Manifest:
 
 
 def volume() -> Manifest:
-    """Their folder, in memory: it holds nothing but names."""
-    return {"name": _VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}
+    """Their folder, in memory: it holds nothing but names, of a few thousand files at most."""
+    return {"name": _VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}
 
 
 def exists(marker: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The inference server's container: a native sidecar that owns the GPU."""
 
+from pathlib import Path
 from typing import Final
 
 from sd_on_eks.config.runtime import ModelsRuntime
@@ -28,6 +29,12 @@ _HTTP_ANSWERS: Final = (
     "connection.request('GET', '/'); connection.getresponse()"
 )
 
+_SERVER_PROCESS: Final = Path(__file__).parents[3] / "runtime_images" / "shared" / "server_process.sh"
+
+_STOP_S: Final = 5
+"""Time to stop for a server that is restarted. The pod's own grace period is for the agent to finish a task, and a
+hung server would use all of it."""
+
 # Libraries that would write below their own folders or the home directory; the root file system is read-only.
 _CACHE_DIRS: Final = {
     "HOME": "home",
@@ -48,13 +55,16 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
     """
     config = runtime.extra_values.runtime.inference_api
     model = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
+    metadata = {} if config.image_metadata else {"IMAGE_METADATA": "false"}
     return {
         "name": NAME,
         "image": image,
+        **({"command": command_of(config)} if config.command else {}),
         "restartPolicy": "Always",  # what makes an init container a sidecar
         "env": environment(
             {"PORT": str(PORT), "MODELS_DIR": _MODELS_DIR, "SCRATCH_DIR": _SCRATCH_DIR}
             | model
+            | metadata
             | {variable: f"{_SCRATCH_DIR}/{folder}" for variable, folder in _CACHE_DIRS.items()}
             | config.env
         ),
@@ -65,11 +75,13 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             "periodSeconds": 5,
             "timeoutSeconds": 10,
             "failureThreshold": 180,  # 15 minutes: importing torch from a cold disk takes its time
+            "terminationGracePeriodSeconds": _STOP_S,
         },
         "livenessProbe": {
             "exec": {"command": pod_markers.is_absent(pod_markers.RUNTIME_HUNG)},
             "periodSeconds": 10,
             "failureThreshold": 1,  # the agent has waited already
+            "terminationGracePeriodSeconds": _STOP_S,
         },
         "securityContext": security_context(_UID),
         "volumeMounts": [
@@ -80,6 +92,17 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             pod_markers.mount(read_only=True),
         ],
     }
+
+
+def stops_on_signal(config: InferenceApi) -> bool:
+    """Whether the server is known to stop with its container: an image by reference may ignore the signal."""
+    return config.image.reference is None or bool(config.command)
+
+
+def command_of(config: InferenceApi) -> list[str]:
+    """The configured command, run as this product's images run theirs."""
+    script = _SERVER_PROCESS.read_text(encoding="utf-8") + 'run_server "$@"\n'
+    return ["sh", "-c", script, "sh", *config.command]
 
 
 def runtime_volumes(*, claim_name: str, config: InferenceApi) -> list[Manifest]:

@@ -51,6 +51,7 @@ CONFIG = {
 def image_contexts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build contexts small enough to hash at once."""
     root = tmp_path_factory.mktemp("runtime_images")
+    (root / "shared").mkdir()
     for name in ("queue_agent", "sdwebui", "comfyui"):
         (root / name / "src").mkdir(parents=True)
         (root / name / "Dockerfile").write_text(

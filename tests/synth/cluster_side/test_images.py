@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from aws_cdk import assertions
 from aws_cdk import aws_ecr_assets as ecr_assets
 
-from sd_on_eks.agent_image import agent_context
+from sd_on_eks import image_contexts as image_contexts_module
+from sd_on_eks.image_contexts import AGENT, image_context
 from sd_on_eks.staging import StagingError
 
 
@@ -64,13 +66,25 @@ def _synthesized(stack: cdk.Stack) -> str:
 
 def test_agent_context_holds_the_agent_and_the_task_states(image_contexts: Path) -> None:
     (image_contexts / "queue_agent" / "src" / "__pycache__").mkdir(exist_ok=True)
-    with agent_context(image_contexts) as context:
+    with image_context(AGENT, image_contexts) as context:
         assert (context / "Dockerfile").is_file()
         assert (context / "src" / "task_record" / "transitions.py").is_file()
         assert not list(context.rglob("__pycache__"))
     assert not context.exists()
 
 
+def test_contexts_that_are_written_for_a_build_by_hand_hold_what_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["image_contexts", str(tmp_path)])
+    assert image_contexts_module.main() == 0
+    for context in tmp_path.iterdir():
+        copied = re.findall(r"^COPY (?:--chmod=\d+ )?(.*) \S+$", (context / "Dockerfile").read_text(), re.MULTILINE)
+        assert copied
+        assert [file for line in copied for file in line.split() if not (context / file).exists()] == []
+    assert {context.name for context in tmp_path.iterdir()} == {"queue_agent", "sdwebui", "comfyui"}
+
+
 def test_agent_context_fails_when_the_agent_s_folder_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match="queue_agent is no folder"), agent_context(tmp_path):
+    with pytest.raises(StagingError, match="queue_agent is no folder"), image_context(AGENT, tmp_path):
         pass

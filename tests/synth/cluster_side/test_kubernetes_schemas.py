@@ -123,7 +123,11 @@ RICH_CONFIG: dict[str, Any] = {
             "type": "comfyui",
             "extraValues": {
                 "runtime": {
-                    "inferenceApi": {"image": {"reference": "registry.example.com/comfy@sha256:" + "0" * 64}},
+                    "inferenceApi": {
+                        "image": {"reference": "registry.example.com/comfy@sha256:" + "0" * 64},
+                        "command": ["python3", "main.py"],
+                        "imageMetadata": False,
+                    },
                     "queueAgent": {"image": {"build": "local"}, "maxInputMb": 500},
                     "persistence": {"existingClaim": "fsx-models"},
                 },

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from queue_agent.settings import Settings
+from sd_on_eks.config.workload import InferenceApi
+from sd_on_eks.manifests.runtime_container import command_of
 from task_record.protocol_times import ProtocolTimes
 from unused_objects import KINDS
 
@@ -267,6 +269,53 @@ def test_runtime_environment_names_port_folders_and_model(pod: Callable[[str], d
     assert environment["SCRATCH_DIR"] == "/scratch"
     assert environment["MODEL_FILENAME"] == "v1-5.safetensors"
     assert "MODEL_FILENAME" not in _environment(pod("comfy")["spec"]["initContainers"][0])
+
+
+def _image_by_reference(**inference_api: object) -> dict[str, Any]:
+    image = {"reference": "registry.example.com/comfyui@sha256:" + "0" * 64}
+    runtime = {"inferenceApi": {"image": image, **inference_api}}
+    return {"modelsRuntime": [{"name": "one", "type": "comfyui", "extraValues": {"runtime": runtime}}]}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_server_that_is_restarted_does_not_wait_for_the_pod_s_grace(
+    pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    sidecar = pod(runtime)["spec"]["initContainers"][0]
+    probes = [sidecar["startupProbe"], sidecar["livenessProbe"]]
+    assert [probe["terminationGracePeriodSeconds"] for probe in probes] == [5, 5]
+    assert "lifecycle" not in sidecar
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_built_image_runs_its_own_command_and_is_known_to_stop(
+    pod: Callable[[str], dict[str, Any]], runtime: str
+) -> None:
+    spec = pod(runtime)["spec"]
+    assert "command" not in spec["initContainers"][0]
+    assert Settings.from_environment(_environment(spec["containers"][0])).runtime_stops_on_signal
+    assert "IMAGE_METADATA" not in _environment(spec["initContainers"][0])
+
+
+def test_command_of_an_image_by_reference_is_run_so_that_it_stops(
+    objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], dict[str, Any]]],
+) -> None:
+    data = _image_by_reference(command=["python3", "main.py"], args=["--lowvram"], imageMetadata=False)
+    spec = objects_of(data)["Deployment", "one"]["spec"]["template"]["spec"]
+    sidecar = spec["initContainers"][0]
+    assert sidecar["command"] == command_of(InferenceApi(command=("python3", "main.py")))
+    assert sidecar["command"][-2:] == ["python3", "main.py"]
+    assert sidecar["args"] == ["--lowvram"]
+    assert _environment(sidecar)["IMAGE_METADATA"] == "false"
+    assert Settings.from_environment(_environment(spec["containers"][0])).runtime_stops_on_signal
+
+
+def test_agent_warns_of_an_image_by_reference_that_runs_its_own_command(
+    objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], dict[str, Any]]],
+) -> None:
+    spec = objects_of(_image_by_reference())["Deployment", "one"]["spec"]["template"]["spec"]
+    assert "command" not in spec["initContainers"][0]
+    assert not Settings.from_environment(_environment(spec["containers"][0])).runtime_stops_on_signal
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

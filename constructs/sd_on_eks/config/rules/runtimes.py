@@ -1,5 +1,6 @@
 """A runtime's pod: its numbers, its images, its volumes, its time."""
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from sd_on_eks.config.runtime import LONGEST_DRAIN_S
 if TYPE_CHECKING:
     from sd_on_eks.config.models import Config
     from sd_on_eks.config.runtime import ModelsRuntime
-    from sd_on_eks.config.workload import Image, Workload
+    from sd_on_eks.config.workload import Image, InferenceApi, Workload
 
 
 def violations(config: "Config") -> Iterator[Violation]:
@@ -23,6 +24,7 @@ def violations(config: "Config") -> Iterator[Violation]:
         yield from _scaling((*here, "scaling"), runtime)
         yield from _image((*here, "inferenceApi", "image"), pod.inference_api.image)
         yield from _image((*here, "queueAgent", "image"), pod.queue_agent.image)
+        yield from _command((*here, "inferenceApi", "command"), pod.inference_api)
         yield from _resources(here, pod)
         yield from _models((*here, "persistence"), pod)
         for number, toleration in enumerate(pod.tolerations):
@@ -72,6 +74,15 @@ def _scaling(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
 def _image(path: Path, image: "Image") -> Iterator[Violation]:
     if image.build is not None and image.reference is not None:
         yield Violation((*path, "reference"), "must not be set with build: an image is built or exists already")
+
+
+def _command(path: Path, config: "InferenceApi") -> Iterator[Violation]:
+    if config.command and config.image.reference is None:
+        yield Violation(
+            path,
+            f"must not be set without image.reference, got {json.dumps(config.command)}: an image that is built has "
+            "its own",
+        )
 
 
 def _resources(path: Path, pod: "Workload") -> Iterator[Violation]:

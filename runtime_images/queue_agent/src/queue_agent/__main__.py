@@ -35,6 +35,10 @@ from queue_agent.worker import Worker
 
 _USAGE_ERROR: Final = 2
 _FAILURE: Final = 1
+_STOP_ADVICE: Final = (
+    "set inferenceApi.command to the command of the image: a server that ignores the stop signal keeps the GPU for the "
+    "pod's whole grace period ([/opt/start.sh] for an image built from this product's)"
+)
 
 
 async def run(settings: Settings, environment: Mapping[str, str]) -> None:
@@ -116,6 +120,8 @@ def main() -> int:
     configure_logs()
     try:
         settings = Settings.from_environment(os.environ)
+        if not settings.runtime_stops_on_signal:
+            log("runtime_may_ignore_stop", runtime=settings.runtime_name, advice=_STOP_ADVICE)
         asyncio.run(run(settings, os.environ))
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 (whoever starts it by hand reads this)

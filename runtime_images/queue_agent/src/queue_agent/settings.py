@@ -53,6 +53,7 @@ class Settings:
         spot_notice_s: an inference that ends within this is finished in spite of a spot notice.
         input_limits: how large inputs may be, how long fetching one may take, and from which buckets.
         ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
+        runtime_stops_on_signal: whether the server is known to stop with its container.
         runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
         metrics_log_group: where metrics are written. None writes none.
         metrics_namespace: namespace of the metrics.
@@ -78,6 +79,7 @@ class Settings:
     spot_notice_s: float = _SPOT_NOTICE_S
     input_limits: InputLimits = field(default_factory=InputLimits)
     ready_marker: Path | None = None
+    runtime_stops_on_signal: bool = True
     runtime_hung_marker: Path | None = None
     metrics_log_group: str | None = None
     metrics_namespace: str = "SdOnEks"
@@ -118,6 +120,7 @@ class Settings:
             spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
             input_limits=_input_limits(environment, runtime_type),
             ready_marker=_path(environment, "READY_MARKER"),
+            runtime_stops_on_signal=environment.get("RUNTIME_STOPS_ON_SIGNAL", "true").lower() != "false",
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
             metrics_log_group=environment.get("METRICS_LOG_GROUP") or None,
             metrics_namespace=environment.get("METRICS_NAMESPACE") or cls.metrics_namespace,
