@@ -53,8 +53,9 @@ format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: setup synth ## Measure synthesis, the task API and the queue agent: medians, side by side, against their limits
+bench: setup synth ## Measure synthesis, the stop of a server, the task API and the queue agent: medians, side by side, against their limits
 	$(BIN)/python scripts/bench_synth.py
+	$(BIN)/python scripts/measure_stop.py
 	$(BIN)/python scripts/bench_task_api.py
 	cd scripts && ../$(BIN)/python -m bench_agent
 
