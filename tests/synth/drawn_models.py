@@ -98,7 +98,9 @@ def _of(annotation: Any, metadata: tuple[object, ...]) -> st.SearchStrategy[Any]
         (inner,) = (argument for argument in arguments if argument is not NoneType)
         return _of(inner, metadata)
     if origin is tuple:
-        return st.lists(_of(arguments[0], ()), min_size=limits.min_length, max_size=limits.max_length)
+        # Most lists refuse repeated entries, and strings that the tests mention are drawn again and again.
+        entries = _of(arguments[0], ())
+        return st.lists(entries, min_size=limits.min_length, max_size=limits.max_length, unique_by=repr)
     if origin is dict:
         keys, values = (_of(argument, ()) for argument in arguments)
         return st.dictionaries(keys, values, max_size=limits.max_length)
