@@ -65,7 +65,8 @@ cat >"$data/config.json" <<JSON
 }
 JSON
 
-# A model is named by its key in the bucket, or as the server would name it in the folders of its checkpoints.
+# A model is named by its key in the bucket, by the end of it, or as the server would name it in the folders of its
+# checkpoints; with its suffix or without. Of several files none is loaded: the queue agent reports which they are.
 model=()
 if [[ -n ${MODEL_FILENAME:-} ]]; then
     # The server would take any other model in place of one that is missing. The queue agent reports which is missing.
@@ -76,6 +77,15 @@ if [[ -n ${MODEL_FILENAME:-} ]]; then
             break
         fi
     done
+    if [[ ${model[0]} == --skip-load-model-at-start ]]; then
+        # shellcheck disable=SC2001 # bash before 5.2 has no name for what it replaces
+        pattern=$(sed 's/[][*?\\]/\\&/g' <<<"$MODEL_FILENAME")
+        mapfile -t files < <(find -L "$MODELS_DIR" -type f \( -path "*/$pattern" -o -path "*/$pattern.safetensors" \
+            -o -path "*/$pattern.ckpt" \) 2>/dev/null | head -n 2)
+        if [[ ${#files[@]} == 1 ]]; then
+            model=(--ckpt "${files[0]}")
+        fi
+    fi
 else
     # Until a task names its model, any will do. The server would try the first file of the bucket, even a LoRA.
     first=$(find -L "$MODELS_DIR/Stable-diffusion" "$MODELS_DIR/checkpoints" -type f \
@@ -85,10 +95,15 @@ else
     fi
 fi
 
+# The launcher appends these to its arguments, where they would come after those that the pod relies on.
+read -r -a further <<<"${COMMANDLINE_ARGS:-}"
+unset COMMANDLINE_ARGS
+
 cd "$app"
 # No hashes: they would read each checkpoint a second time.
 status=0
-run_server python3 launch.py --skip-prepare-environment --skip-version-check --no-download-sd-model --no-hashing "$@" \
+run_server python3 launch.py --skip-prepare-environment --skip-version-check --no-download-sd-model --no-hashing \
+    "${further[@]}" "$@" \
     --nowebui --api --server-name 127.0.0.1 --port "$PORT" \
     --data-dir "$data" --ckpt-dir "$MODELS_DIR" --embeddings-dir "$MODELS_DIR/embeddings" --vae-dir "$MODELS_DIR/vae" \
     "${model[@]}" || status=$?

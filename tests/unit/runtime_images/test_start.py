@@ -77,13 +77,25 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
         container = RuntimeContainer(name, tmp_path_factory.mktemp(name))
         fill(container.models, FOLDERS)
         user = {"sdwebui": ["--medvram", "--listen"], "comfyui": ["--lowvram", "--listen", "::"]}[name]
-        found[name] = start(container, *user, IMAGE_METADATA="false", MODEL_FILENAME="of-Stable-diffusion.safetensors")
+        found[name] = start(
+            container,
+            *user,
+            IMAGE_METADATA="false",
+            MODEL_FILENAME="of-Stable-diffusion.safetensors",
+            COMMANDLINE_ARGS="--xformers --server-name 0.0.0.0",
+        )
     return found
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_server_listens_on_loopback_alone_whatever_its_arguments(started: dict[str, Started], name: str) -> None:
     assert started[name].bound == "127.0.0.1"
+
+
+def test_arguments_of_the_launchers_variable_come_before_those_of_the_pod(started: dict[str, Started]) -> None:
+    arguments = started["sdwebui"].arguments
+    assert "--xformers" in arguments
+    assert value(arguments, "--server-name") == "127.0.0.1"
 
 
 @pytest.mark.parametrize(("name", "argument"), [("sdwebui", "--medvram"), ("comfyui", "--lowvram")])
@@ -210,6 +222,7 @@ def test_server_that_is_started_again_keeps_what_it_downloaded(empty: Started) -
         pytest.param("sdxl/base.safetensors", "sdxl/base.safetensors", marks=pytest.mark.soak),
         pytest.param("Stable-diffusion/base.safetensors", "base.safetensors", marks=pytest.mark.soak),
         ("Stable-diffusion/sdxl/base.safetensors", ""),
+        ("elsewhere/base [v1].safetensors", "base [v1]"),
     ],
 )
 def test_model_at_start_is_the_named_one_or_any_checkpoint(tmp_path: Path, file: str, named: str) -> None:
@@ -220,6 +233,16 @@ def test_model_at_start_is_the_named_one_or_any_checkpoint(tmp_path: Path, file:
     arguments = start(container, MODEL_FILENAME=named).arguments
     assert value(arguments, "--ckpt") == str(container.models / file)
     assert "--skip-load-model-at-start" not in arguments
+
+
+def test_model_at_start_is_none_of_two_that_the_name_fits(tmp_path: Path) -> None:
+    container = RuntimeContainer("sdwebui", tmp_path)
+    fill(container.models, ["a", "b"])
+    for folder in "ab":
+        (container.models / folder / "base.safetensors").touch()
+    arguments = start(container, MODEL_FILENAME="base.safetensors").arguments
+    assert "--skip-load-model-at-start" in arguments
+    assert "--ckpt" not in arguments
 
 
 def test_folders_without_checkpoints_are_those_of_other_kinds() -> None:

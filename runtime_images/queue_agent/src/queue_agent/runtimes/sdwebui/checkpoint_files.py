@@ -6,21 +6,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from task_record.checkpoint_names import normalized, stem
+from task_record.model_folders import CHECKPOINT_FOLDERS, FOLDERS_WITHOUT_CHECKPOINTS
 
-_CHECKPOINT_FOLDERS: Final = frozenset({"stable-diffusion", "checkpoints"})
-# One layout of the model bucket serves both servers, and this one lists everything below it that has a checkpoint's
-# suffix. Names as either server has them, in lower case.
-_OTHER_FOLDERS: Final = frozenset(
-    {
-        *("lora", "loras", "lycoris", "hypernetworks", "embeddings"),
-        *("vae", "vae-approx", "vae_approx"),
-        *("clip", "text_encoder", "text_encoders", "clip_vision", "style_models", "photomaker"),
-        *("controlnet", "controlnetpreprocessor", "t2i_adapter", "gligen", "ipadapter", "model_patches"),
-        *("esrgan", "realesrgan", "swinir", "scunet", "dat", "hat", "ldsr", "bsrgan", "upscale_models"),
-        *("latent_upscale_models", "codeformer", "gfpgan", "adetailer", "ultralytics", "sams"),
-        *("deepbooru", "torch_deepdanbooru", "blip", "karlo", "classifiers", "audio_encoders", "diffusers"),
-    }
-)
+# The server lists everything below the model bucket that has a checkpoint's suffix. Case does not tell kinds apart.
+_CHECKPOINT_FOLDERS: Final = frozenset(folder.lower() for folder in CHECKPOINT_FOLDERS)
+_OTHER_FOLDERS: Final = frozenset(folder.lower() for folder in FOLDERS_WITHOUT_CHECKPOINTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
