@@ -16,6 +16,7 @@ agent's image, so it imports the standard library alone.
     identifiers       ids, prefixes, ULIDs: what is allowed, and how they are made
     message           the message on the input topic and in the queues
     object_keys       names of the objects that a task leaves in the output bucket
+    result            what a runtime made of a task, and how it is cut to what fits
     callback          the message on the output topic
     tasktypes         kinds of tasks, and the keys that route a v1alpha1 body
     checkpoints       which checkpoint a task runs

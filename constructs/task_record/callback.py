@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from task_record import table
 from task_record.object_keys import task_folder
+from task_record.result import ever_shorter
 from task_record.status import Status
 from task_record.table import Item
 
 CALLBACK_MAX_BYTES: Final = 200 * 1024
-"""Above this, `result` gives way to the place of the `.out` object."""
+"""Above this, `result` gives way bit by bit, in the end to the place of the `.out` object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +65,17 @@ def callback_of(record: Item, bucket: str) -> Callback:
     error = _json(record, table.ERROR)
     if error is not None:
         body["error"] = error
-    text = json.dumps(body)
-    if len(text.encode()) > CALLBACK_MAX_BYTES:
-        text = json.dumps({**body, "result": None, "image_url": []})
-    return Callback(body=text, attributes={"runtime": str(record.get(table.RUNTIME)), "status": status.value})
+    return Callback(body=_bounded(body), attributes={"runtime": str(record.get(table.RUNTIME)), "status": status.value})
+
+
+def _bounded(body: dict[str, Any]) -> str:
+    """JSON text of a callback that fits the topic."""
+    results = ever_shorter(body["result"]) if body["result"] else (None,)
+    for result in results:
+        text = json.dumps({**body, "result": result})
+        if len(text.encode()) <= CALLBACK_MAX_BYTES:
+            return text
+    return json.dumps({**body, "result": None, "image_url": []})
 
 
 def _json(record: Item, name: str) -> Any:  # noqa: ANN401 (any JSON value)

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import struct
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -87,6 +89,8 @@ class ComfyUi:
         app.router.add_post("/upload/image", self._upload)
         app.router.add_get("/ws", self._websocket)
         app.router.add_get("/history/{id}", self._get_history)
+        app.router.add_post("/history", self._change_history)
+        app.router.add_post("/free", self._free)
         app.router.add_get("/queue", self._get_queue)
         app.router.add_post("/queue", self._change_queue)
         app.router.add_post("/interrupt", self._interrupt)
@@ -97,6 +101,8 @@ class ComfyUi:
         app.router.add_get("/_stand_in/uploads", self._list_uploads)
         app.router.add_get("/_stand_in/clients", self._list_clients)
         app.router.add_post("/_stand_in/forget_uploads", self._forget_uploads)
+        app.router.add_post("/_stand_in/forget_files", self._forget_files)
+        app.router.add_get("/_stand_in/history", self._list_history)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._close_sockets)
         app.on_cleanup.append(self._stop)
@@ -179,6 +185,13 @@ class ComfyUi:
         self._uploads.clear()
         return web.Response()
 
+    async def _forget_files(self, _request: web.Request) -> web.Response:
+        self._files.clear()
+        return web.Response()
+
+    async def _list_history(self, _request: web.Request) -> web.Response:
+        return web.json_response(list(self._history))
+
     async def _execute_for_ever(self) -> None:
         while True:
             while not self._waiting:
@@ -250,6 +263,7 @@ class ComfyUi:
     async def _infer(self, job: _Job, sampler: str, tell: Tell) -> float:
         steps = job.number_of("steps", 20)
         reports: asyncio.Queue[int] = asyncio.Queue()
+        sends_images = any(node["class_type"] == "SaveImageWebsocket" for node in job.graph.values())
 
         async def report() -> None:
             while True:
@@ -257,6 +271,8 @@ class ComfyUi:
                 node = {"value": value, "max": steps, "state": "running", "node_id": sampler}
                 await tell("progress_state", nodes={sampler: node})
                 await tell("progress", node=sampler, value=value, max=steps)
+                if sends_images:  # where a preview could be taken for an output
+                    await self._send_image(job.client_id, b"a preview")
 
         reporter = asyncio.create_task(report())
         try:
@@ -269,13 +285,25 @@ class ComfyUi:
         made: dict[str, Any] = {}
         for key in job.outputs:
             await tell("executing", node=key)
-            made[key] = await self._make(job, key)
+            made[key] = await self._make(job, key, tell)
             await tell("executed", node=key, output=made[key])
-        return made
+        return {key: output for key, output in made.items() if output}
 
-    async def _make(self, job: _Job, key: str) -> dict[str, Any]:
+    async def _make(self, job: _Job, key: str, tell: Tell) -> dict[str, Any]:
         node = job.graph[key]
         kind = OUTPUT_NODES[node["class_type"]]
+        if node["class_type"] == "Shows":
+            for folder, subfolder, name, content in node["inputs"].get("files", []):
+                self._files[folder, subfolder, name] = content.encode
+            # As the real server joins what a node returns: a string becomes its characters, a dict its keys.
+            return {name: list(value) for name, value in node["inputs"]["ui"].items()}
+        if node["class_type"] == "SaveImageWebsocket":
+            images = job.number_of("batch_size", 1)
+            for number in range(images):
+                await tell("progress", node=key, value=number, max=images)
+                image = await self._bytes(job, key, "png", number)
+                await self._send_image(job.client_id, image())
+            return {}
         prompt = next(iter(job.prompts()), "no prompt")
         if kind.key == "text":
             return {"text": [prompt]}
@@ -330,6 +358,12 @@ class ComfyUi:
             except ConnectionResetError:
                 return
 
+    async def _send_image(self, client_id: str, image: bytes) -> None:
+        socket, _ = self._sockets.get(client_id, (None, None))
+        if socket is not None and not socket.closed:
+            with suppress(ConnectionResetError):
+                await socket.send_bytes(struct.pack(">II", 1, 2) + image)
+
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         if not self._takes_websockets:
             return web.Response(status=503)
@@ -348,6 +382,16 @@ class ComfyUi:
         prompt_id = request.match_info["id"]
         found = self._history.get(prompt_id)
         return web.json_response({prompt_id: found} if found else {})
+
+    async def _change_history(self, request: web.Request) -> web.Response:
+        for prompt_id in (await request.json())["delete"]:
+            self._history.pop(prompt_id, None)
+        return web.Response()
+
+    async def _free(self, request: web.Request) -> web.Response:
+        if (await request.json()).get("free_memory"):
+            self._cache.clear()
+        return web.Response()
 
     async def _get_queue(self, _request: web.Request) -> web.Response:
         running = [self._running.entry()] if self._running else []
@@ -369,8 +413,12 @@ class ComfyUi:
     async def _view(self, request: web.Request) -> web.Response:
         query = request.query
         folder, subfolder, name = query.get("type", "output"), query.get("subfolder", ""), query.get("filename", "")
-        if folder == "input":
-            return web.Response(status=200 if f"{subfolder}/{name}" in self._uploads else 404)
+        if name.startswith("/") or ".." in name:
+            return web.Response(status=400)
+        if subfolder.startswith("/") or ".." in subfolder:
+            return web.Response(status=403)
+        if folder == "input" and f"{subfolder}/{name}" in self._uploads:
+            return web.Response()
         data = self._files.get((folder, subfolder, name))
         return web.Response(status=404) if data is None else web.Response(body=data())
 

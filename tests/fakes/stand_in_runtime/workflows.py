@@ -39,6 +39,9 @@ OUTPUT_NODES = {
     "SaveGLB": OutputNode("mesh", "3d", "glb"),
     "Preview3D": OutputNode("model_file", "result", "glb"),
     "PreviewAny": OutputNode("source", "text", "txt"),
+    "SaveImageWebsocket": OutputNode("images", "", "png"),
+    # Stands for any node of any pack: it shows `ui`, and has written `files`: folder, subfolder, name, content.
+    "Shows": OutputNode("ui", "", ""),
 }
 KNOWN_NODES = {
     "CheckpointLoaderSimple",

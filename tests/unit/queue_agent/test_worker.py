@@ -56,6 +56,15 @@ async def test_objects_carry_the_tag_of_the_claim_that_finished(world: Any, work
     assert result == {
         "image_url": [f"s3://bucket/t1/t1-{tag}-0.png"],
         "output_url": f"s3://bucket/t1/t1-{tag}.out",
+        "outputs": [
+            {
+                "url": f"s3://bucket/t1/t1-{tag}-0.png",
+                "kind": "image",
+                "content_type": "image/png",
+                "size_bytes": 4,
+            }
+        ],
+        "warnings": [],
         "seeds": [1],
     }
 

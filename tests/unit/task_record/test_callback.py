@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from task_record import table
 from task_record.callback import CALLBACK_MAX_BYTES, callback_of
 from task_record.status import Status
@@ -64,3 +66,22 @@ def test_callback_too_large_for_the_topic_carries_the_place_of_the_answer() -> N
     body = json.loads(callback.body)
     assert len(callback.body.encode()) <= CALLBACK_MAX_BYTES
     assert (body["result"], body["output_url"]) == (None, "s3://b/t1/t1-0123.out")
+
+
+@pytest.mark.parametrize(
+    ("large", "left"),
+    [
+        ((), {"outputs", "warnings", "texts"}),
+        (("outputs",), {"warnings", "texts"}),
+        (("warnings",), {"texts"}),
+        (("outputs", "warnings", "texts"), set()),
+    ],
+)
+def test_outputs_are_cut_first_then_warnings_then_texts(large: tuple[str, ...], left: set[str]) -> None:
+    lists = {name: ["x" * CALLBACK_MAX_BYTES if name in large else "x"] for name in ("outputs", "warnings", "texts")}
+    result = {"output_url": "s3://b/t1/t1-0123.out", "image_url": ["s3://b/t1/t1-0123-0.png"], "seeds": [1], **lists}
+    callback = callback_of({**RECORD, table.RESULT: json.dumps(result)}, "b")
+    body = json.loads(callback.body)
+    assert len(callback.body.encode()) <= CALLBACK_MAX_BYTES
+    assert body["result"].keys() - {"output_url", "image_url", "seeds"} == left
+    assert (body["result"]["seeds"], body["image_url"]) == ([1], ["s3://b/t1/t1-0123-0.png"])

@@ -27,6 +27,7 @@ from queue_agent.queue import Queue
 from queue_agent.record import Record
 from queue_agent.runtimes.base import Runtime
 from queue_agent.runtimes.comfyui import ComfyUi
+from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.sdwebui import SdWebUi
 from queue_agent.settings import Settings, SettingsError
@@ -93,7 +94,7 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
 
 def _runtime(http: RuntimeHttp, settings: Settings) -> Runtime:
     if settings.runtime_type == "comfyui":
-        return ComfyUi(http)
+        return ComfyUi(http, FinishedFiles(settings.finished_files))
     return SdWebUi(http, model_filename=settings.model_filename, dynamic_model=settings.dynamic_model)
 
 

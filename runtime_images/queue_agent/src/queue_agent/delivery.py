@@ -14,6 +14,7 @@ from queue_agent.logs import log
 from queue_agent.metrics import Outcome, TaskMetrics
 from queue_agent.queue import Queue
 from queue_agent.record import Record, Refused
+from queue_agent.result import bounded_text, result_of
 from queue_agent.runtimes.base import Description, OutputFile, Outputs
 from queue_agent.settings import Settings
 from queue_agent.store import NameTakenError, Store
@@ -23,7 +24,6 @@ from task_record.status import Status
 from task_record.table import STATUS
 
 T = TypeVar("T")
-RESULT_MAX_BYTES: Final = 200 * 1024
 _RETRY_S: Final = 1.0
 _FINISH_RETRY_S: Final = 600.0
 """The finish decides by itself whether it still counts, so it may be tried for long."""
@@ -66,7 +66,7 @@ class Delivery:
             await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings)
             return
         stored = {**timings, "store_ms": round((clock.monotonic_s() - started) * 1000)}
-        await self._finish(held, result=_bounded(result), timings=stored, error=None)
+        await self._finish(held, result=bounded_text(result), timings=stored, error=None)
 
     async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]) -> None:
         """Deliver a failure.
@@ -124,7 +124,7 @@ class Delivery:
             for draw in range(1, TAGS_OF_A_CLAIM):
                 try:
                     urls = list(await asyncio.gather(*puts))
-                    return await self._answer(held, tag, urls, outputs.description())
+                    return await self._answer(held, tag, outputs.description(), urls, files)
                 except NameTakenError:
                     # Another claim's tag begins alike: everything of this task gets the next one.
                     tag = claim_tag(held.holding.claim_id, draw)
@@ -139,8 +139,11 @@ class Delivery:
         key = output_key(_folder(held), task.id, tag, number, file.extension)
         return await self.retried(lambda: self.store.put(key, file.data, file.content_type))
 
-    async def _answer(self, held: Held, tag: str, urls: list[str], description: Description) -> dict[str, Any]:
+    async def _answer(
+        self, held: Held, tag: str, description: Description, urls: list[str], files: list[OutputFile]
+    ) -> dict[str, Any]:
         task = held.holding.task
+        result = result_of(urls, files, description)
         out = encode_json(
             {
                 "id": held.message.id,
@@ -148,15 +151,14 @@ class Delivery:
                 "submission": task.submission,
                 "runtime": self._settings.runtime_name,
                 "status": Status.COMPLETED.value,
-                "image_url": urls,
                 "context": held.message.context,
-                **description.summary,
+                **result,
                 "response": description.response,
             }
         )
         key = answer_key(_folder(held), task.id, tag)
         url = await self.retried(lambda: self.store.put(key, out, "application/json"))
-        return {"image_url": urls, "output_url": url, **description.summary}
+        return {"output_url": url, **result}
 
     async def _finish(self, held: Held, *, result: str | None, timings: Mapping[str, float], error: str | None) -> None:
         transition = transitions.finish(
@@ -189,13 +191,3 @@ async def _settled(puts: list[asyncio.Task[str]]) -> None:
     for put in puts:
         put.cancel()
     await asyncio.gather(*puts, return_exceptions=True)
-
-
-def _bounded(result: dict[str, Any]) -> str:
-    """JSON text of a result that fits the record; what does not fit is whole in `.out`."""
-    text = encode_json(result)
-    if len(text) > RESULT_MAX_BYTES:
-        text = orjson.dumps({"image_url": result["image_url"], "output_url": result["output_url"]})
-    if len(text) > RESULT_MAX_BYTES:
-        text = orjson.dumps({"image_url": [], "output_url": result["output_url"]})
-    return text.decode()

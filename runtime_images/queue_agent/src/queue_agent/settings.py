@@ -55,6 +55,7 @@ class Settings:
         ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
         runtime_stops_on_signal: whether the server is known to stop with its container.
         runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
+        finished_files: list of files that the server needs no more, for the janitor of its disk. None outside a pod.
         metrics_log_group: where metrics are written. None writes none.
         metrics_namespace: namespace of the metrics.
     """
@@ -81,6 +82,7 @@ class Settings:
     ready_marker: Path | None = None
     runtime_stops_on_signal: bool = True
     runtime_hung_marker: Path | None = None
+    finished_files: Path | None = None
     metrics_log_group: str | None = None
     metrics_namespace: str = "SdOnEks"
 
@@ -122,6 +124,7 @@ class Settings:
             ready_marker=_path(environment, "READY_MARKER"),
             runtime_stops_on_signal=environment.get("RUNTIME_STOPS_ON_SIGNAL", "true").lower() != "false",
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
+            finished_files=_path(environment, "FINISHED_FILES"),
             metrics_log_group=environment.get("METRICS_LOG_GROUP") or None,
             metrics_namespace=environment.get("METRICS_NAMESPACE") or cls.metrics_namespace,
         )

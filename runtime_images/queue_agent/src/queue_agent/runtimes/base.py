@@ -6,12 +6,14 @@ The three steps are apart so that the GPU never waits: the next task is prepared
 request is on its way before this one's answer is read.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from queue_agent.runtimes.media import Media
+
+from queue_agent.runtimes.output_kind import OutputKind, output_kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,37 @@ class OutputFile:
         data: its bytes.
         extension: without the dot.
         content_type: its media type.
+        node_id: the node that made it; None where the server has no nodes.
+        name: the server's name of the file; None for what the server keeps in no file.
+        subfolder: folder of the file, below the server's folder of outputs; None as above.
     """
 
     data: bytes
     extension: str
     content_type: str
+    node_id: str | None = None
+    name: str | None = None
+    subfolder: str | None = None
+
+    @property
+    def kind(self) -> OutputKind:
+        """What kind of output it is."""
+        return output_kind(extension=self.extension, content_type=self.content_type)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskWarning:
+    """Something that a completed task did not do as it was asked.
+
+    Attributes:
+        code: one word of the documented list.
+        message: what happened, in the server's own words where it has any.
+        node_id: where in the workflow; None where the server has no nodes.
+    """
+
+    code: str
+    message: str
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +100,12 @@ class Description:
     Attributes:
         summary: what goes into the record and the callback: seeds, model, parameters.
         response: the server's whole answer without the outputs' bytes; goes into `.out`.
+        warnings: what it did not do as it was asked.
     """
 
     summary: Mapping[str, Any] = field(default_factory=dict)
     response: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[TaskWarning] = ()
 
 
 class Outputs(Protocol):

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import aiohttp
 
-from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError
 from queue_agent.json_codec import decode_json
 from queue_agent.runtimes.http import RuntimeHttp
@@ -22,12 +21,14 @@ class Event:
     """An event.
 
     Attributes:
-        kind: such as `executing`.
+        kind: such as `executing`; empty for a binary frame.
         data: what it says.
+        frame: bytes of a binary frame.
     """
 
     kind: str
     data: dict[str, Any]
+    frame: bytes = b""
 
 
 class Events:
@@ -38,16 +39,16 @@ class Events:
         client_id: nobody else's.
 
     Attributes:
-        heard_at: monotonic time of the last event.
-        missed: whether some may have been missed: to be unset by whoever has asked the server instead.
+        missed: whether some may have been missed: to be unset by the one who has asked the server instead.
+        losses: how many websockets were lost.
     """
 
     def __init__(self, http: RuntimeHttp, client_id: str) -> None:
         self._http = http
         self._path = f"/ws?clientId={client_id}"
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self.heard_at = clock.monotonic_s()
         self.missed = False
+        self.losses = 0
 
     @property
     def is_open(self) -> bool:
@@ -70,9 +71,9 @@ class Events:
                 continue
             frame = await self._socket.receive()
             if frame.type in _GONE:
+                self.losses += 1
                 await self.close()
                 continue
-            self.heard_at = clock.monotonic_s()
             return _event(frame)
 
     async def close(self) -> None:
@@ -91,7 +92,9 @@ class Events:
 
 
 def _event(frame: aiohttp.WSMessage) -> Event:
-    """Frames that are no JSON objects, such as previews, become events that nobody waits for."""
+    """Frames that are neither binary nor JSON objects become events that nobody waits for."""
+    if frame.type is aiohttp.WSMsgType.BINARY:
+        return Event("", {}, frame.data)
     value = decode_json(frame.data) if frame.type is aiohttp.WSMsgType.TEXT else None
     if not isinstance(value, dict):
         return Event("", {})

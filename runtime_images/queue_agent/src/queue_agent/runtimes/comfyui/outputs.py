@@ -1,29 +1,27 @@
-"""What came out of a workflow: files, which are fetched one by one, and texts."""
+"""What came out of a workflow: files, which are fetched one by one, images that came by the websocket, and texts."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from queue_agent.errors import TaskFailedError
-from queue_agent.runtimes.base import Description, OutputFile
-from queue_agent.runtimes.comfyui.watch import Watch
-from queue_agent.runtimes.http import OK, PATIENCE_S, RuntimeHttp, attempt
+from queue_agent.errors import RuntimeUnavailableError, TaskFailedError
+from queue_agent.runtimes.base import Description, OutputFile, TaskWarning
+from queue_agent.runtimes.comfyui.refusal import blocked_branch, is_blocked
+from queue_agent.runtimes.comfyui.socket_images import SocketImages
+from queue_agent.runtimes.comfyui.ui_values import (
+    INPUT,
+    OUTPUT,
+    TEMP,
+    NodeFile,
+    Place,
+    node_files,
+    node_texts,
+)
+from queue_agent.runtimes.comfyui.watch import Watch, messages_of
+from queue_agent.runtimes.http import OK, PATIENCE_S, Reply, RuntimeHttp, attempt
 from queue_agent.runtimes.media import UNKNOWN, kind_of_data, kind_of_name
 
-_MODELS_3D: Final = frozenset({"fbx", "glb", "gltf", "ksplat", "obj", "ply", "splat", "spz", "stl", "usdz"})
-_VIEWER: Final = "result"
-"""Where a viewer of 3D models says which file it shows: a path below the folder of outputs."""
-_OUTPUT: Final = "output"
-_TEMP: Final = "temp"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a file is on the server."""
-
-    folder: str
-    subfolder: str
-    name: str
+_NOT_THERE: Final = frozenset({400, 403, 404})
+"""What the server answers where a file is not there, or not below one of its folders."""
 
 
 class ComfyUiOutputs:
@@ -34,72 +32,152 @@ class ComfyUiOutputs:
         watch: of the prompt.
         summary: what is known of the task already.
         node_errors: what the server left out of the graph, by node.
+        warnings: what events said that was not done.
+        images: that came by the websocket.
+
+    Attributes:
+        shown: what the nodes show, as soon as it was read.
+        viewed: files of viewers that the workflow has written.
     """
 
     def __init__(
-        self, http: RuntimeHttp, watch: Watch, *, summary: Mapping[str, Any], node_errors: Mapping[str, str]
+        self,
+        http: RuntimeHttp,
+        watch: Watch,
+        *,
+        summary: Mapping[str, Any],
+        node_errors: Mapping[str, str],
+        warnings: Sequence[TaskWarning],
+        images: SocketImages,
     ) -> None:
         self._http = http
         self._watch = watch
         self._summary = {**summary, **({"node_errors": dict(node_errors)} if node_errors else {})}
-        self._response: dict[str, Any] = {}
+        invalid = (TaskWarning(code="invalid_node", message=said, node_id=key) for key, said in node_errors.items())
+        self._warnings = list(dict.fromkeys([*invalid, *warnings]))
+        self._images = images
+        self._cached: set[str] = set()
+        self.shown: dict[str, Any] = {}
+        self.viewed: set[Place] = set()
 
     async def files(self) -> AsyncIterator[OutputFile]:
         """Every file that is an output, and every text; files of previews only where there is no other file."""
-        outputs = (await self._watch.history()).get("outputs") or {}
-        self._response = {"outputs": outputs}
-        places, texts = list(dict.fromkeys(_places(outputs))), list(_texts(outputs))
+        await self._read_history()
+        texts = node_texts(self.shown)
         if texts:
-            self._summary["texts"] = texts
-        kept = [place for place in places if place.folder == _OUTPUT]
-        kept = kept or [place for place in places if place.folder == _TEMP]
-        if not kept and not texts:
-            raise TaskFailedError(
-                "no_output", "the workflow ended without an output", node_errors=self._summary.get("node_errors")
-            )
-        for place in kept:
-            yield await self._fetch(place)
-        for text in texts:
-            yield OutputFile(data=text.encode("utf-8", "replace"), extension="txt", content_type="text/plain")
+            self._summary["texts"] = [text for _, text in texts]
+        found, text_nodes = bool(texts), {node_id for node_id, _ in texts}
+        written: set[tuple[str | None, bytes]] = set()
+        async for output in self._made():
+            found = True
+            if output.node_id in text_nodes:
+                written.add((output.node_id, output.data.strip()))
+            yield output
+        for node_id, text in texts:
+            data = text.encode("utf-8", "replace")
+            # A node that saves a text shows it, too.
+            if (node_id, data.strip()) not in written:
+                yield OutputFile(data=data, extension="txt", content_type="text/plain", node_id=node_id)
+        if not found:
+            raise self._no_output()
 
     def description(self) -> Description:
         """Seeds and models of the workflow, texts, and where the server keeps the files."""
-        return Description(summary=self._summary, response=self._response)
+        return Description(summary=self._summary, response={"outputs": self.shown}, warnings=self._warnings)
 
-    async def _fetch(self, place: _Place) -> OutputFile:
+    async def _read_history(self) -> None:
+        entry = await self._watch.history()
+        self.shown = entry.get("outputs") or {}
+        self._warn(*(blocked_branch(data) for data in messages_of(entry, "execution_error") if is_blocked(data)))
+        cached = (data.get("nodes") or [] for data in messages_of(entry, "execution_cached"))
+        self._cached = {str(node_id) for nodes in cached for node_id in nodes}
+        if self._cached & self._images.senders:
+            await self._drop_cache("images that came by a websocket")
+
+    async def _made(self) -> AsyncIterator[OutputFile]:
+        """Files of the first rank that has any, and images that came by the websocket."""
+        for files in _by_rank(node_files(self.shown)):
+            is_last = bool(self._images.images)
+            for file in files:
+                output = await self._fetch(file)
+                if output is not None:
+                    is_last = True
+                    yield output
+            if is_last:
+                break
+        for node_id, data in self._images.images:
+            media = kind_of_data(data)
+            yield OutputFile(data=data, extension=media.extension, content_type=media.content_type, node_id=node_id)
+
+    def _warn(self, *warnings: TaskWarning) -> None:
+        self._warnings = list(dict.fromkeys([*self._warnings, *warnings]))
+
+    def _no_output(self) -> TaskFailedError:
+        reasons = "; ".join(f"node {warning.node_id}: {warning.message}" for warning in self._warnings)
+        return TaskFailedError(
+            "no_output",
+            "the workflow ended without an output" + (f": {reasons}" if reasons else ""),
+            node_errors=self._summary.get("node_errors"),
+        )
+
+    async def _fetch(self, file: NodeFile) -> OutputFile | None:
+        """Fetch a file; None, and a warning, where it is of no use to ask again.
+
+        Raises:
+            TaskFailedError: the server does not return a file that it has written.
+            RuntimeUnavailableError: the server died, or named a file of long ago.
+        """
+        inside = [place for place in file.places if place.is_inside]
+        for place in inside:
+            reply = await self._view(place)
+            if reply.status == OK:
+                if file.is_viewed and place.folder != INPUT:  # an input is not the workflow's
+                    self.viewed.add(place)
+                return _output(file.node_id, place, reply.body)
+            if reply.status not in _NOT_THERE:
+                raise TaskFailedError("runtime_error", f"the runtime does not return {file.name!r}: {reply.status}")
+        if file.is_viewed or not inside:
+            message = f"the runtime does not return {file.name!r}, which the node shows"
+            self._warn(TaskWarning(code="file_unavailable", message=message, node_id=file.node_id))
+            return None
+        if file.node_id in self._cached:
+            await self._drop_cache(file.name)
+        raise TaskFailedError("runtime_error", f"the runtime does not return {file.name!r}: {reply.status}")
+
+    async def _view(self, place: Place) -> Reply:
         where = {"filename": place.name, "subfolder": place.subfolder, "type": place.folder}
         with attempt(counts=True):
-            reply = await self._http.get("/view", parameters=where, timeout_s=PATIENCE_S)
-        if reply.status != OK:
-            raise TaskFailedError("runtime_error", f"the runtime does not hand out {place.name!r}: {reply.status}")
-        media = kind_of_name(place.name)
-        if media is UNKNOWN:
-            media = kind_of_data(reply.body)
-        return OutputFile(data=reply.body, extension=media.extension, content_type=media.content_type)
+            return await self._http.get("/view", parameters=where, timeout_s=PATIENCE_S)
+
+    async def _drop_cache(self, what: str) -> None:
+        """Have the server forget what it has computed, so that the next attempt computes it again.
+
+        Raises:
+            RuntimeUnavailableError: always; the attempt counts.
+        """
+        with attempt(counts=True):
+            await self._http.post("/free", {"free_memory": True}, timeout_s=PATIENCE_S)
+        raise RuntimeUnavailableError(
+            f"the runtime answered from its cache, which names what is not there any more: {what}", accepted=True
+        )
 
 
-def _lists(outputs: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    for node in outputs.values():
-        if isinstance(node, dict):
-            yield from ((key, values) for key, values in node.items() if isinstance(values, list))
+def _by_rank(files: Sequence[NodeFile]) -> Iterator[list[NodeFile]]:
+    """Files that were saved, then those of previews, then inputs that a viewer shows."""
+    for folder in (OUTPUT, TEMP, INPUT):
+        of_folder = [file for file in files if file.places[0].folder == folder]
+        yield [file for file in of_folder if file.is_viewed] if folder == INPUT else of_folder
 
 
-def _places(outputs: Mapping[str, Any]) -> Iterator[_Place]:
-    for key, values in _lists(outputs):
-        if key == _VIEWER and values and _is_model(values[0]):
-            subfolder, _, name = values[0].rpartition("/")
-            yield _Place(_OUTPUT, subfolder, name)
-        for value in values:
-            if isinstance(value, dict) and value.get("filename"):
-                folder = str(value.get("type") or _OUTPUT)
-                yield _Place(folder, str(value.get("subfolder") or ""), str(value["filename"]))
-
-
-def _texts(outputs: Mapping[str, Any]) -> Iterator[str]:
-    for key, values in _lists(outputs):
-        if key != _VIEWER:
-            yield from (value for value in values if isinstance(value, str))
-
-
-def _is_model(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
-    return isinstance(value, str) and kind_of_name(value).extension in _MODELS_3D
+def _output(node_id: str, place: Place, data: bytes) -> OutputFile:
+    media = kind_of_name(place.name)
+    if media is UNKNOWN:
+        media = kind_of_data(data)
+    return OutputFile(
+        data=data,
+        extension=media.extension,
+        content_type=media.content_type,
+        node_id=node_id,
+        name=place.name,
+        subfolder=place.subfolder,
+    )

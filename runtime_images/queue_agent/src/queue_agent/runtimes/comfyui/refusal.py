@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from queue_agent.errors import GpuFaultError, TaskFailedError
+from queue_agent.runtimes.base import TaskWarning
 from queue_agent.runtimes.failures import WORDS, failure
 from queue_agent.runtimes.http import Reply
 
 _TRACEBACK_LINES: Final = 10
 _NODES: Final = 10
 _INTERNAL_ERROR: Final = 500
+_BLOCKED: Final = "ExecutionBlocked"
 
 
 def refusal(reply: Reply) -> TaskFailedError | GpuFaultError:
@@ -38,6 +40,18 @@ def execution_error(data: Mapping[str, Any]) -> TaskFailedError | GpuFaultError:
         node_type=data.get("node_type"),
         traceback="".join(str(line) for line in (data.get("traceback") or [])[-_TRACEBACK_LINES:])[:WORDS],
     )
+
+
+def is_blocked(data: Mapping[str, Any]) -> bool:
+    """Whether an `execution_error` ends nothing: a node has blocked the nodes behind it, and all others run."""
+    return str(data.get("exception_type")).rpartition(".")[2] == _BLOCKED
+
+
+def blocked_branch(data: Mapping[str, Any]) -> TaskWarning:
+    """The warning for a branch that a node has blocked."""
+    said = str(data.get("exception_message") or "a node has blocked this branch").strip()[:WORDS]
+    node_id = data.get("node_id")
+    return TaskWarning(code="blocked", message=said, node_id=None if node_id is None else str(node_id))
 
 
 def node_complaints(node_errors: Any) -> dict[str, str]:  # noqa: ANN401 (any JSON value)

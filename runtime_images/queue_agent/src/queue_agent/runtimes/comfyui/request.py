@@ -6,18 +6,27 @@ from typing import Any, Final
 
 from queue_agent import clock
 from queue_agent.errors import RuntimeUnavailableError, TaskFailedError
-from queue_agent.runtimes.comfyui.events import Events
+from queue_agent.runtimes.base import TaskWarning
+from queue_agent.runtimes.comfyui.events import Event, Events
 from queue_agent.runtimes.comfyui.outputs import ComfyUiOutputs
 from queue_agent.runtimes.comfyui.progress import Progress
-from queue_agent.runtimes.comfyui.refusal import execution_error, node_complaints, refusal
+from queue_agent.runtimes.comfyui.refusal import (
+    blocked_branch,
+    execution_error,
+    is_blocked,
+    node_complaints,
+    refusal,
+)
+from queue_agent.runtimes.comfyui.socket_images import SocketImages
+from queue_agent.runtimes.comfyui.ui_values import Place, is_unfinished_batch, left_files
 from queue_agent.runtimes.comfyui.uploads import Uploads
-from queue_agent.runtimes.comfyui.watch import Watch, interrupted
+from queue_agent.runtimes.comfyui.watch import Watch, interrupted, unfinished_batch
 from queue_agent.runtimes.comfyui.workflow import models_of, seeds_of
 from queue_agent.runtimes.http import OK, HeldPost, Reply, RuntimeHttp
 
 _LOOK_EVERY_S: Final = 0.25
 _QUIET_S: Final = 2.0
-"""After so long without an event the server is asked."""
+"""After so long without an event of the prompt the server is asked. Node packs send events to every websocket."""
 
 
 class ComfyUiRequest:
@@ -31,6 +40,10 @@ class ComfyUiRequest:
         events: of the client that the body names.
         uploads: the task's inputs.
         interrupts: counts the interrupts that the agent has sent.
+        on_shown: called with what a node shows (by its id), as soon as it has run.
+
+    Attributes:
+        was_posted: whether the server may know of the prompt.
     """
 
     def __init__(
@@ -43,6 +56,7 @@ class ComfyUiRequest:
         events: Events,
         uploads: Uploads,
         interrupts: Callable[[], int],
+        on_shown: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._http = http
         self._prompt_id = prompt_id
@@ -51,12 +65,31 @@ class ComfyUiRequest:
         self._events = events
         self._uploads = uploads
         self._interrupts = interrupts
+        self._on_shown = on_shown
         self._watch = Watch(http, prompt_id)
+        self._images = SocketImages(workflow)
+        self._warnings: list[TaskWarning] = []
+        self._made: dict[str, Any] = {}
+        self._heard_at = 0.0
+        self._outputs: ComfyUiOutputs | None = None
+        self.was_posted: bool = False
+
+    @property
+    def left(self) -> set[Place]:
+        """Files that the workflow is known to have left on the server's disk, whether it has ended well or not."""
+        if self._outputs is None:
+            return left_files(self._made)
+        return left_files(self._made | self._outputs.shown) | self._outputs.viewed
 
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> ComfyUiOutputs:
         """Send it, and wait until all its nodes have run: then the server begins with the next one."""
         interrupts_before = self._interrupts()
-        opened = await self._post.send(before_post=before_post, on_sent=lambda: on_progress(0.0))
+
+        def sent() -> None:
+            self.was_posted = True
+            on_progress(0.0)
+
+        opened = await self._post.send(before_post=before_post, on_sent=sent)
         reply = await opened.read()
         if reply.status != OK:
             raise await self._refusal(reply)
@@ -73,7 +106,15 @@ class ComfyUiRequest:
         }
         # The server runs the valid part of a graph and says what it left out.
         node_errors = node_complaints(reply.object().get("node_errors"))
-        return ComfyUiOutputs(self._http, self._watch, summary=summary, node_errors=node_errors)
+        self._outputs = ComfyUiOutputs(
+            self._http,
+            self._watch,
+            summary=summary,
+            node_errors=node_errors,
+            warnings=self._warnings,
+            images=self._images,
+        )
+        return self._outputs
 
     async def _refusal(self, reply: Reply) -> Exception:
         if not await self._uploads.are_there():
@@ -81,9 +122,15 @@ class ComfyUiRequest:
         return refusal(reply)
 
     async def _follow(self, on_progress: Callable[[float], None]) -> None:
+        losses = self._events.losses
+        await self._follow_to_the_end(on_progress)
+        if self._events.losses != losses and not self._images.are_whole:
+            raise RuntimeUnavailableError("the websocket was lost that images of the workflow come by", accepted=True)
+
+    async def _follow_to_the_end(self, on_progress: Callable[[float], None]) -> None:
         """Listen until the prompt has ended; where there is nothing to be heard, ask."""
         progress, events = Progress(self._workflow), self._events
-        looked_at = events.heard_at = clock.monotonic_s()
+        looked_at = self._heard_at = clock.monotonic_s()
         while True:
             # One timer for many events: each of them would cost as much as the event itself.
             try:
@@ -93,7 +140,7 @@ class ComfyUiRequest:
             except TimeoutError:
                 pass
             now = clock.monotonic_s()
-            if events.missed or now - max(events.heard_at, looked_at) >= _QUIET_S:
+            if events.missed or now - max(self._heard_at, looked_at) >= _QUIET_S:
                 if await self._watch.has_ended():
                     return
                 looked_at, events.missed = now, self._watch.is_in_doubt or not events.is_open
@@ -102,11 +149,18 @@ class ComfyUiRequest:
         """Whether the prompt has ended well; `False` where only the server can tell how it has ended."""
         while True:
             event = await self._events.next()
+            self._images.take(event.frame)
             if event.data.get("prompt_id") != self._prompt_id:
                 continue
+            self._heard_at = clock.monotonic_s()
+            self._images.heard(event)
             match event.kind:
                 case "execution_success":
                     return True
+                case "executed":
+                    self._executed(event)
+                case "execution_error" if is_blocked(event.data):
+                    self._warnings.append(blocked_branch(event.data))
                 case "execution_error":
                     raise execution_error(event.data)
                 case "execution_interrupted":
@@ -118,3 +172,11 @@ class ComfyUiRequest:
             share = progress.heard(event)
             if share is not None:
                 on_progress(share)
+
+    def _executed(self, event: Event) -> None:
+        output = event.data.get("output")
+        if is_unfinished_batch(output):
+            raise unfinished_batch()
+        made = {str(event.data.get("node")): output}
+        self._on_shown(made)
+        self._made |= made

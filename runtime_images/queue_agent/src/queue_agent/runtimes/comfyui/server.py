@@ -1,9 +1,10 @@
 """ComfyUI as a whole: whether it is ready, how it is stopped, how a task is prepared."""
 
 import asyncio
+import math
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from queue_agent import clock
@@ -12,13 +13,17 @@ from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
 from queue_agent.runtimes.comfyui.features import Features
+from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.comfyui.request import ComfyUiRequest
 from queue_agent.runtimes.comfyui.uploads import Uploads
-from queue_agent.runtimes.comfyui.workflow import check_format, likeness_of
+from queue_agent.runtimes.comfyui.workflow import check_workflow, likeness_of
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from task_record.inputs.workflow_files import names_in, with_files
 
 _LOOK_EVERY_S: Final = 0.25
+_DELETED_EVERY_S: Final = 1.0
+_NAMED_AGAIN: Final = 3
+"""So many prompts at most have ended so recently that the server may not have written their history."""
 
 
 class ComfyUi:
@@ -26,12 +31,16 @@ class ComfyUi:
 
     Args:
         http: HTTP to it.
+        finished_files: files of ended workflows, for the janitor of the server's disk.
     """
 
-    def __init__(self, http: RuntimeHttp) -> None:
+    def __init__(self, http: RuntimeHttp, finished_files: FinishedFiles | None = None) -> None:
         self._http = http
         self._features = Features(http)
+        self._finished_files = finished_files or FinishedFiles(None)
         self._interrupts = 0
+        self._ended: list[str] = []
+        self._deleted_at = -math.inf
 
     async def is_ready(self) -> bool:
         """Whether it answers; it loads its models when a workflow asks for them."""
@@ -63,7 +72,7 @@ class ComfyUi:
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[ComfyUiRequest]:
         """Upload the inputs that the workflow names, and listen under a client id of the task's own."""
-        check_format(task.content)
+        check_workflow(task.content)
         named = names_in(task.content)
         # Fresh for each claim, the same for a repeat of it, and a UUID in the canonical form that the server wants.
         prompt_id = str(uuid.uuid5(uuid.UUID(task.claim_id), task.submission))
@@ -80,7 +89,7 @@ class ComfyUi:
             body = {"prompt": workflow, "client_id": client_id, "prompt_id": prompt_id}
             post = self._http.hold("/prompt", encode_json(body))
             held.callback(post.close)
-            yield ComfyUiRequest(
+            request = ComfyUiRequest(
                 self._http,
                 prompt_id=prompt_id,
                 workflow=workflow,
@@ -88,7 +97,27 @@ class ComfyUi:
                 events=events,
                 uploads=uploads,
                 interrupts=lambda: self._interrupts,
+                on_shown=self._finished_files.shown,
             )
+            held.push_async_callback(self._clean_up, prompt_id, request, uploads)
+            yield request
+
+    async def _clean_up(self, prompt_id: str, request: ComfyUiRequest, uploads: Uploads) -> None:
+        """Leave nothing of a task behind: the server keeps whole workflows, and every file."""
+        self._finished_files.unneeded(uploads.places)
+        if not request.was_posted:
+            return
+        self._finished_files.workflow_ended(request.left)
+        self._ended.append(prompt_id)
+        now = clock.monotonic_s()
+        if now - self._deleted_at < _DELETED_EVERY_S:
+            return  # a request for each quick task would cost as much as the rest of its delivery
+        self._deleted_at = now
+        unwanted = list(self._ended)
+        # The entry of a failed prompt may be written only after this: it is named again, and goes with the next ones.
+        del self._ended[:-_NAMED_AGAIN]
+        with suppress(RuntimeUnavailableError):
+            await self._http.post("/history", {"delete": unwanted})
 
     def likeness(self, task: RuntimeTask) -> str:
         """The nodes of the workflow and what their time depends on."""

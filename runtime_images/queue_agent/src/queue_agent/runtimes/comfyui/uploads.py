@@ -8,6 +8,7 @@ import aiohttp
 from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.comfyui.features import Features
+from queue_agent.runtimes.comfyui.ui_values import INPUT, Place
 from queue_agent.runtimes.failures import WORDS
 from queue_agent.runtimes.http import OK, PATIENCE_S, Reply, RuntimeHttp
 
@@ -33,6 +34,11 @@ class Uploads:
         self._features = features
         self._claim_id = claim_id
         self._names: list[str] = []
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the inputs are that were uploaded."""
+        return [Place(INPUT, _FOLDER, name) for name in self._names]
 
     async def put(self, inputs: Mapping[str, InputFile]) -> dict[str, str]:
         """Upload inputs.

@@ -1,12 +1,15 @@
 """What can be asked of the server where it says nothing: whether a prompt has ended, runs, waits, or is lost."""
 
 import asyncio
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from queue_agent import clock
-from queue_agent.errors import RuntimeBusyError, RuntimeHungError, RuntimeUnavailableError, TaskFailedError
-from queue_agent.runtimes.comfyui.refusal import execution_error
+from queue_agent.errors import RuntimeBusyError, RuntimeHungError, RuntimeUnavailableError, StalledError, TaskFailedError
+from queue_agent.runtimes.comfyui.refusal import execution_error, is_blocked
+from queue_agent.runtimes.comfyui.ui_values import is_unfinished_batch
 from queue_agent.runtimes.http import PATIENCE_S, NoAnswerError, RuntimeHttp, attempt
+from task_record.inputs.meta_batch import META_BATCH
 
 _LOST_LOOKS: Final = 3
 """So many times in a row it must be nowhere: between the queue and the history it is for a moment."""
@@ -41,6 +44,7 @@ class Watch:
 
         Raises:
             TaskFailedError: it failed.
+            StalledError: a node has queued the rest of it as another prompt.
             RuntimeUnavailableError: the server died, or has forgotten it.
             RuntimeHungError: it waits, and nothing runs.
             GpuFaultError: the GPU or its driver is broken.
@@ -57,7 +61,7 @@ class Watch:
         """Its entry in the history, once it has ended.
 
         Raises:
-            TaskFailedError: it failed.
+            TaskFailedError: it failed, or is not all of the work.
             RuntimeUnavailableError: the server died, or has no such entry.
             GpuFaultError: the GPU or its driver is broken.
         """
@@ -74,12 +78,13 @@ class Watch:
         entry = reply.object().get(self._prompt_id)
         if not isinstance(entry, dict):
             return {}
-        status = entry.get("status") or {}
-        if status.get("status_str") == "error":
-            messages = {str(name): data for name, data in status.get("messages") or []}
-            if "execution_interrupted" in messages:
+        if any(is_unfinished_batch(output) for output in (entry.get("outputs") or {}).values()):
+            raise unfinished_batch()
+        if (entry.get("status") or {}).get("status_str") == "error":
+            if any(messages_of(entry, "execution_interrupted")):
                 raise interrupted()
-            raise execution_error(messages.get("execution_error") or {})
+            errors = (data for data in messages_of(entry, "execution_error") if not is_blocked(data))
+            raise execution_error(next(errors, {}))
         return entry
 
     async def _look_at_queue(self) -> None:
@@ -99,6 +104,18 @@ class Watch:
             # Taken back, so that nobody ever runs it.
             await self._http.post("/queue", {"delete": [self._prompt_id]})
             raise RuntimeHungError("the runtime answers, but does not begin the task: its worker hangs")
+
+
+def messages_of(entry: Mapping[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    """What the events of a kind said that an entry of the history keeps."""
+    for name, data in (entry.get("status") or {}).get("messages") or []:
+        if name == kind and isinstance(data, dict):
+            yield data
+
+
+def unfinished_batch() -> StalledError:
+    """The error for a workflow whose rest a node has queued by itself: the server is still at work on it."""
+    return StalledError("invalid_workflow", META_BATCH)
 
 
 def interrupted() -> TaskFailedError:

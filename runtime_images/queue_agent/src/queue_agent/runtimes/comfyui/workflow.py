@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from queue_agent.errors import BadTaskError
 from queue_agent.json_codec import encode_json
+from task_record.inputs.meta_batch import META_BATCH, meta_batch_of
 
+_LONGEST_ID: Final = 60
 _SEEDS: Final = frozenset({"seed", "noise_seed"})
 _MODELS: Final = frozenset({"ckpt_name", "unet_name", "model_name"})
 _LASTING: Final = _MODELS | {
@@ -28,17 +30,21 @@ _LASTING: Final = _MODELS | {
 """Inputs on which it depends how long a node takes."""
 
 
-def check_format(workflow: Mapping[str, Any]) -> None:
-    """Refuse what the editor saves by default, to which the server has no answer but a plain 500.
+def check_workflow(workflow: Mapping[str, Any]) -> None:
+    """Refuse what the server cannot run as one task.
 
     Raises:
-        BadTaskError: it is in the editor's format.
+        BadTaskError: it is in the editor's format, to which the server has no answer but a plain 500, or queues the
+            rest of its work by itself.
     """
     if "nodes" in workflow and "links" in workflow:
         raise BadTaskError(
             "invalid_workflow",
             "the workflow is in the editor's format; export it in the API format (Workflow > Export (API))",
         )
+    manager = meta_batch_of(workflow)
+    if manager is not None:
+        raise BadTaskError("invalid_workflow", f"node {manager[:_LONGEST_ID]} {META_BATCH}")
 
 
 def seeds_of(workflow: Mapping[str, Any]) -> list[int]:
