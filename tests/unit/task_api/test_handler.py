@@ -190,6 +190,22 @@ def test_results_come_as_links_with_the_time_at_which_they_end(api: Any) -> None
     assert out["s3_url"] == "s3://output/t1/a.out"
 
 
+def test_outputs_are_described_with_the_links_of_the_results(api: Any) -> None:
+    output = {"url": "s3://output/t1/a.png", "node_id": "9", "name": "x.png", "subfolder": "", "kind": "image"}
+    warning = {"node_id": "3", "code": "blocked", "message": "no face"}
+    api.complete(api.submit(), outputs=[output], warnings=[warning])
+    task = api.send("GET", "/v1alpha2/tasks/t1")[1]
+    assert task["outputs"] == [{**output, **task["results"][0]}]
+    assert task["warnings"] == [warning]
+
+
+def test_a_task_of_the_previous_version_has_results_and_no_outputs(api: Any) -> None:
+    api.complete(api.submit())
+    task = api.send("GET", "/v1alpha2/tasks/t1")[1]
+    assert len(task["results"]) == 2
+    assert not task.keys() & {"outputs", "warnings"}
+
+
 def ahead(api: Any, task_id: str, **more: Any) -> Any:
     return api.send("GET", f"/v1alpha2/tasks/{task_id}", query={"position": "1"}, **more)[1]["tasks_ahead"]
 

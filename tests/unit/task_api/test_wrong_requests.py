@@ -272,6 +272,11 @@ PIPELINE = {
     "workflow of the editor": invalid(pipeline(nodes=[], links=[]), "task.content", "export it in the API format"),
     "whole request": invalid(
         pipeline(prompt={"1": {"class_type": "X"}}, client_id="a"), "task.content", "send the workflow alone"),
+    "meta batch": invalid(
+        pipeline(a={"class_type": "VHS_BatchManager"}, b={"class_type": "X", "inputs": {"meta_batch": ["a", 0]}}),
+        "task.content.a",
+        "must not use a Meta Batch Manager",
+    ),
     "node a text": invalid(pipeline(a=LARGE), "task.content.a", "must be a node with class_type and inputs, got 'xxx"),
     "node null": invalid(pipeline(a=None), "task.content.a", "must be a node"),
     "node without class": invalid(pipeline(a={"inputs": {}}), "task.content.a.class_type", "got nothing"),
@@ -366,6 +371,7 @@ RIGHT: dict[str, Sent] = {
     "one to enlarge": single(upscaling_resize=4, upscaler_1="R-ESRGAN 4x+", upscale_first=False),
     "two to enlarge": batch({"data": IMAGE, "name": "a"}, {"data": IMAGE, "name": ""}),
     "a list that is no link": pipeline(a={"class_type": "X", "inputs": {"sizes": [1, 2], "names": ["b", "c"]}}),
+    "a meta batch that no node uses": pipeline(a={"class_type": "VHS_BatchManager"}, b={"class_type": "X"}),
     "a node without inputs": pipeline(a={"class_type": "X", "_meta": {"title": "x"}}),
     "a node of the name nodes": pipeline(nodes={"class_type": "X"}, links={"class_type": "X"}),
     "an empty prefix": v1alpha2(prefix=""),

@@ -226,7 +226,10 @@ def _own_fields(schema: Schema, prefix: str = "") -> Iterator[_Row]:
         path, required = f"{prefix}{name}", name in schema.get("required", ())
         if field.get("description"):
             yield path, field, _words(field), required
-        yield from _own_fields(item, f"{path}{'[]' if item is not field else ''}.")
+        inner = f"{path}{'[]' if item is not field else ''}."
+        for part in item.get("allOf", ()):
+            yield from _own_fields(resolved(part), inner)
+        yield from _own_fields(item, inner)
     node = schema.get("additionalProperties")
     if isinstance(node, dict) and "description" in node:
         yield f"{prefix}<id>", node, _words(node), False

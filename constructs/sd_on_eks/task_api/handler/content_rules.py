@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from task_record.inputs.image_fields import image_fields, spelled
+from task_record.inputs.meta_batch import META_BATCH, meta_batch_of
 from task_record.inputs.script_links import script_links
 from task_record.inputs.workflow_files import names_in
 
@@ -112,6 +113,9 @@ def _pipeline(content: _Content, path: str) -> None:
     if isinstance(request, dict) and "class_type" not in request:
         raise _invalid(path, "is a request of ComfyUI's own API; send the workflow alone, which is its prompt")
     request_schema.pipeline(content, path)
+    manager = meta_batch_of(content)
+    if manager is not None:
+        raise _invalid(f"{path}.{manager[:60]}", META_BATCH)
     for node_id, node in content.items():
         for name, value in node.get("inputs", {}).items():
             # As ComfyUI tells a link from a list of values.

@@ -34,6 +34,9 @@ def task_view(record: Item, payloads: PayloadStore, *, now_ms: int) -> dict[str,
     """
     result = _json(record, table.RESULT) or {}
     links_expire_at = timestamp(now_ms + LINK_SECONDS * 1000)
+    urls = [*result.get("image_url", []), *([result["output_url"]] if "output_url" in result else [])]
+    links = {url: {"s3_url": url, "url": payloads.link(url), "expires_at": links_expire_at} for url in urls}
+    outputs = result.get("outputs")
     view: dict[str, Any] = {
         "id": record[table.ID],
         "submission": record[table.SUBMISSION],
@@ -46,10 +49,10 @@ def task_view(record: Item, payloads: PayloadStore, *, now_ms: int) -> dict[str,
         "timings": _json(record, table.TIMINGS),
         "context": _json(record, table.CONTEXT),
         "error": _json(record, table.ERROR),
-        "results": [
-            {"s3_url": url, "url": payloads.link(url), "expires_at": links_expire_at}
-            for url in [*result.get("image_url", []), *([result["output_url"]] if "output_url" in result else [])]
-        ],
+        "results": [links[url] for url in urls],
+        # Of the previous version, and cut where they were too large: absent and not empty.
+        "outputs": None if outputs is None else [{**one, **links[one["url"]]} for one in outputs],
+        "warnings": result.get("warnings"),
     }
     return {name: value for name, value in view.items() if value is not None}
 
