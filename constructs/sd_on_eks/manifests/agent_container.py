@@ -82,6 +82,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "SPOT_ALLOWED": "true" if spot else "false",
                     "READY_MARKER": pod_markers.READY,
                     "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
+                    "FINISHED_FILES": pod_markers.FINISHED_FILES,
                 }
                 | own_checkpoint
                 | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if runtime.type == "comfyui" else {})

@@ -1,8 +1,7 @@
-"""Files by which the agent tells the kubelet about the pod; both containers' probes look at them.
+"""Files by which the agent reports to the kubelet and to the runtime's container: both containers mount their folder.
 
 The agent makes and removes them: `READY` while the runtime and its model are, `RUNTIME_HUNG` when the runtime does not
-stop what it was told to interrupt and has to be restarted. The list of delivered files, which ComfyUI's janitor reads,
-is here as well: `finished-files`.
+stop what it was told to interrupt and has to be restarted. `FINISHED_FILES` lists files that the runtime needs no more.
 """
 
 from typing import Final
@@ -13,6 +12,7 @@ _VOLUME: Final = "markers"
 _FOLDER: Final = "/run/queue-agent"
 READY: Final = f"{_FOLDER}/ready"
 RUNTIME_HUNG: Final = f"{_FOLDER}/runtime-hung"
+FINISHED_FILES: Final = f"{_FOLDER}/finished-files"
 
 
 def mount(*, read_only: bool) -> Manifest:
@@ -21,7 +21,7 @@ def mount(*, read_only: bool) -> Manifest:
 
 
 def volume() -> Manifest:
-    """Their folder, in memory: it holds nothing but names, of a few thousand files at most."""
+    """Their folder, in memory: it holds nothing but names; the agent keeps the list of files below 3 MiB."""
     return {"name": _VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}
 
 

@@ -200,6 +200,7 @@ def test_agent_reads_the_environment_that_its_container_gets(pod: Callable[[str]
         spot_allowed=True,
         ready_marker=Path("/run/queue-agent/ready"),
         runtime_hung_marker=Path("/run/queue-agent/runtime-hung"),
+        finished_files=Path("/run/queue-agent/finished-files"),
         metrics_log_group=environment["METRICS_LOG_GROUP"],
         metrics_namespace="SdOnEks/aws-stackname",
     )

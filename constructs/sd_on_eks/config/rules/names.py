@@ -36,7 +36,7 @@ _AGENT_VARIABLES: Final = frozenset(
             "DYNAMIC_MODEL",
             "API_BASE_URL",
         ),
-        *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER"),
+        *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER", "FINISHED_FILES"),
         "METRICS_NAMESPACE",
         *ProtocolTimes().environment(),
     }
