@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from queue_agent.errors import BadTaskError, RuntimeUnavailableError, StalledError, TaskFailedError
-from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.comfyui import ComfyUi
 from queue_agent.runtimes.comfyui.events import Event
 from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
@@ -19,7 +18,7 @@ from queue_agent.runtimes.comfyui.ui_values import Place, left_files, node_files
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.output_kind import output_kind
 from task_record.inputs.meta_batch import meta_batch_of
-from tests.fakes.stand_in_runtime.bench import PNG, Bench, Result, bench, read, workflow
+from tests.fakes.stand_in_runtime.bench import PNG, Bench, Result, bench, input_file, read, workflow
 
 GLB = "glTF-model"
 HISTORY_DELAY = "tests.fakes.stand_in_runtime.comfyui._HISTORY_DELAY_S"
@@ -364,7 +363,7 @@ async def test_files_and_inputs_of_older_workflows_are_listed_for_the_janitor(
         one.runtime = ComfyUi(RuntimeHttp(one.session, one.url), FinishedFiles(path))
         loading = {"1": {"class_type": "LoadImage", "inputs": {"image": "cat"}}, "9": saving(images=["1", 0])}
         uploaded = f"{one.claim_id}-0.png"
-        await one.run(loading, inputs={"cat": InputFile(data=PNG, content_type="image/png")})
+        await one.run(loading, inputs={"cat": input_file(PNG)})
         for seed in (2, 3):
             one.claim_id = str(uuid.uuid4())
             await one.run(workflow(seed))

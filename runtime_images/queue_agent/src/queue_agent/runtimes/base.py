@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from queue_agent.runtimes.media import Media
-
 from queue_agent.runtimes.output_kind import OutputKind, output_kind
 
 

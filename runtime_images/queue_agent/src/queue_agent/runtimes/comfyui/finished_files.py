@@ -25,8 +25,8 @@ from queue_agent.runtimes.comfyui.ui_values import Place, left_files
 _KEPT_WORKFLOWS: Final = 2
 _LISTED_S: Final = 3600.0
 """After so long the janitor has seen an entry often."""
-_LARGEST_BYTES: Final = 384 * 1024
-"""The list and the one that replaces it are in a folder of 1 MiB of memory."""
+_LARGEST_BYTES: Final = 3 * 2**20
+"""The list and the one that replaces it are in a folder of 8 MiB of memory."""
 _WRITTEN_EVERY_S: Final = 30.0
 
 

@@ -5,7 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from queue_agent import clock
-from queue_agent.errors import RuntimeBusyError, RuntimeHungError, RuntimeUnavailableError, StalledError, TaskFailedError
+from queue_agent.errors import (
+    RuntimeBusyError,
+    RuntimeHungError,
+    RuntimeUnavailableError,
+    StalledError,
+    TaskFailedError,
+)
 from queue_agent.runtimes.comfyui.refusal import execution_error, is_blocked
 from queue_agent.runtimes.comfyui.ui_values import is_unfinished_batch
 from queue_agent.runtimes.http import PATIENCE_S, NoAnswerError, RuntimeHttp, attempt
