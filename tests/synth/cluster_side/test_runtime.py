@@ -192,6 +192,7 @@ def test_agent_reads_the_environment_that_its_container_gets(pod: Callable[[str]
         table_name="tasks",
         bucket="output",
         runtime_type="sdwebui",
+        model_filename="v1-5.safetensors",
         runtime_name="sd",
         api_base_url="http://127.0.0.1:8080",
         times=ProtocolTimes(),
