@@ -1,14 +1,25 @@
 """The GPU's slot: when it is expected to be free, and that what else there is to do waits for the next request."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from queue_agent import clock
+from queue_agent.course import Course
 from queue_agent.gpu_slot import GpuSlot
 from queue_agent.prefetch import Prefetch
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+
+def course(seconds: float, reached: Mapping[float, float] | None = None) -> Course:
+    """A course that has ended: how long it took, and when it reached which share."""
+    one = Course()
+    for share, at_s in (reached or {}).items():
+        one.reach(share, at_s)
+    one.end(seconds)
+    return one
 
 
 async def held_up(*, waits: bool, sent_after_s: float | None = None) -> float:
@@ -49,12 +60,12 @@ async def test_a_request_that_does_not_come_holds_nothing_up_for_long() -> None:
 async def test_what_was_expected_is_remembered() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(10)
+    gpu.begin([course(10)])
     began = clock.monotonic_s()
     await asyncio.sleep(4)
     gpu.progressed(0.4)
     await asyncio.sleep(1)
-    gpu.progressed(0.625)
+    gpu.progressed(0.7)
     await asyncio.sleep(0.5)
     assert gpu.expected_end == pytest.approx(began + 8)
     assert [gpu.expected_end_at(began + seconds) for seconds in (4.9, 5.0)] == pytest.approx([began + 10, began + 8])
@@ -63,14 +74,39 @@ async def test_what_was_expected_is_remembered() -> None:
     assert gpu.expected_end_at(began + 5.2) == pytest.approx(began + 8)
 
 
+async def test_similar_inferences_outweigh_a_pace_that_has_just_begun() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin([course(4.4, {0.65: 0.4, 0.8: 2.4})])
+    began = clock.monotonic_s()
+    for after_s, share, end_s in ((0.4, 0.65, 4.4), (2.4, 0.8, 4.4), (2.6, 0.8, 4.4), (3.2, 0.85, 4.7)):
+        await asyncio.sleep(began + after_s - clock.monotonic_s())
+        gpu.progressed(share)
+        assert gpu.expected_end == pytest.approx(began + end_s)
+
+
+async def test_steps_that_follow_each_other_closely_are_not_all_compared() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin([course(10)])
+    began = clock.monotonic_s()
+    ends = set()
+    for thousandths in range(1, 200):
+        await asyncio.sleep(0.001)
+        gpu.progressed(thousandths / 1000)
+        ends.add(gpu.expected_end)
+    assert len(ends) == 4
+    assert gpu.expected_end == pytest.approx(began + 8.65, abs=0.01)
+
+
 async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(2)
+    gpu.begin(())
     began = clock.monotonic_s()
     await asyncio.sleep(0.01)
     gpu.progressed(0.6)  # cached
-    assert gpu.expected_end == pytest.approx(began + 2)
+    assert gpu.expected_end is None
     await asyncio.sleep(1)
     gpu.progressed(0.7)
     assert gpu.expected_end == pytest.approx(began + 4.01)
@@ -79,7 +115,7 @@ async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
 async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(20)
+    gpu.begin(())
     began = clock.monotonic_s()
     told = []
     for after_s, end_s in ((1, 10), (2, 10.004), (3, 10.001), (4, 12), (5, 11), (6, 10.997), (7, 10.994)):
@@ -96,7 +132,7 @@ async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
 async def test_progress_that_does_not_move_tells_nothing() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(None)
+    gpu.begin(())
     began = clock.monotonic_s()
     for share in (0.25, 0.25, 0.5, 0.5):
         await asyncio.sleep(1)
@@ -110,7 +146,7 @@ async def test_progress_that_does_not_move_tells_nothing() -> None:
 async def test_what_is_long_past_is_forgotten() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(100)
+    gpu.begin([course(100)])
     began = clock.monotonic_s()
     for percent in range(1, 51):
         await asyncio.sleep(1)
@@ -122,7 +158,7 @@ async def test_what_is_long_past_is_forgotten() -> None:
 async def test_nobody_knows_when_the_first_inference_ends() -> None:
     gpu = GpuSlot()
     await gpu.take()
-    gpu.begin(None)
+    gpu.begin(())
     gpu.progressed(0.0)
     assert gpu.expected_end is None
     assert gpu.expected_end_at(clock.monotonic_s()) is None

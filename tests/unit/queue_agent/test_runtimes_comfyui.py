@@ -386,6 +386,27 @@ async def test_progress_counts_steps_and_leaves_out_what_is_cached() -> None:
     assert shares == [0, 0, 1 / 6, 3 / 6, 5 / 6]
 
 
+@pytest.mark.parametrize(
+    ("sampler", "scheduler"),
+    [
+        ({"class_type": "KSampler", "inputs": {"steps": 20}}, {}),
+        ({"class_type": "SamplerCustomAdvanced", "inputs": {"sigmas": ["s", 0]}}, {"steps": 20}),
+        ({"class_type": "SamplerCustomAdvanced", "inputs": {"sigmas": ["s", 0]}}, {}),
+        ({"class_type": "KSampler", "inputs": {"steps": ["s", 0]}}, {"steps": 20}),
+    ],
+)
+async def test_many_quick_nodes_are_not_most_of_a_workflow(sampler: dict[str, Any], scheduler: dict[str, Any]) -> None:
+    quick = {str(number): {"class_type": "CLIPTextEncode", "inputs": {}} for number in range(38)}
+    chosen = {"class_type": "KSamplerSelect", "inputs": {"sampler_name": "euler"}}
+    graph = {**quick, "k": chosen, "s": {"class_type": "BasicScheduler", "inputs": scheduler}, "sampler": sampler}
+    progress = Progress(graph)
+    for node in (*quick, "k", "s"):
+        progress.heard(Event("executing", {"node": node}))
+    before = progress.heard(Event("executing", {"node": "sampler"}))
+    halfway = progress.heard(Event("progress", {"node": "sampler", "value": 10, "max": 20}))
+    assert [before, halfway] == pytest.approx([1 / 3, 2 / 3])
+
+
 async def test_progress_never_goes_back() -> None:
     progress = Progress({"1": {"class_type": "Anything", "inputs": {}}, "2": {}})
     told: list[tuple[str, dict[str, Any]]] = [

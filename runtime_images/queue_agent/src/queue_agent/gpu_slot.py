@@ -3,11 +3,14 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 from queue_agent import clock
+from queue_agent.course import Course
+from queue_agent.durations import expected_left_s
 
 _HAND_OVER_S: Final = 0.05
 """A request that is not on its way so long after the slot was let go waits for something else than this process."""
@@ -18,6 +21,8 @@ _REMEMBERED_S: Final = 2.0
 """Estimates are looked at again a lead after they were made, which is a second at most."""
 _WORTH_TELLING_S: Final = 0.005
 """Each step of a server moves the estimate a little; to look again at each costs as much as the step's event."""
+_COMPARE_EVERY_S: Final = 0.05
+"""To compare with 20 courses costs more than a step's event; what is left out makes no end more than this too early."""
 
 
 class GpuSlot:
@@ -25,6 +30,7 @@ class GpuSlot:
 
     Attributes:
         turn: counts the turns; tells one inference from the next.
+        course: of the inference that runs, or ran last.
         changed: set whenever the slot is taken, let go, or expected to be free earlier than it was.
     """
 
@@ -33,11 +39,14 @@ class GpuSlot:
         self._waiting = 0
         self._on_its_way = asyncio.Event()
         self._started: float | None = None
+        self._similar: Sequence[Course] = ()
+        self._compared_at = 0.0
         self._base: tuple[float, float] = (0.0, 0.0)
         self._share = 0.0
         self._expected: deque[tuple[float, float | None]] = deque()
         self._told: float = math.inf
         self.turn: int = 0
+        self.course: Course = Course()
         self.changed: asyncio.Event = asyncio.Event()
 
     @property
@@ -50,29 +59,45 @@ class GpuSlot:
         """Monotonic time at which the inference is expected to end; `None` where nobody knows."""
         return None if self._started is None else self._expected[-1][1]
 
-    def begin(self, expected_s: float | None) -> None:
+    def begin(self, similar: Sequence[Course]) -> None:
         """The inference begins.
 
         Args:
-            expected_s: how long ones alike take, where that is known.
+            similar: the last courses of its kind.
         """
         self._started = clock.monotonic_s()
+        self._similar, self.course = similar, Course()
         self._base = (self._started, 0.0)
         self._share = 0.0
         self._expected.clear()
         self._told = math.inf
-        self._expect(None if expected_s is None else self._started + expected_s)
+        self._expect_by_similar(self._started)
 
     def progressed(self, share: float) -> None:
-        """The runtime has the request, or says how much is done, 0 to 1; where that moves it is the best estimate."""
+        """The runtime has the request, or reports how much is done, 0 to 1.
+
+        Where similar inferences are known, it says where this one is on their course; else how fast it is.
+        """
         self._on_its_way.set()
         if self._started is None:
             return
         now = clock.monotonic_s()
+        has_come_further = self.course.reach(share, now - self._started)
+        if not self._similar:
+            self._expect_by_pace(share, now)
+        elif has_come_further and now - self._compared_at >= _COMPARE_EVERY_S:
+            self._expect_by_similar(now)
+
+    def _expect_by_similar(self, now: float) -> None:
+        self._compared_at = now
+        left_s = expected_left_s(self._similar, self.course)
+        self._expect(None if left_s is None else now + left_s)
+
+    def _expect_by_pace(self, share: float, now: float) -> None:
         # Heard again, it tells no more than at first, when it was nearer to the step that it counts.
         has_moved, self._share = share != self._share, share
         since, had = self._base
-        if now - self._started <= _AT_ONCE_S:
+        if self._started is not None and now - self._started <= _AT_ONCE_S:
             self._base = (now, share)
         elif has_moved and share > had:
             self._expect(since + (now - since) * (1 - had) / (share - had))

@@ -252,7 +252,7 @@ class Stages:
             holding.progress = share
             self._gpu.progressed(share)
 
-        self._gpu.begin(self._durations.expected_s(likeness))
+        self._gpu.begin(self._durations.similar(likeness))
         started = clock.monotonic_s()
         try:
             outputs = await holding.guard(
@@ -271,7 +271,8 @@ class Stages:
             run.timings["gpu_seconds"] = round(seconds, 3)
         run.is_posted = False
         holding.is_delivering = True
-        self._durations.add(likeness, seconds)
+        self._gpu.course.end(seconds)
+        self._durations.add(likeness, self._gpu.course)
         ended_at = started + seconds
         self._prefetch.inference_ended(ended_at, self._gpu.expected_end_at(ended_at - self._prefetch.lead_s))
         return outputs

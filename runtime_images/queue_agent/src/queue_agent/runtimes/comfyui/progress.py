@@ -1,22 +1,30 @@
 """How much of a workflow is done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from queue_agent.runtimes.comfyui.events import Event
 
 _SAMPLER: Final = "Sampler"
+_SAMPLES: Final = frozenset({"latent_image", "sigmas", "steps"})
+"""Inputs of nodes that sample; those that only choose a sampler have none of them."""
+_USUAL_STEPS: Final = 20.0
+_MOST_WITHOUT_STEPS: Final = 0.5
+"""All nodes without steps count at most this much of the steps there are: most take milliseconds, in large numbers."""
 
 
 class Progress:
-    """Share of a workflow that is done. A node counts as many steps as it has, most have one; a cached one has none.
+    """Share of a workflow that is done, counted in steps of its nodes; a node without steps counts as one at most.
+
+    A cached node counts nothing. How many steps a node has is known when it reports them, and guessed for samplers.
 
     Args:
         workflow: the graph.
     """
 
     def __init__(self, workflow: Mapping[str, Any]) -> None:
-        self._steps = {node_id: _steps(node) for node_id, node in workflow.items()}
+        self._steps = dict(_guessed_steps(workflow))
+        self._without_steps = workflow.keys() - self._steps.keys()
         self._done: set[str] = set()
         self._current: str | None = None
         self._steps_done = 0.0
@@ -31,17 +39,26 @@ class Progress:
         data = event.data
         match event.kind:
             case "execution_cached":
-                for node_id in data.get("nodes") or []:
-                    self._steps.pop(str(node_id), None)
+                for node_id in map(str, data.get("nodes") or []):
+                    self._steps.pop(node_id, None)
+                    self._without_steps.discard(node_id)
             case "executing" if data.get("node") is not None:
                 self._begin(str(data["node"]))
             case "progress" if isinstance(data.get("value"), int | float) and isinstance(data.get("max"), int | float):
                 self._step(str(data.get("node")), data["value"], data["max"])
             case _:
                 return None
-        done = sum(self._steps.get(node_id, 0) for node_id in self._done) + self._steps_done
-        self._share = max(self._share, min(done / max(sum(self._steps.values()), 1), 1.0))
+        self._share = max(self._share, min(self._done_share(), 1.0))
         return self._share
+
+    def _done_share(self) -> float:
+        all_steps, quick = sum(self._steps.values()), len(self._without_steps)
+        each = min(1.0, _MOST_WITHOUT_STEPS * all_steps / max(quick, 1)) if all_steps else 1.0
+        done = sum(self._steps.get(node_id, 0.0) for node_id in self._done)
+        done += each * len(self._done & self._without_steps)
+        if self._current in self._steps:
+            done += self._steps_done
+        return done / max(all_steps + each * quick, 1.0)
 
     def _begin(self, node_id: str) -> None:
         if self._current is not None:
@@ -53,12 +70,19 @@ class Progress:
         if node_id != self._current:
             self._begin(node_id)
         self._steps[node_id] = max(steps, 1.0)
+        self._without_steps.discard(node_id)
         self._steps_done = value
 
 
-def _steps(node: Any) -> float:  # noqa: ANN401 (any JSON value)
-    if not isinstance(node, dict) or _SAMPLER not in str(node.get("class_type")):
-        return 1.0
-    inputs = node.get("inputs")
-    steps = inputs.get("steps") if isinstance(inputs, dict) else None
-    return float(steps) if isinstance(steps, int) and steps > 0 else 1.0
+def _guessed_steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Of the nodes that sample: their own steps, or those of another node of the graph, such as a scheduler."""
+    inputs_of = {
+        node_id: (str(node.get("class_type")), node["inputs"])
+        for node_id, node in workflow.items()
+        if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
+    }
+    known = [steps for _, inputs in inputs_of.values() if isinstance(steps := inputs.get("steps"), int) and steps > 0]
+    for node_id, (class_type, inputs) in inputs_of.items():
+        if _SAMPLER in class_type and inputs.keys() & _SAMPLES:
+            own = inputs.get("steps")
+            yield node_id, float(own if isinstance(own, int) and own > 0 else max(known, default=_USUAL_STEPS))
