@@ -129,6 +129,21 @@ async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
     assert told == [10, 11, 10.994]
 
 
+async def test_an_end_is_told_again_after_nobody_knew_it() -> None:
+    gpu = GpuSlot()
+    await gpu.take()
+    gpu.begin([course(40, {0.5: 1, 0.9: 39}), course(41, {0.5: 35, 0.9: 40})])
+    began = clock.monotonic_s()
+    await asyncio.sleep(20)
+    gpu.progressed(0.5)
+    assert gpu.expected_end is None
+    gpu.changed.clear()
+    await asyncio.sleep(30)
+    gpu.progressed(0.9)
+    assert gpu.expected_end == pytest.approx(began + 51)
+    assert gpu.changed.is_set()
+
+
 async def test_progress_that_does_not_move_tells_nothing() -> None:
     gpu = GpuSlot()
     await gpu.take()

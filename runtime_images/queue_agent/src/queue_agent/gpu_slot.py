@@ -113,8 +113,8 @@ class GpuSlot:
         while len(self._expected) > 1 and self._expected[1][0] < now - _REMEMBERED_S:
             self._expected.popleft()
         if end is None:
-            return
-        if end > self._told:
+            self._told = math.inf  # nobody waits for a time
+        elif end > self._told:
             self._told = end  # whoever waits for an earlier time looks again by itself
         elif end < self._told - _WORTH_TELLING_S:
             self._told = end
