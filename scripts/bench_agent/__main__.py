@@ -1,9 +1,11 @@
-"""Measure the queue agent beside a loop that does one thing after the other.
+"""Measure the queue agent beside a loop that does one thing after the other, and beside an earlier build of itself.
 
-    .venv/bin/python -m bench_agent [--runs 3] [--case "sdwebui, 0.2 s"] [--json]
+    .venv/bin/python -m bench_agent [--runs 3] [--case "sdwebui, 0.2 s"] [--beside-previous] [--json]
 
 Real processes over real HTTP: the agent, a stand-in for AWS in which every call takes 15 ms, and a stand-in for the
-inference server whose GPU is free before it answers, as the real ones' is. Agent and loop take turns in one run.
+inference server whose GPU is free before it answers, as the real ones' is. They take turns in one run. The earlier
+build runs where many quick nodes precede a long sampler, and with --beside-previous in every case; below it stands the
+ratio of today's agent to it.
 Prints medians; a figure beyond its limit is marked and does not change the exit status: machines differ, and a time is
 never a test. The chart of the GPU's time line goes to bench-results/.
 """
@@ -12,18 +14,24 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench_agent.case import CASES, Case
+from bench_agent.case import CASES, Case, Who
 from bench_agent.chart import draw
 from bench_agent.figures import FIGURES, busy_share
-from bench_agent.run import ROOT, Run, Who, run
+from bench_agent.run import ROOT, Run, run
 from local_stack.errors import LocalStackError
+from previous_build import COMMIT, PreviousBuildMissingError, extract_previous_build
 
+_PREVIOUS: Final = "previous agent"
 _CHART: Final = ROOT / "bench-results" / "queue-agent.png"
 
 
@@ -32,20 +40,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="runs of each case, of which the median counts (default 3)")
     parser.add_argument("--case", default="", help="only cases whose name begins like this")
+    parser.add_argument("--beside-previous", action="store_true", help=f"the agent of {COMMIT} beside every case")
     parser.add_argument("--json", action="store_true", help="print the medians as JSON on standard output")
     arguments = parser.parse_args()
 
     cases = [case for case in CASES if case.name.startswith(arguments.case)]
+    if arguments.beside_previous:
+        cases = [replace(case, beside=tuple(dict.fromkeys((*case.beside, _PREVIOUS)))) for case in cases]
     runs: dict[tuple[Case, Who], list[Run]] = defaultdict(list)
     console = Console(stderr=True)
-    turns = [(case, who) for case in cases for _ in range(arguments.runs) for who in _who(case)]
-    try:
-        for case, who in track(turns, "working off queues", console=console):
-            runs[case, who].append(run(case, who))
-    except LocalStackError as error:
-        console.print(str(error))
-        return 1
-    draw([_typical(runs[case, who]) for case in cases for who in _who(case)], _CHART)
+    with TemporaryDirectory() as folder:
+        try:
+            previous_build = extract_previous_build(Path(folder))
+        except PreviousBuildMissingError as error:
+            console.print(f"{error}: it is left out")
+            previous_build = None
+        turns = [
+            (case, who)
+            for case in cases
+            for _ in range(arguments.runs)
+            for who in _who(case)
+            if who != _PREVIOUS or previous_build is not None
+        ]
+        try:
+            for case, who in track(turns, "working off queues", console=console):
+                runs[case, who].append(run(case, who, previous_build or ()))
+        except LocalStackError as error:
+            console.print(str(error))
+            return 1
+    draw([_typical(of_case) for of_case in runs.values()], _CHART)
     if arguments.json:
         medians = {
             f"{case.name}, {who}": {figure.name: figure.median(of_case) for figure in FIGURES}
@@ -53,13 +76,13 @@ def main() -> int:
         }
         print(json.dumps(medians))
         return 0
-    Console(width=200).print(_table(cases, runs))
+    Console(width=200).print(_table(runs))
     console.print(f"chart: {_CHART.relative_to(ROOT)}")
     return 0
 
 
 def _who(case: Case) -> tuple[Who, ...]:
-    return ("agent", "loop") if case.with_loop else ("agent",)
+    return ("agent", *case.beside)
 
 
 def _typical(runs: list[Run]) -> Run:
@@ -67,19 +90,26 @@ def _typical(runs: list[Run]) -> Run:
     return sorted(runs, key=busy_share)[len(runs) // 2]
 
 
-def _table(cases: list[Case], runs: dict[tuple[Case, Who], list[Run]]) -> Table:
-    table = Table("case", "who", *(figure.name for figure in FIGURES), title="Medians; limits in brackets")
-    for case in cases:
-        for who in _who(case):
-            cells = []
-            for figure in FIGURES:
-                value = figure.median(runs[case, who])
-                text, limit = f"{value:.{figure.digits}f}", figure.limit(case)
-                if who == "agent" and limit is not None:
-                    text += f" [{limit:g}]" + (" MISSED" if figure.is_missed(case, value) else "")
-                cells.append(text.replace("[", r"\["))
-            table.add_row(case.name, who, *cells)
+def _table(runs: Mapping[tuple[Case, Who], Sequence[Run]]) -> Table:
+    title = f"Medians; limits in brackets; the previous agent is that of {COMMIT}"
+    table = Table("case", "who", *(figure.name for figure in FIGURES), title=title)
+    for (case, who), of_case in runs.items():
+        cells = []
+        for figure in FIGURES:
+            value = figure.median(of_case)
+            text, limit = f"{value:.{figure.digits}f}", figure.limit_in(case, runs)
+            if who == "agent" and limit is not None:
+                text += f" [{limit:.4g}]" + (" MISSED" if figure.is_missed(limit, value) else "")
+            cells.append(text.replace("[", r"\["))
+        table.add_row(case.name, who, *cells)
+        if who == _PREVIOUS:
+            table.add_row(case.name, "agent / previous", *_ratios(runs[case, "agent"], of_case))
     return table
+
+
+def _ratios(agent: Sequence[Run], previous: Sequence[Run]) -> list[str]:
+    pairs = [(figure.median(agent), figure.median(previous)) for figure in FIGURES]
+    return [f"{value / before:.3f}" if before else "" for value, before in pairs]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,21 @@
 """What is measured."""
 
+import random
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 Server = Literal["sdwebui", "comfyui"]
+Who = Literal["agent", "previous agent", "loop"]
 
 IMAGE_BYTES: Final = 1_500_000
 """A PNG of 1024 x 1024 pixels."""
 LATENCY_MS: Final = 15.0
 """Of a call to an AWS service from within its region."""
+QUICK_NODE_S: Final = 0.01
+_FEWEST_QUICK_NODES: Final = 2
+_SEED: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +28,16 @@ class Case:
         images: pictures of each task.
         tasks: how many tasks wait from the beginning.
         agents: how many agents work them off, each on a server of its own.
-        with_loop: whether the loop is measured beside.
+        arrivals_per_s: how many tasks arrive in a second, at random (a Poisson process); all wait from the beginning
+            where it is not given.
+        quick_nodes: how many nodes of `QUICK_NODE_S` run before the sampler (ComfyUI).
+        beside: what is measured beside today's agent.
         least_busy: least share of the time that the GPU has to be busy, where there is a limit.
         most_cpu_ms: most processor time of the agent for a task, where there is a limit.
         most_memory_mib: most memory of an agent at any time, where there is a limit.
         most_growth_mib: most memory that each 1,000 further tasks may cost, where there is a limit.
+        most_idle_hold_ms: longest time that a task may be held while another agent's GPU idles, where there is a limit.
+        as_even: name of the case of equal length and even progress, of whose writes it may have a fifth more.
     """
 
     server: Server
@@ -34,17 +45,29 @@ class Case:
     images: int
     tasks: int
     agents: int = 1
-    with_loop: bool = True
+    arrivals_per_s: float | None = None
+    quick_nodes: int | None = None
+    beside: tuple[Who, ...] = ("loop",)
     least_busy: float | None = None
     most_cpu_ms: float | None = None
     most_memory_mib: float | None = None
     most_growth_mib: float | None = None
+    most_idle_hold_ms: float | None = None
+    as_even: str | None = None
 
     @property
     def name(self) -> str:
         """For tables."""
         many = f", {self.agents} agents" if self.agents > 1 else ", long" if self.most_growth_mib is not None else ""
-        return f"{self.server}, {self.seconds:g} s, {self.images} image{'s' if self.images > 1 else ''}{many}"
+        nodes = "" if self.quick_nodes is None else f", {self.quick_nodes} quick nodes"
+        return f"{self.server}, {self.seconds:g} s, {self.images} image{'s' if self.images > 1 else ''}{nodes}{many}"
+
+    def arrivals_s(self) -> list[float]:
+        """When each task arrives, in seconds; the same in each run."""
+        if self.arrivals_per_s is None:
+            return [0.0] * self.tasks
+        chance = random.Random(_SEED)  # noqa: S311 (no secret)
+        return [*accumulate(chance.expovariate(self.arrivals_per_s) for _ in range(self.tasks))]
 
     def messages(self) -> list[dict[str, Any]]:
         """One message a task."""
@@ -67,7 +90,11 @@ class Case:
         if self.server == "sdwebui":
             return {"prompt": f"a cat, number {number}", "steps": 20, "seed": number, "batch_size": self.images}
         latent = {"width": 512, "height": 512, "batch_size": self.images}
-        return {
+        quick = {
+            f"quick-{node}": {"class_type": "CLIPTextEncode", "inputs": {"text": f"quick {node}"}}
+            for node in range((self.quick_nodes or _FEWEST_QUICK_NODES) - _FEWEST_QUICK_NODES)
+        }
+        return quick | {
             "5": {"class_type": "EmptyLatentImage", "inputs": latent},
             "6": {"class_type": "CLIPTextEncode", "inputs": {"text": f"a cat {uuid.uuid4()}"}},
             "3": {"class_type": "KSampler", "inputs": {"seed": number, "steps": 20, "positive": ["6", 0]}},
@@ -75,6 +102,17 @@ class Case:
         }
 
 
+_EVEN: Final = Case(
+    server="comfyui",
+    seconds=4.34,
+    images=1,
+    quick_nodes=5,
+    tasks=24,
+    agents=2,
+    arrivals_per_s=0.285,
+    beside=(),
+    most_idle_hold_ms=20,
+)
 CASES: Final = (
     Case(server="sdwebui", seconds=0.2, images=1, tasks=120, least_busy=0.98, most_cpu_ms=25, most_memory_mib=80),
     Case(server="comfyui", seconds=0.2, images=1, tasks=120, least_busy=0.97, most_cpu_ms=25, most_memory_mib=80),
@@ -83,14 +121,16 @@ CASES: Final = (
     Case(server="sdwebui", seconds=2, images=1, tasks=30, least_busy=0.997, most_cpu_ms=25, most_memory_mib=80),
     Case(server="comfyui", seconds=2, images=1, tasks=30, least_busy=0.996, most_cpu_ms=25, most_memory_mib=80),
     Case(server="sdwebui", seconds=20, images=1, tasks=4, most_memory_mib=80),
-    Case(server="sdwebui", seconds=0.2, images=1, tasks=200, agents=2, with_loop=False, most_memory_mib=80),
+    Case(server="sdwebui", seconds=0.2, images=1, tasks=200, agents=2, beside=(), most_memory_mib=80),
     Case(
         server="sdwebui",
         seconds=0.05,
         images=1,
         tasks=1_200,
-        with_loop=False,
+        beside=(),
         most_memory_mib=80,
         most_growth_mib=1,
     ),
+    _EVEN,
+    replace(_EVEN, seconds=4, quick_nodes=39, beside=("previous agent",), as_even=_EVEN.name),
 )

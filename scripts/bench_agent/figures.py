@@ -1,12 +1,12 @@
 """What is computed of a run, and its limits."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from bench_agent.case import Case
+from bench_agent.case import Case, Who
 from bench_agent.run import Run
 
 
@@ -19,6 +19,7 @@ class Figure:
         of: computes it of a run.
         limit: finds the limit of a case; `None` where there is none.
         is_least: whether the limit is the least that is allowed, and not the most.
+        most_of_even: how many times the figure of the case's `as_even` it may be, in the same run.
         digits: after the point.
     """
 
@@ -26,15 +27,22 @@ class Figure:
     of: Callable[[Run], float]
     limit: Callable[[Case], float | None] = lambda _: None
     is_least: bool = False
+    most_of_even: float | None = None
     digits: int = 1
 
     def median(self, runs: Sequence[Run]) -> float:
         """The figure to quote."""
         return statistics.median(self.of(run) for run in runs)
 
-    def is_missed(self, case: Case, value: float) -> bool:
-        """Whether a value is beyond the case's limit."""
-        limit = self.limit(case)
+    def limit_in(self, case: Case, runs: Mapping[tuple[Case, Who], Sequence[Run]]) -> float | None:
+        """The limit of a case, where it has one that can be known from what was run."""
+        if self.most_of_even is None:
+            return self.limit(case)
+        even = [runs[other, who] for other, who in runs if other.name == case.as_even and who == "agent"]
+        return self.most_of_even * self.median(even[0]) if even else None
+
+    def is_missed(self, limit: float | None, value: float) -> bool:
+        """Whether a value is beyond a limit."""
         if limit is None:
             return False
         return value < limit if self.is_least else value > limit
@@ -56,6 +64,22 @@ def _stored_ms(run: Run) -> float:
     return 1000 * statistics.median(stored_at - one.ended_at for one, stored_at in pairs)
 
 
+def idle_hold_ms(run: Run) -> float:
+    """Milliseconds for each task that an agent holds one behind its busy GPU while another's GPU has nothing to do."""
+    times = sorted(
+        {at for one in run.inferences for at in (one.began_at, one.ended_at)}
+        | {at for hold in run.holds for at in (hold.since, hold.until)}
+    )
+    held_s = sum(end - begin for begin, end in pairwise(times) if _is_held_for_nothing(run, (begin + end) / 2))
+    return 1000 * held_s / run.case.tasks
+
+
+def _is_held_for_nothing(run: Run, at: float) -> bool:
+    busy = {agent for agent, gpu in enumerate(run.gpus) if any(one.began_at <= at < one.ended_at for one in gpu)}
+    holding = {hold.agent for hold in run.holds if hold.since <= at < hold.until}
+    return bool(busy & holding) and bool(set(range(len(run.gpus))) - busy - holding)
+
+
 def _calls(run: Run) -> float:
     # Without the receives that waited in vain when the queue was empty, and the look at the table's clock at the start.
     of_no_task = run.calls["ReceiveMessage"] - run.case.tasks + run.calls.get("GetItem", 0)
@@ -72,5 +96,12 @@ FIGURES: Final = (
     Figure(name="growth, MiB/1000", of=lambda run: run.growth_mib, limit=lambda case: case.most_growth_mib),
     Figure(name="inferred to stored, ms", of=_stored_ms),
     Figure(name="AWS calls a task", of=_calls, limit=lambda case: 5 + case.images + 2 * (case.seconds // 3), digits=2),
+    Figure(
+        name="UpdateItem a task",
+        of=lambda run: run.calls["UpdateItem"] / run.case.tasks,
+        most_of_even=1.2,
+        digits=2,
+    ),
+    Figure(name="idle hold a task, ms", of=idle_hold_ms, limit=lambda case: case.most_idle_hold_ms),
     Figure(name="start to first receive, s", of=lambda run: run.first_receive_s, limit=lambda _: 0.5, digits=2),
 )

@@ -5,22 +5,27 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import urllib3
 
-from bench_agent.case import IMAGE_BYTES, LATENCY_MS, Case
+from bench_agent.case import IMAGE_BYTES, LATENCY_MS, QUICK_NODE_S, Case, Who
 from local_stack.child_process import ChildProcess, free_port
 
-Who = Literal["agent", "loop"]
-
 ROOT: Final = Path(__file__).resolve().parents[2]
-_MODULES: Final = {"agent": "queue_agent", "loop": "bench_agent.loop"}
+_MODULES: Final[dict[Who, str]] = {
+    "agent": "queue_agent",
+    "previous agent": "queue_agent",
+    "loop": "bench_agent.loop",
+}
+_TODAY: Final = tuple(ROOT / folder for folder in ("constructs", "runtime_images/queue_agent/src", "scripts", "."))
 SETTLED_TASKS: Final = 200
 """After so many tasks everything has been loaded and every pool is full."""
 _READY_S: Final = 20.0
@@ -37,13 +42,29 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A task that an agent has claimed and that waits for its GPU, epoch seconds.
+
+    Attributes:
+        agent: whose, by its place among the GPUs.
+        since: when it was claimed.
+        until: when its inference began, or when it was returned to the queue.
+    """
+
+    agent: int
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What came of a run.
 
     Attributes:
         case: what was run.
-        who: the agent or the loop.
+        who: today's agent, the previous one, or the loop.
         gpus: of each GPU its inferences, in their order.
+        holds: tasks that waited for a GPU.
         last_stored_at: epoch seconds at which each task's last object was stored, in the order of the tasks' ends.
         calls: calls to AWS by operation.
         cpu_s: processor time of all processes, without their start.
@@ -56,6 +77,7 @@ class Run:
     case: Case
     who: Who
     gpus: tuple[tuple[Inference, ...], ...]
+    holds: tuple[Hold, ...]
     last_stored_at: tuple[float, ...]
     calls: Mapping[str, int]
     cpu_s: float
@@ -70,8 +92,13 @@ class Run:
         return sorted((one for gpu in self.gpus for one in gpu), key=lambda one: one.ended_at)
 
 
-def run(case: Case, who: Who) -> Run:
+def run(case: Case, who: Who, previous_build: Sequence[Path]) -> Run:
     """Run a case once.
+
+    Args:
+        case: what to run.
+        who: what works on the tasks.
+        previous_build: source roots of the previous agent.
 
     Raises:
         LocalStackError: a process died or did not become ready.
@@ -102,7 +129,8 @@ def run(case: Case, who: Who) -> Run:
                 ChildProcess(
                     f"the {who}",
                     [sys.executable, "-m", _MODULES[who]],
-                    environment=_environment() | _settings(case, aws_port, server_port),
+                    environment=_environment(previous_build if who == "previous agent" else _TODAY)
+                    | _settings(case, number, aws_port, server_port),
                     log=folder / f"worker-{number}.log",
                     folder=folder,
                 )
@@ -117,6 +145,7 @@ def _server(case: Case, port: int, journal: Path, log: Path) -> ChildProcess:
             *(sys.executable, "-m", "tests.fakes.stand_in_runtime", "--type", case.server),
             *("--port", str(port), "--seconds-per-task", str(case.seconds)),
             *("--image-bytes", str(IMAGE_BYTES), "--journal", str(journal)),
+            *("--seconds-per-node", str(0 if case.quick_nodes is None else QUICK_NODE_S)),
         ],
         environment=_environment(),
         log=log,
@@ -133,8 +162,10 @@ def _work_off(case: Case, who: Who, workers: list[ChildProcess], aws_port: int, 
         first.wait_until(lambda: _state(aws_port)["calls"].get("ReceiveMessage", 0) >= case.agents, timeout_s=_READY_S)
         first_receive_s = time.monotonic() - started
         cpu_before_s = sum(_cpu_s(worker.pid) for worker in workers)
-        _post(aws_port, "/_stand_in/messages", json.dumps([json.dumps(message) for message in case.messages()]))
         sent_at = time.time()
+        for arrival_s, messages in groupby(zip(case.arrivals_s(), case.messages(), strict=True), key=itemgetter(0)):
+            time.sleep(max(0.0, sent_at + arrival_s - time.time()))
+            _post(aws_port, "/_stand_in/messages", json.dumps([json.dumps(message) for _, message in messages]))
         longest_s = 60 + case.tasks * (case.seconds + 1)
         settled = min(SETTLED_TASKS, case.tasks)
         first.wait_until(lambda: _state(aws_port)["deleted"] >= settled, timeout_s=longest_s)
@@ -144,11 +175,13 @@ def _work_off(case: Case, who: Who, workers: list[ChildProcess], aws_port: int, 
         grown_mib = _memory_mib(first.pid, "VmRSS") - settled_mib
         cpu_s = sum(_cpu_s(worker.pid) for worker in workers) - cpu_before_s
         memory_mib = max(_memory_mib(worker.pid, "VmHWM") for worker in workers)
-        state = _state(aws_port)
+        state, holds = _state(aws_port), _get(aws_port, "/_stand_in/holds")
+    gpus = tuple(_inferences(journal) for journal in journals)
     return Run(
         case=case,
         who=who,
-        gpus=tuple(_inferences(journal) for journal in journals),
+        gpus=gpus,
+        holds=tuple(_holds(holds, gpus)),
         last_stored_at=tuple(sorted(at for key, at in state["stored_at"].items() if key.endswith(".out"))),
         calls=state["calls"],
         cpu_s=cpu_s,
@@ -168,20 +201,26 @@ def _inferences(journal: Path) -> tuple[Inference, ...]:
     )
 
 
-def _environment() -> dict[str, str]:
-    folders = ("constructs", "runtime_images/queue_agent/src", "scripts", ".")
+def _holds(noted: list[dict[str, Any]], gpus: tuple[tuple[Inference, ...], ...]) -> Iterator[Hold]:
+    for hold in noted:
+        agent, since = int(hold["caller"]), hold["claimed_at"]
+        begins = (one.began_at for one in gpus[agent] if one.began_at >= since)
+        yield Hold(agent=agent, since=since, until=hold["returned_at"] or next(begins, since))
+
+
+def _environment(sources: Sequence[Path] = _TODAY) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in folders),
+        "PYTHONPATH": os.pathsep.join(map(str, sources)),
         "MALLOC_ARENA_MAX": "2",  # as in the agent's image
     }
 
 
-def _settings(case: Case, aws_port: int, server_port: int) -> dict[str, str]:
+def _settings(case: Case, number: int, aws_port: int, server_port: int) -> dict[str, str]:
     return {
         "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_ACCESS_KEY_ID": str(number),  # by it the stand-in knows who calls
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
         "SQS_QUEUE_URL": f"http://127.0.0.1:{aws_port}/000000000000/bench",
@@ -202,8 +241,12 @@ def _answers(port: int, path: str) -> bool:
 
 
 def _state(port: int) -> dict[str, Any]:
-    state: dict[str, Any] = urllib3.request("GET", f"http://127.0.0.1:{port}/_stand_in/state", timeout=5).json()
+    state: dict[str, Any] = _get(port, "/_stand_in/state")
     return state
+
+
+def _get(port: int, path: str) -> Any:  # noqa: ANN401 (any JSON value)
+    return urllib3.request("GET", f"http://127.0.0.1:{port}{path}", timeout=5).json()
 
 
 def _post(port: int, path: str, body: str) -> None:

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--type", choices=("sdwebui", "comfyui"), required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds-per-task", type=float, default=0.5)
+    parser.add_argument("--seconds-per-node", type=float, default=0.0, help="each node before the inference (ComfyUI)")
     parser.add_argument("--image-bytes", type=int, default=None, help="pictures of noise, of this size each")
     parser.add_argument("--model", action="append", default=[], help="one more checkpoint that an SD Web UI has")
     parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
@@ -29,6 +30,7 @@ def main() -> None:
         journal=options.journal,
         image_bytes=options.image_bytes,
         models=tuple(dict.fromkeys([*options.model, *MODELS])),
+        seconds_per_node=options.seconds_per_node,
     )
     if options.type == "comfyui":
         # The real server dies at once; the SD Web UI finishes the running request first.

@@ -25,6 +25,7 @@ def make_app(
     flavour: Flavour = "a1111",
     models: Sequence[str] = MODELS,
     max_upload_bytes: int | None = MAX_UPLOAD_BYTES,
+    seconds_per_node: float = 0.0,
 ) -> web.Application:
     """Make a server.
 
@@ -36,8 +37,9 @@ def make_app(
         flavour: which SD Web UI it is.
         models: paths of the checkpoints in its model folder.
         max_upload_bytes: largest request that ComfyUI takes; `None` for a server that does not say it.
+        seconds_per_node: how long each node takes that runs before the inference (ComfyUI).
     """
-    gpu, faults, pictures = Gpu(seconds_per_task, journal), Faults(), Pictures(image_bytes)
+    gpu, faults, pictures = Gpu(seconds_per_task, journal, seconds_per_node), Faults(), Pictures(image_bytes)
     if runtime_type == "sdwebui":
         return SdWebUi(gpu, faults, pictures, Models(flavour, models)).application()
     return ComfyUi(gpu, faults, pictures, max_upload_bytes).application()

@@ -221,8 +221,6 @@ class ComfyUi:
             await self._end(job, tell, cached, "success")
             return
         sampler = next((key for key, node in job.graph.items() if node["class_type"] == "KSampler"), job.outputs[0])
-        for key in [*(key for key in job.graph if key not in {sampler, *job.outputs}), sampler]:
-            await tell("executing", node=key)
         if await self._fails(job, sampler, tell):
             return
         share = await self._infer(job, sampler, tell)
@@ -262,21 +260,31 @@ class ComfyUi:
 
     async def _infer(self, job: _Job, sampler: str, tell: Tell) -> float:
         steps = job.number_of("steps", 20)
-        reports: asyncio.Queue[int] = asyncio.Queue()
+        reports: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         sends_images = any(node["class_type"] == "SaveImageWebsocket" for node in job.graph.values())
 
         async def report() -> None:
             while True:
-                value = await reports.get()
-                node = {"value": value, "max": steps, "state": "running", "node_id": sampler}
-                await tell("progress_state", nodes={sampler: node})
-                await tell("progress", node=sampler, value=value, max=steps)
-                if sends_images:  # where a preview could be taken for an output
+                kind, data = await reports.get()
+                await tell(kind, **data)
+                if sends_images and kind == "progress":  # where a preview could be taken for an output
                     await self._send_image(job.client_id, b"a preview")
 
+        def begin(key: str) -> None:
+            reports.put_nowait(("executing", {"node": key}))
+
+        def step(value: int) -> None:
+            if value == 0:
+                begin(sampler)
+                return
+            node = {"value": value, "max": steps, "state": "running", "node_id": sampler}
+            reports.put_nowait(("progress_state", {"nodes": {sampler: node}}))
+            reports.put_nowait(("progress", {"node": sampler, "value": value, "max": steps}))
+
+        before = [partial(begin, key) for key in job.graph if key not in {sampler, *job.outputs}]
         reporter = asyncio.create_task(report())
         try:
-            return await self._gpu.infer(job.prompt_id, steps=steps, on_step=reports.put_nowait)
+            return await self._gpu.infer(job.prompt_id, steps=steps, on_step=step, on_nodes=before)
         finally:
             reporter.cancel()
             await asyncio.wait({reporter})

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -13,10 +13,12 @@ class Gpu:
     Args:
         seconds_per_task: how long an inference takes.
         journal: file that notes each begin and end, a JSON object a line; it survives the process.
+        seconds_per_node: how long each node takes that runs before the inference, on the GPU as well.
     """
 
-    def __init__(self, seconds_per_task: float, journal: Path | None) -> None:
+    def __init__(self, seconds_per_task: float, journal: Path | None, seconds_per_node: float = 0.0) -> None:
         self.seconds_per_task = seconds_per_task
+        self._seconds_per_node = seconds_per_node
         self.running: str | None = None
         self.share = 0.0
         self.entries: list[dict[str, object]] = []
@@ -24,19 +26,32 @@ class Gpu:
         self._lock = asyncio.Lock()
         self._interrupted = asyncio.Event()
 
-    async def infer(self, name: str, *, steps: int, on_step: Callable[[int], None] = lambda _: None) -> float:
+    async def infer(
+        self,
+        name: str,
+        *,
+        steps: int,
+        on_step: Callable[[int], None] = lambda _: None,
+        on_nodes: Iterable[Callable[[], None]] = (),
+    ) -> float:
         """Compute; returns the share that was done, less than 1 where it was interrupted.
 
         The GPU is free again when this returns: the real servers build their answer afterwards. A client that hangs up
         does not stop it.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._infer(name, steps, on_step)))
+        return await asyncio.shield(asyncio.ensure_future(self._infer(name, steps, on_step, on_nodes)))
 
-    async def _infer(self, name: str, steps: int, on_step: Callable[[int], None]) -> float:
+    async def _infer(
+        self, name: str, steps: int, on_step: Callable[[int], None], on_nodes: Iterable[Callable[[], None]]
+    ) -> float:
         async with self._lock:
             self._interrupted.clear()
             self.running, self.share = name, 0.0
             self._note("begin", name)
+            for on_node in on_nodes:
+                on_node()
+                await asyncio.sleep(self._seconds_per_node)
+            on_step(0)
             for step in range(1, steps + 1):
                 try:
                     await asyncio.wait_for(self._interrupted.wait(), self.seconds_per_task / steps)

@@ -1,5 +1,6 @@
 """What the benchmark of the agent computes of a run, and what it draws."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -7,10 +8,10 @@ from typing import Final
 import pytest
 from PIL import Image
 
-from bench_agent.case import CASES, Case
+from bench_agent.case import CASES, Case, Who
 from bench_agent.chart import draw
 from bench_agent.figures import FIGURES, Figure, busy_share
-from bench_agent.run import Inference, Run
+from bench_agent.run import Hold, Inference, Run
 
 CASE: Final = Case(server="sdwebui", seconds=1, images=1, tasks=3, least_busy=0.9)
 GREEN: Final = (46, 125, 50)
@@ -24,6 +25,7 @@ def make_run(*, gap_s: float) -> Run:
         case=CASE,
         who="agent",
         gpus=(tuple(Inference(began_at=at, ended_at=at + 1) for at in began),),
+        holds=(),
         last_stored_at=tuple(at + 1.5 for at in began),
         # The queue was asked twice in vain, and the table once for its clock.
         calls={"ReceiveMessage": 5, "UpdateItem": 6, "PutObject": 6, "DeleteMessage": 3, "GetItem": 1},
@@ -61,10 +63,55 @@ def test_a_share_is_of_all_gpus() -> None:
 
 def test_a_figure_beyond_its_limit_is_told() -> None:
     busy, cpu = figure("GPU busy"), figure("CPU a task, ms")
-    assert busy.is_missed(CASE, 0.899)
-    assert not busy.is_missed(CASE, 0.9)
-    assert not cpu.is_missed(CASE, 1_000)
-    assert cpu.is_missed(replace(CASE, most_cpu_ms=25), 25.1)
+    limit = busy.limit_in(CASE, {})
+    assert busy.is_missed(limit, 0.899)
+    assert not busy.is_missed(limit, 0.9)
+    assert not cpu.is_missed(cpu.limit_in(CASE, {}), 1_000)
+    assert cpu.is_missed(cpu.limit_in(replace(CASE, most_cpu_ms=25), {}), 25.1)
+
+
+def test_writes_are_limited_by_those_of_even_progress_in_the_same_run() -> None:
+    writes, uneven = figure("UpdateItem a task"), replace(CASE, quick_nodes=39, as_even=CASE.name)
+    runs: dict[tuple[Case, Who], list[Run]] = {(CASE, "agent"): [make_run(gap_s=0)]}
+    assert writes.limit_in(uneven, runs) == pytest.approx(1.2 * 2)
+    assert writes.limit_in(uneven, {}) is None
+    assert writes.limit_in(CASE, runs) is None
+
+
+def idle_hold_of(*holds: Hold, other: tuple[float, float]) -> float:
+    """Of one agent whose GPU is busy in seconds 100 to 101, 102 to 103, and 104 to 105, and of another."""
+    run = make_run(gap_s=1)
+    gpus = (*run.gpus, (Inference(began_at=other[0], ended_at=other[1]),))
+    return figure("idle hold a task, ms").median([replace(run, gpus=gpus, holds=holds)])
+
+
+def test_a_task_is_held_for_nothing_while_another_gpu_has_nothing_to_do() -> None:
+    held = Hold(agent=0, since=100.2, until=102)
+    # Its own GPU is busy until 101 and the other one from 100.5 on.
+    assert idle_hold_of(held, other=(100.5, 101.5)) == pytest.approx(1000 * 0.3 / 3)
+
+
+def test_a_task_that_waits_for_no_gpu_or_beside_busy_ones_is_not_held_for_nothing() -> None:
+    assert idle_hold_of(Hold(agent=0, since=101.1, until=102), other=(103, 104)) == 0
+    assert idle_hold_of(Hold(agent=0, since=100.2, until=101), other=(100, 101)) == 0
+
+
+def test_a_gpu_that_is_about_to_begin_is_not_idle() -> None:
+    coming = Hold(agent=1, since=100.2, until=100.5)
+    assert idle_hold_of(Hold(agent=0, since=100.2, until=102), coming, other=(100.5, 101.5)) == 0
+
+
+def test_tasks_arrive_as_often_as_is_wanted_and_alike_in_each_run() -> None:
+    case = replace(CASE, tasks=2_000, arrivals_per_s=0.285)
+    assert case.arrivals_s() == case.arrivals_s()
+    assert 2_000 / case.arrivals_s()[-1] == pytest.approx(0.285, rel=0.05)
+    assert set(CASE.arrivals_s()) == {0.0}
+
+
+def test_quick_nodes_are_of_the_workflow() -> None:
+    content = replace(CASE, server="comfyui", quick_nodes=39).messages()[0]["task"]["content"]
+    kinds = Counter(node["class_type"] for node in content.values())
+    assert kinds == {"CLIPTextEncode": 38, "EmptyLatentImage": 1, "KSampler": 1, "SaveImage": 1}
 
 
 def test_the_median_of_three_counts() -> None:
