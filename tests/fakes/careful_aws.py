@@ -1,6 +1,6 @@
 """SQS, DynamoDB and S3 with all their conditions, on one address of loopback; each of them can be away.
 
-The services are moto's, in this process, so nothing here decides what is right. They hold one task. The stand-in for
+The services are moto's, in this process, so nothing here decides what is right. The stand-in for
 benchmarks is fast instead, and checks nothing.
 """
 
@@ -62,10 +62,14 @@ class CarefulAws:
         """Put a record into the table."""
         self.clients["dynamodb"].put_item(TableName=TABLE, Item=to_attribute_values(item))
 
+    def items(self) -> list[Item]:
+        """All items of the table."""
+        return [from_attribute_values(item) for item in self.clients["dynamodb"].scan(TableName=TABLE)["Items"]]
+
     def record(self) -> Item:
         """The one record there is."""
-        (item,) = self.clients["dynamodb"].scan(TableName=TABLE)["Items"]
-        return from_attribute_values(item)
+        (item,) = self.items()
+        return item
 
     def ends(self) -> list[Item]:
         """Records as they were after each write that left them ended: what the notifier would publish."""
@@ -109,7 +113,8 @@ class CarefulAws:
             answer: dict[str, Any] = call(**parameters)
             answer.pop("ResponseMetadata")
             if operation == "UpdateItem":
-                self._images.append(self.record())
+                found = self.clients["dynamodb"].get_item(TableName=TABLE, Key=parameters["Key"])
+                self._images.append(from_attribute_values(found["Item"]))
             if answer or asyncio.get_running_loop().time() >= until:
                 return answer
             await asyncio.sleep(_POLL_EVERY_S)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 from local_stack.child_process import ChildProcess
 from task_record import table
 from task_record.status import TERMINAL, Status
-from tests.fakes.careful_aws import BUCKET, careful_aws
+from tests.fakes.careful_aws import BUCKET
 from tests.fakes.stand_in_runtime.bench import workflow
-from tests.integration.test_agent_signals import Pods, exit_status, so
+from tests.integration.agent_pods import Pods, exit_status, running_pods, so
 
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 UPLOAD = "uploads/o/01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
@@ -22,16 +21,15 @@ MIB = 2**20
 
 @pytest.fixture
 async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
-    async with careful_aws() as aws, AsyncExitStack() as exits:
-        yield Pods(aws, tmp_path, exits, runtime_type="comfyui")
-        aws.faults.clear()
+    async with running_pods(tmp_path) as pods:
+        yield pods
 
 
 def submit(pods: Pods, size_bytes: int) -> None:
     """A task with one input of this size, which is an upload."""
     pods.aws.clients["s3"].put_object(Bucket=BUCKET, Key=UPLOAD, Body=MP4.ljust(size_bytes, b"v"))
     graph = workflow(further={"1": {"class_type": "LoadImage", "inputs": {"image": "clip.mp4"}}})
-    pods.submit(tasktype="pipeline", content=graph, inputs={"clip.mp4": f"s3://{BUCKET}/{UPLOAD}"})
+    pods.submit(runtime_type="comfyui", tasktype="pipeline", content=graph, inputs={"clip.mp4": f"s3://{BUCKET}/{UPLOAD}"})
 
 
 async def ended(pods: Pods) -> dict[str, Any]:
@@ -59,7 +57,7 @@ async def start(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> tuple[ChildProce
     folder.mkdir()
     given = Pods._environment
     monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "TMPDIR": str(folder)})
-    return await pods.start(), folder
+    return await pods.start(runtime_type="comfyui"), folder
 
 
 @pytest.mark.parametrize("way", ["cancelled", pytest.param("killed", marks=pytest.mark.soak)])
@@ -86,7 +84,7 @@ async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploa
     given = Pods._environment
     monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "MAX_INPUT_MB": "2"})
     submit(pods, 2 * MIB + 1)
-    await pods.start()
+    await pods.start(runtime_type="comfyui")
     record = await ended(pods)
     error = json.loads(str(record[table.ERROR]))
     assert (record[table.STATUS], error["code"]) == (Status.FAILED, "input")
@@ -97,7 +95,7 @@ async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploa
 @pytest.mark.soak
 async def test_a_video_of_100_mb_takes_at_most_80_mib_of_memory(pods: Pods) -> None:
     submit(pods, 100_000_000)
-    agent = await pods.start()
+    agent = await pods.start(runtime_type="comfyui")
     assert (await ended(pods))[table.STATUS] == Status.COMPLETED
     assert pods.begun() == 1
     peak = peak_memory_bytes(agent)

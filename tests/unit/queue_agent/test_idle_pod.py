@@ -189,12 +189,11 @@ CLAIM_RENEW_FINISH = 3
 @pytest.mark.parametrize(
     "reports",
     [
-        graph((39, 0.4), (20, 4.0)),
-        graph((20, 4.0), (39, 0.4)),
-        graph((20, 0.4), (20, 4.0)),
-        graph((5, 0.1), (20, 2.0), (1, 2.3)),
+        pytest.param(graph((39, 0.4), (20, 4.0)), id="many quick nodes first"),
+        pytest.param(graph((20, 4.0), (39, 0.4)), id="many quick nodes last", marks=pytest.mark.soak),
+        pytest.param(graph((20, 0.4), (20, 4.0)), id="two samplers", marks=pytest.mark.soak),
+        pytest.param(graph((5, 0.1), (20, 2.0), (1, 2.3)), id="a long decode last"),
     ],
-    ids=["many quick nodes first", "many quick nodes last", "two samplers", "a long decode last"],
 )
 async def test_a_pace_that_changes_neither_holds_tasks_nor_returns_them(reports: Reports) -> None:
     measured = await two_pods([4.4] * 24, load=0.63, reports=reports)
