@@ -129,7 +129,7 @@ async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
     assert told == [10, 11, 10.994]
 
 
-async def test_an_end_is_told_again_after_nobody_knew_it() -> None:
+async def test_an_end_is_reported_again_after_it_was_unknown() -> None:
     gpu = GpuSlot()
     await gpu.take()
     gpu.begin([course(40, {0.5: 1, 0.9: 39}), course(41, {0.5: 35, 0.9: 40})])

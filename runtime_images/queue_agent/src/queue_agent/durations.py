@@ -59,8 +59,8 @@ def _agreed(values: Iterable[float]) -> float | None:
     ordered = sorted(values)
     if not ordered:
         return None
-    shortest, median, longest = (percentile(ordered, share) for share in (1 - _MOST, 0.5, _MOST))
-    if median > _SHORT_S and longest - shortest > _LARGEST_SPREAD * median:
+    median, longest = percentile(ordered, 0.5), percentile(ordered, _MOST)
+    if median > _SHORT_S and longest - percentile(ordered, 1 - _MOST) > _LARGEST_SPREAD * median:
         return None
     return longest
 
