@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,7 @@ class Pods:
         inference_s: float = INFERENCE_S,
         spot_allowed: bool = False,
         sources: Sequence[Path] = TODAY,
+        environment: Mapping[str, str] | None = None,
     ) -> ChildProcess:
         """Start an agent, and the runtime in its pod.
 
@@ -72,6 +73,7 @@ class Pods:
             inference_s: how long the stand-in takes for an inference.
             spot_allowed: whether the pod's node may be a spot instance.
             sources: source roots of the agent.
+            environment: further variables of the agent.
         """
         number = len(self.journals)
         self.journals.append(self.folder / f"journal-{number}")
@@ -88,6 +90,7 @@ class Pods:
                 "RUNTIME_NAME": NAMES[runtime_type],
                 "API_BASE_URL": str(runtime.make_url("")).rstrip("/"),
                 "SPOT_ALLOWED": str(spot_allowed).lower(),
+                **(environment or {}),
             },
             log=self.folder / f"agent-{number}.log",
             folder=self.folder,

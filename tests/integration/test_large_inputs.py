@@ -29,7 +29,9 @@ def submit(pods: Pods, size_bytes: int) -> None:
     """A task with one input of this size, which is an upload."""
     pods.aws.clients["s3"].put_object(Bucket=BUCKET, Key=UPLOAD, Body=MP4.ljust(size_bytes, b"v"))
     graph = workflow(further={"1": {"class_type": "LoadImage", "inputs": {"image": "clip.mp4"}}})
-    pods.submit(runtime_type="comfyui", tasktype="pipeline", content=graph, inputs={"clip.mp4": f"s3://{BUCKET}/{UPLOAD}"})
+    pods.submit(
+        runtime_type="comfyui", tasktype="pipeline", content=graph, inputs={"clip.mp4": f"s3://{BUCKET}/{UPLOAD}"}
+    )
 
 
 async def ended(pods: Pods) -> dict[str, Any]:
@@ -51,22 +53,18 @@ def peak_memory_bytes(agent: ChildProcess) -> int:
     return peak * 1024
 
 
-async def start(pods: Pods, monkeypatch: pytest.MonkeyPatch) -> tuple[ChildProcess, Path]:
+async def start(pods: Pods) -> tuple[ChildProcess, Path]:
     """An agent, and the folder in which it keeps temporary files."""
     folder = pods.folder / "tmp"
     folder.mkdir()
-    given = Pods._environment
-    monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "TMPDIR": str(folder)})
-    return await pods.start(runtime_type="comfyui"), folder
+    return await pods.start(runtime_type="comfyui", environment={"TMPDIR": str(folder)}), folder
 
 
 @pytest.mark.parametrize("way", ["cancelled", pytest.param("killed", marks=pytest.mark.soak)])
-async def test_nothing_of_an_input_is_left_when_its_task_is_cancelled_or_the_agent_killed(
-    pods: Pods, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+async def test_nothing_of_an_input_is_left_when_its_task_is_cancelled_or_the_agent_killed(pods: Pods, way: str) -> None:
     submit(pods, 3 * MIB)
     pods.aws.stalls_after_bytes = MIB
-    agent, folder = await start(pods, monkeypatch)
+    agent, folder = await start(pods)
     await so(lambda: len(open_files(agent, folder)) == 1)
     assert list(folder.iterdir()) == []
     if way == "killed":
@@ -78,13 +76,9 @@ async def test_nothing_of_an_input_is_left_when_its_task_is_cancelled_or_the_age
 
 
 @pytest.mark.soak
-async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploaded(
-    pods: Pods, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = Pods._environment
-    monkeypatch.setattr(Pods, "_environment", lambda self, url: {**given(self, url), "MAX_INPUT_MB": "2"})
+async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploaded(pods: Pods) -> None:
     submit(pods, 2 * MIB + 1)
-    await pods.start(runtime_type="comfyui")
+    await pods.start(runtime_type="comfyui", environment={"MAX_INPUT_MB": "2"})
     record = await ended(pods)
     error = json.loads(str(record[table.ERROR]))
     assert (record[table.STATUS], error["code"]) == (Status.FAILED, "input")

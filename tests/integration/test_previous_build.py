@@ -26,7 +26,7 @@ from tests.fakes.careful_aws import BUCKET, TABLE, CarefulAws
 from tests.fakes.stand_in_runtime.application import RuntimeType
 from tests.fakes.stand_in_runtime.bench import SMALL, workflow
 from tests.integration.agent_pods import NAMES, TODAY, Pods, exit_status, running_pods, so
-from tests.unit.task_api.conftest import ENVIRONMENT, Api
+from tests.unit.task_api.conftest import ENVIRONMENT, RUNTIMES, Api, table_of
 
 Build = Literal["previous", "today"]
 
@@ -54,7 +54,9 @@ def api_on(aws: CarefulAws) -> Api:
     """Today's task API on these services."""
     api = Api(aws.clients["dynamodb"], aws.clients["s3"], [])
     api.handler = entry_point(
-        Settings.from_environment(ENVIRONMENT | {"TASK_TABLE_NAME": TABLE, "OUTPUT_BUCKET_NAME": BUCKET}),
+        Settings.from_environment(
+            ENVIRONMENT | {"TASK_TABLE_NAME": TABLE, "OUTPUT_BUCKET_NAME": BUCKET}, table_of(RUNTIMES)
+        ),
         dynamodb=lambda: api.dynamodb,
         s3=lambda: api.s3,
         now_ms=api.now_ms,
