@@ -4,6 +4,7 @@ The agent of an earlier commit works on what today's task API submits, today's a
 each finishes what the other one had to return. Real processes of both, on real HTTP.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -31,7 +32,15 @@ from tests.unit.task_api.conftest import ENVIRONMENT, RUNTIMES, Api, table_of
 Build = Literal["previous", "today"]
 
 LARGE: Final = {**SMALL, "negative_prompt": "x" * 250_000}
-FURTHER: Final = {"prefix": "a/b", "context": {"user": 1.5}}
+WITH_INPUT: Final = workflow(further={"1": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}})
+UPLOAD: Final = "uploads/key1/01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
+FURTHER: Final[dict[RuntimeType, dict[str, Any]]] = {
+    "sdwebui": {"prefix": "a/b", "context": {"user": 1.5}},
+    "comfyui": {"prefix": "a/b", "context": {"user": 1.5}, "inputs": {"in.png": f"s3://{BUCKET}/{UPLOAD}"}},
+}
+PNG: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+)
 SUBMIT: Final = Path(__file__).with_name("submit_as_build.py")
 
 
@@ -71,7 +80,7 @@ def submit_today(aws: CarefulAws, runtime_type: RuntimeType) -> None:
     # An agent gives up what has expired, by its own clock: so long nothing takes here.
     expires_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
     for number, content in enumerate(contents):
-        further = {**FURTHER, "expires_at": expires_at} if number == 0 else {}
+        further = {**FURTHER[runtime_type], "expires_at": expires_at} if number == 0 else {}
         metadata = {"id": f"t{number}", "runtime": runtime, "tasktype": tasktype, **further}
         status, answer, _ = api.post(metadata, content)
         assert status == 200, answer
@@ -93,7 +102,7 @@ def submit_as_before(aws: CarefulAws, runtime_type: RuntimeType, sources: Sequen
             payload = {"url": f"s3://{BUCKET}/payloads/x", "etag": stored["ETag"], "pointer": "/a"}
             tasks.append({**fields, "payload": payload})
         else:
-            tasks.append({**fields, "content": content, **(FURTHER if number == 0 else {})})
+            tasks.append({**fields, "content": content, **(FURTHER[runtime_type] if number == 0 else {})})
     environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": os.pathsep.join(map(str, sources))}
     rendered = subprocess.run(  # noqa: S603 (a file of this folder)
         [sys.executable, str(SUBMIT)],
@@ -110,14 +119,14 @@ def submit_as_before(aws: CarefulAws, runtime_type: RuntimeType, sources: Sequen
 
 def tasks_of(runtime_type: RuntimeType) -> tuple[str, list[dict[str, Any]]]:
     """Kind and contents; the first one has all optional keys."""
-    return ("pipeline", [workflow()]) if runtime_type == "comfyui" else ("text-to-image", [SMALL, LARGE])
+    return ("pipeline", [WITH_INPUT]) if runtime_type == "comfyui" else ("text-to-image", [SMALL, LARGE])
 
 
 def send_without_submission(aws: CarefulAws, runtime_type: RuntimeType) -> None:
     """Send a message straight to the topic, as a caller may who does not use the task API."""
-    tasktype, contents = tasks_of(runtime_type)
-    metadata = {"id": "straight", "runtime": NAMES[runtime_type], "tasktype": tasktype}
-    aws.send(json.dumps({"task": {"metadata": metadata, "content": contents[0]}}))
+    metadata = {"id": "straight", "runtime": NAMES[runtime_type]}
+    content = workflow() if runtime_type == "comfyui" else SMALL
+    aws.send(json.dumps({"task": {"metadata": metadata, "content": content}}))
 
 
 def records(aws: CarefulAws) -> dict[str, Item]:
@@ -152,6 +161,7 @@ async def completed(aws: CarefulAws, count: int) -> dict[str, dict[str, Any]]:
 async def test_each_build_completes_what_the_other_one_submitted(
     pods: Pods, sources: dict[Build, Sequence[Path]], build: Build, runtime_type: RuntimeType
 ) -> None:
+    pods.aws.clients["s3"].put_object(Bucket=BUCKET, Key=UPLOAD, Body=PNG, ContentType="image/png")
     if build == "previous":
         submit_today(pods.aws, runtime_type)
     else:
@@ -159,7 +169,7 @@ async def test_each_build_completes_what_the_other_one_submitted(
     send_without_submission(pods.aws, runtime_type)
     await pods.start(runtime_type=runtime_type, inference_s=0, sources=sources[build])
     callbacks = await completed(pods.aws, len(tasks_of(runtime_type)[1]) + 1)
-    assert callbacks["t0"]["context"] == FURTHER["context"]
+    assert callbacks["t0"]["context"] == FURTHER[runtime_type]["context"]
     assert callbacks["t0"]["image_url"][0].startswith(f"s3://{BUCKET}/a/b/t0/")
     status, shown, _ = api_on(pods.aws).send("GET", "/v1alpha2/tasks/t0")
     assert (status, shown["status"], bool(shown["results"])) == (200, "completed", True)
