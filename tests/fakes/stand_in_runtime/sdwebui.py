@@ -57,6 +57,7 @@ class SdWebUi:
         schedulers = [{"name": name, "label": label, "aliases": aliases} for name, label, aliases in SCHEDULERS]
         app.router.add_get("/sdapi/v1/schedulers", _list_of(schedulers))
         app.router.add_post("/_stand_in/models", self._set_disk)
+        app.router.add_get("/_stand_in/models", self._loaded)
         add_routes(app, self._faults, self._gpu)
         return app
 
@@ -173,6 +174,10 @@ class SdWebUi:
     async def _refresh_vaes(self, _request: web.Request) -> web.Response:
         self._models.refresh_vaes()
         return web.json_response(None)
+
+    async def _loaded(self, _request: web.Request) -> web.Response:
+        """Which checkpoint is on the GPU."""
+        return web.json_response({"loaded": self._models.loaded})
 
     async def _set_disk(self, request: web.Request) -> web.Response:
         """What lies in the model folder from now on."""

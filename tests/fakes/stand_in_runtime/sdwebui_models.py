@@ -33,15 +33,22 @@ class Models:
         self._known: list[str] = []
         self._known_vaes: list[str] = []
         self._hashed: set[str] = set()
+        self._at_start = next(iter(paths), None)  # --ckpt
+        self.selected: str | None = None
+        self.loaded: str | None = None
         self.refresh()
         self.refresh_vaes()
-        self.selected: str | None = self._known[0] if self._known else None
-        self.loaded: str | None = None
+        self._to_load = self.selected
         self._load()
 
     def refresh(self) -> None:
-        """Look for files anew: until then the server does not know of those that came."""
+        """Look for files anew: until then the server does not know of those that came.
+
+        The file of --ckpt becomes the selected one, and what is loaded stays.
+        """
         self._known = list(self.disk)
+        if self._at_start is not None and self._at_start in self.disk:
+            self.selected = self._title(self._at_start)
 
     def refresh_vaes(self) -> None:
         """As above, for VAEs."""
@@ -74,16 +81,23 @@ class Models:
         """Set the option; `False` for a name that the server does not know, which it answers 500."""
         if self._aliases().get(name) is None:
             return False
-        self.selected = name
+        self._choose(name)
         if self.flavour == "a1111":  # Forge loads when it next makes an image
             self._load()
         return True
+
+    def _choose(self, name: str) -> None:
+        """Forge takes nothing for a choice that names what is selected already."""
+        known = self._aliases()
+        if self.flavour == "a1111" or known.get(name) != known.get(str(self.selected)):
+            self._to_load = name
+        self.selected = name
 
     def run(self, override: Any, *, restores: bool) -> str:
         """Load what one request makes its image with; a name that the server does not know is as if none were there."""
         before = self.selected
         if isinstance(override, str) and override in self._aliases():
-            self.selected = override
+            self._choose(override)
         self._load()
         if restores:
             self.selected = before  # what is loaded stays
@@ -105,7 +119,8 @@ class Models:
         return name if self.flavour == "a1111" and name in self._known_vaes else None
 
     def _load(self) -> None:
-        path = self._aliases().get(str(self.selected)) or next(iter(self._known), None)
+        wanted = self.selected if self.flavour == "a1111" else self._to_load
+        path = self._aliases().get(str(wanted)) or next(iter(self._known), None)
         if path is not None:
             self.loaded = path
             self._hashed.add(path)

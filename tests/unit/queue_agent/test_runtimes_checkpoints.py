@@ -180,6 +180,23 @@ async def test_fails_when_the_twin_of_a_checkpoint_ran() -> None:
     assert error.value.code == "wrong_model"
 
 
+@FLAVOURS
+async def test_a_refresh_does_not_leave_another_checkpoint_loaded(flavour: Flavour) -> None:
+    async with bench("sdwebui", flavour=flavour) as one:
+        assert await file_that_ran(one, asking_for(XL)) == XL
+        with pytest.raises(BadTaskError, match="must be one that the server has"):
+            await one.run(asking_for("nosuch.safetensors"))
+        assert await file_that_ran(one, SMALL) == OWN
+        assert await file_that_ran(one, asking_for(XL)) == XL
+
+
+async def file_that_ran(one: Bench, content: dict[str, Any]) -> str:
+    """Which file made the image: the answer of a server names what is selected, which may be another."""
+    await one.run(content)
+    path: str = (await one.get("/_stand_in/models"))["loaded"]
+    return path
+
+
 async def loaded_when_the_task_is_sent(one: Bench, content: dict[str, Any]) -> str:
     """Which checkpoint the server had at the very moment; the request itself would make it load another one."""
 

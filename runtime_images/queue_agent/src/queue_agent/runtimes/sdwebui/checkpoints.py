@@ -29,6 +29,7 @@ class Checkpoints:
         self._http = http
         self._files: dict[str, CheckpointFile] = {}
         self._loaded: str | None = None
+        self._has_refreshed = False
         self._missed: str | None = None
         self._refreshed_at = 0.0
 
@@ -47,7 +48,7 @@ class Checkpoints:
         found = self._named(name) or await self._listed(name)
         if not found:
             # It may have come to the bucket after the server had looked.
-            await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
+            await self._refresh()
             found = await self._listed(name)
         if len(found) > 1:
             raise BadTaskError(
@@ -70,7 +71,7 @@ class Checkpoints:
         found = await self._listed(own)
         if not found and clock.monotonic_s() - self._refreshed_at > _REFRESH_EVERY_S:
             self._refreshed_at = clock.monotonic_s()
-            await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
+            await self._refresh()
             found = await self._listed(own)
         if len(found) == 1:
             self._missed = None
@@ -90,11 +91,13 @@ class Checkpoints:
         """
         if self._loaded == file.path:
             return
-        if self._path_of(await self._options()) != file.path:
-            self._loaded = None
-            reply = await self._http.post("/sdapi/v1/options", {KEY: file.title}, timeout_s=_SWITCH_S)
-            if reply.status != OK:
-                raise refusal(reply)
+        selected = self._path_of(await self._options())
+        if self._has_refreshed and selected == file.path and await self._is_forge():
+            others = (one for one in self._files.values() if one.path != file.path)
+            selected = await self._select(next(others, None))
+        if selected != file.path:
+            await self._select(file)
+        self._has_refreshed = False
         self._loaded = file.path
 
     async def verify_loaded(self, file: CheckpointFile) -> None:
@@ -109,13 +112,32 @@ class Checkpoints:
         selected, known = self._path_of(options), self._files.get(file.path)
         computed = options.get("sd_checkpoint_hash")
         has_other_content = computed and known is not None and known.sha256 not in {None, computed}
-        if selected != file.path or has_other_content:
+        if (selected != file.path and not self._has_refreshed) or has_other_content:
             self.forget()
             raise TaskFailedError("wrong_model", f"{selected!r} ran in place of {file.path!r}")
 
     def forget(self) -> None:
         """To be called where the server may have loaded another one by itself, or is a new process."""
         self._loaded = None
+
+    async def _refresh(self) -> None:
+        """Have the server look for files anew. Its options name the file of --ckpt from then on, whatever is loaded."""
+        await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
+        self._loaded, self._has_refreshed = None, True
+
+    async def _is_forge(self) -> bool:
+        """Whether the server takes no name again that its options have: only another one has it load anything."""
+        return (await self._http.get("/sdapi/v1/sd-modules", timeout_s=PATIENCE_S)).status == OK
+
+    async def _select(self, file: CheckpointFile | None) -> str | None:
+        """Set the option; its path, or None where there is nothing to be set."""
+        if file is None:
+            return None
+        self._loaded = None
+        reply = await self._http.post("/sdapi/v1/options", {KEY: file.title}, timeout_s=_SWITCH_S)
+        if reply.status != OK:
+            raise refusal(reply)
+        return file.path
 
     def _named(self, name: str) -> list[CheckpointFile]:
         paths = files_named(name, {path: file.whole_path for path, file in self._files.items()})
