@@ -175,6 +175,7 @@ def test_first_bytes_say_what_a_file_is(extension: str, content_type: str, data:
         b"it's wide open",
         b"Good" + b" " * 184 + b"Good",
         b"v 1 2\nf x\n",
+        b"v" + (b" " + b"1" * 400) * 8 + b" x\n",  # no vertex, and there is one way alone to see that
         b"v 1 2 3\nand what else is in a list\n",
         b"# a comment\n",
         b"solid as a rock\nand so on",

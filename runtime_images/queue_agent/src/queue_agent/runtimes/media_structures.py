@@ -24,7 +24,8 @@ _TRANSPORT_SYNC: Final = 0x47
 _TRANSPORT_SYNCS: Final = 5
 """So many of them are looked at."""
 
-_NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+# Digits fit it in one way alone: with two, a line of long numbers that is no vertex would be tried for hours.
+_NUMBER: Final = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _OBJ_PROOF: Final = re.compile(rf"\s*(?:v(?:[ \t]+{_NUMBER}){{3,8}}\s*$|mtllib[ \t]+\S)")
 """A vertex, or the materials: what no other text has."""
 _OBJ_LINE: Final = re.compile(
