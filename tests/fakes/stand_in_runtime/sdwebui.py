@@ -94,6 +94,10 @@ class SdWebUi:
             )
         )
         ran = "another-model" if self._faults.take("wrong_model") else ran
+        second_pass = self._models.closest(str(body.get("hr_checkpoint_name") or "None"))
+        refiner = self._models.closest(str(body.get("refiner_checkpoint") or "None"))
+        for further in (second_pass if body.get("enable_hr") else None, refiner):
+            self._models.go_on_with(further)
         share = await self._gpu.infer(prompt, steps=steps)
 
         # From here on the next request has the GPU, as with the real server.
@@ -111,8 +115,8 @@ class SdWebUi:
             "sampler_name": sampler_that_runs(body.get("sampler_name")),
             "extra_generation_params": {
                 "Schedule type": scheduler_that_runs(body.get("scheduler")),
-                "Refiner": self._models.closest(str(body.get("refiner_checkpoint") or "None")),
-                "Hires checkpoint": self._models.closest(str(body.get("hr_checkpoint_name") or "None")),
+                "Refiner": refiner,
+                "Hires checkpoint": second_pass,
             },
             "index_of_first_image": 1 if batch > 1 else 0,
         }

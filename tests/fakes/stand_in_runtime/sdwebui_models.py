@@ -110,6 +110,12 @@ class Models:
         exact = self._aliases().get(text)
         return exact or next((path for path in sorted(self._known, key=len) if text in self._title(path)), None)
 
+    def go_on_with(self, path: str | None) -> None:
+        """Load a refiner's or a second pass's checkpoint; what is selected stays."""
+        if path is not None and self.flavour == "a1111":
+            self.loaded = path
+            self._hashed.add(path)
+
     def reported(self, path: str) -> str:
         """`info.sd_model_name` of a checkpoint."""
         return _stem(PurePosixPath(path).name)

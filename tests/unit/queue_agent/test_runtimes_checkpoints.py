@@ -197,6 +197,17 @@ async def file_that_ran(one: Bench, content: dict[str, Any]) -> str:
     return path
 
 
+@pytest.mark.parametrize(
+    "further",
+    [{"refiner_checkpoint": OWN}, {"enable_hr": True, "hr_checkpoint_name": OWN}],
+    ids=["refiner", "second pass"],
+)
+async def test_a_checkpoint_with_a_twin_may_be_followed_by_another(further: dict[str, Any]) -> None:
+    async with bench("sdwebui", models=(*TWINS, OWN)) as one:
+        for path in (*TWINS, TWINS[0]):
+            assert ran(await one.run({**asking_for(path), **further})) == ("Foo", path)
+
+
 async def loaded_when_the_task_is_sent(one: Bench, content: dict[str, Any]) -> str:
     """Which checkpoint the server had at the very moment; the request itself would make it load another one."""
 

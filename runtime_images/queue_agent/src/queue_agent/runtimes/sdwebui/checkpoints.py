@@ -1,5 +1,6 @@
 """The checkpoints that the SD Web UI has, and the one that is loaded."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from queue_agent import clock
@@ -100,8 +101,12 @@ class Checkpoints:
         self._has_refreshed = False
         self._loaded = file.path
 
-    async def verify_loaded(self, file: CheckpointFile) -> None:
+    async def verify_loaded(self, file: CheckpointFile, further: Sequence[CheckpointFile]) -> None:
         """Check by its path that a file is loaded whose name in an answer is another file's, too.
+
+        Args:
+            file: the checkpoint of the task that has just run.
+            further: other checkpoints that it names, such as a refiner.
 
         Raises:
             TaskFailedError: another one is loaded.
@@ -109,9 +114,11 @@ class Checkpoints:
         """
         options = await self._options()
         await self._list()  # with the hashes that loading has computed
-        selected, known = self._path_of(options), self._files.get(file.path)
-        computed = options.get("sd_checkpoint_hash")
-        has_other_content = computed and known is not None and known.sha256 not in {None, computed}
+        selected, computed = self._path_of(options), options.get("sd_checkpoint_hash")
+        # The server selects the first one again, and keeps the hash of the one that it has loaded last.
+        loaded = [self._files.get(one.path) for one in (file, *further)]
+        hashes = {None if one is None else one.sha256 for one in loaded}
+        has_other_content = computed and hashes.isdisjoint({None, computed})
         if (selected != file.path and not self._has_refreshed) or has_other_content:
             self.forget()
             raise TaskFailedError("wrong_model", f"{selected!r} ran in place of {file.path!r}")

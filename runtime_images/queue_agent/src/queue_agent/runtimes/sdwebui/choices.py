@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from queue_agent.errors import BadTaskError
 from queue_agent.runtimes.http import OK, PATIENCE_S, RuntimeHttp
-from queue_agent.runtimes.sdwebui.checkpoint_files import listed
+from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile, listed
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 
 Names = frozenset[str]
@@ -64,10 +64,13 @@ class Choices:
         self._checkpoints = checkpoints
         self._known: dict[_List, Names | None] = {}
 
-    async def checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
+    async def checked(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[CheckpointFile]]:
         """A body whose names are on the server's lists, with the titles of further checkpoints that it names.
 
         The server would take a part of a checkpoint's name for the first title that has it.
+
+        Returns:
+            The body and these checkpoints.
 
         Raises:
             BadTaskError: a name is on no list; which one, and the nearest.
@@ -86,11 +89,10 @@ class Choices:
         for module in _list(settings.get("forge_additional_modules")):
             name = PurePosixPath(str(module).replace("\\", "/")).name
             await self._check(_MODULES, "override_settings.forge_additional_modules", name)
-        titles = {
-            field: (await self._checkpoints.find(name, field=field)).title
-            for field, name in _further_checkpoints(content)
+        further = {
+            field: await self._checkpoints.find(name, field=field) for field, name in _further_checkpoints(content)
         }
-        return {**content, **titles}
+        return {**content, **{field: file.title for field, file in further.items()}}, list(further.values())
 
     def forget(self) -> None:
         """To be called where the server may be a new process."""

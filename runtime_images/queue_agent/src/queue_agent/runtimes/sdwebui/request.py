@@ -1,7 +1,7 @@
 """One inference of the SD Web UI. The request is answered when it is done; meanwhile its progress can be asked for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from queue_agent.errors import RuntimeUnavailableError
@@ -23,6 +23,7 @@ class SdWebUiRequest:
         http: HTTP to the server.
         post: the request.
         checkpoint: the checkpoint that it runs; `None` for a task that uses none.
+        further_checkpoints: others that it names, such as a refiner.
         checkpoints: loads it.
         interrupts: counts the interrupts that the agent has sent.
     """
@@ -33,12 +34,14 @@ class SdWebUiRequest:
         *,
         post: HeldPost,
         checkpoint: CheckpointFile | None,
+        further_checkpoints: Sequence[CheckpointFile],
         checkpoints: Checkpoints,
         interrupts: Callable[[], int],
     ) -> None:
         self._http = http
         self._post = post
         self._checkpoint = checkpoint
+        self._further_checkpoints = further_checkpoints
         self._checkpoints = checkpoints
         self._interrupts = interrupts
         self._reply: OpenReply | None = None
@@ -60,7 +63,7 @@ class SdWebUiRequest:
             raise RuntimeUnavailableError("the agent has interrupted the task", accepted=True)
         if self._checkpoint is not None and self._checkpoint.shares_name:
             # Here, where nothing else is loaded meanwhile: the answer does not tell the two apart.
-            await self._checkpoints.verify_loaded(self._checkpoint)
+            await self._checkpoints.verify_loaded(self._checkpoint, self._further_checkpoints)
         return SdWebUiOutputs(reply, checkpoint=self._checkpoint, on_wrong_model=self._checkpoints.forget)
 
     def close(self) -> None:

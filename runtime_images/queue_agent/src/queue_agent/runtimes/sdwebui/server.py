@@ -10,6 +10,7 @@ from queue_agent.errors import BadTaskError, RuntimeBusyError, RuntimeUnavailabl
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
+from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 from queue_agent.runtimes.sdwebui.choices import Choices
 from queue_agent.runtimes.sdwebui.request import SdWebUiRequest
@@ -106,15 +107,17 @@ class SdWebUi:
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[SdWebUiRequest]:
         """Find the checkpoint that it runs, check what else it names, encode the body, and connect."""
         content, checkpoint = self._placed(task)
-        file = None
+        file, further = None, list[CheckpointFile]()
         if checkpoint is not None:
             with attempt(counts=False):
                 file = await self._checkpoints.find(checkpoint)
-                content = with_checkpoint(await self._choices.checked(content), file.title)
+                content, further = await self._choices.checked(content)
+                content = with_checkpoint(content, file.title)
         request = SdWebUiRequest(
             self._http,
             post=self._http.hold(_PATHS[task.tasktype], encode_json(content)),
             checkpoint=file,
+            further_checkpoints=further,
             checkpoints=self._checkpoints,
             interrupts=lambda: self._interrupts,
         )
