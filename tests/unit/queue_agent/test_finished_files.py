@@ -127,7 +127,7 @@ async def test_the_list_is_not_written_for_every_task(path: Path) -> None:
     assert listed(path) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("odd", ["", '{"of": "another version"}\n', "no JSON\n"])
+@pytest.mark.parametrize("odd", ["", '{"of": "another version"}\n', "no JSON\n", "5\n"])
 async def test_a_list_of_a_previous_life_is_taken_over(files: FinishedFiles, path: Path, odd: str) -> None:
     previous(path, '["output","a/b","old.png"]\n' + odd)
     files.unneeded([place("new.png")])

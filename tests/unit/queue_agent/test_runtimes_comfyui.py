@@ -407,6 +407,13 @@ async def test_many_quick_nodes_are_not_most_of_a_workflow(sampler: dict[str, An
     assert [before, halfway] == pytest.approx([1 / 3, 2 / 3])
 
 
+async def test_more_steps_than_a_float_holds_fail_no_task() -> None:
+    # A node that the server has left out of the graph, whose other outputs it makes.
+    left_out = {"class_type": "KSampler", "inputs": {"steps": 10**400, "latent_image": ["5", 0]}}
+    async with bench("comfyui") as one:
+        assert len((await one.run(workflow(further={"77": left_out}))).files) == 1
+
+
 async def test_progress_never_goes_back() -> None:
     progress = Progress({"1": {"class_type": "Anything", "inputs": {}}, "2": {}})
     told: list[tuple[str, dict[str, Any]]] = [

@@ -117,7 +117,7 @@ class FinishedFiles:
 def _read(path: Path | None) -> Iterable[Place]:
     if path is None or not path.exists():
         return
-    with suppress(ValueError):  # a list of another version
+    with suppress(ValueError, TypeError):  # a list of another version
         for line in path.read_bytes().splitlines():
-            folder, subfolder, name = orjson.loads(line)
+            folder, subfolder, name = map(str, orjson.loads(line))
             yield Place(folder, subfolder, name)

@@ -8,7 +8,9 @@ from queue_agent.runtimes.comfyui.events import Event
 _SAMPLER: Final = "Sampler"
 _SAMPLES: Final = frozenset({"latent_image", "sigmas", "steps"})
 """Inputs of nodes that sample; those that only choose a sampler have none of them."""
-_USUAL_STEPS: Final = 20.0
+_USUAL_STEPS: Final = 20
+_MOST_STEPS: Final = 10_000
+"""As many the server's own samplers take. Larger numbers are of nodes that it leaves out, and may fit no float."""
 _MOST_WITHOUT_STEPS: Final = 0.5
 """All nodes without steps count at most this much of the steps there are: most take milliseconds, in large numbers."""
 
@@ -81,8 +83,11 @@ def _guessed_steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         for node_id, node in workflow.items()
         if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
     }
-    known = [steps for _, inputs in inputs_of.values() if isinstance(steps := inputs.get("steps"), int) and steps > 0]
+    known = {node_id: steps for node_id, (_, inputs) in inputs_of.items() if _is_count(steps := inputs.get("steps"))}
     for node_id, (class_type, inputs) in inputs_of.items():
         if _SAMPLER in class_type and inputs.keys() & _SAMPLES:
-            own = inputs.get("steps")
-            yield node_id, float(own if isinstance(own, int) and own > 0 else max(known, default=_USUAL_STEPS))
+            yield node_id, float(known.get(node_id) or max(known.values(), default=_USUAL_STEPS))
+
+
+def _is_count(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
+    return isinstance(value, int) and 0 < value <= _MOST_STEPS
