@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from task_record.submission import IDEMPOTENCY_TTL_S
+from tests.unit.task_api.conftest import RUNTIMES
 
 HEADERS = {"Content-Type": "application/json", "Idempotency-Key": "k"}
 CONFLICT = ClientError(
@@ -136,9 +137,23 @@ def test_fails_when_an_expiry_is_past_and_there_is_no_first_answer(
     assert (status, answer["error"]["field"]) == (400, "task.metadata.expires_at")
 
 
-def test_what_is_wrong_for_ever_asks_nobody(api: Any) -> None:
-    assert api.post({"id": "a b"}, headers=HEADERS)[0] == 400
+def test_the_first_answer_stands_when_the_deployment_would_refuse_it_now(make_api: Any, api: Any) -> None:
+    fixed = [{**runtime, "dynamic_model": False} for runtime in RUNTIMES]
+    removed = [runtime for runtime in RUNTIMES if runtime["name"] != "any"]
+    metadata, content = {"runtime": "any"}, {"prompt": "x", "override_settings": {"sd_model_checkpoint": "b.ckpt"}}
+    first = api.post(metadata, content, headers=HEADERS)[1]
+    for runtimes in (fixed, removed):
+        later = make_api(runtimes=runtimes)
+        assert later.post(metadata, content)[0] in {400, 404}
+        assert later.post(metadata, content, headers=HEADERS)[:2] == (200, first)
+    assert len(api.records("S#")) == 1
+
+
+def test_what_is_wrong_asks_nobody_but_for_its_key(api: Any) -> None:
+    assert api.post({"id": "a b"})[0] == 400
     assert api.calls == []
+    assert api.post({"id": "a b"}, headers=HEADERS)[0] == 400
+    assert api.calls == ["GetItem"]
 
 
 @pytest.mark.parametrize("key", ["", "k" * 257, "a\nb", "\ud800"], ids=["empty", "too long", "two lines", "surrogate"])

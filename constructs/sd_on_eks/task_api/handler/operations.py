@@ -108,9 +108,10 @@ class Operations:
             # Last, since it takes calls: what else is wrong has been told by now.
             inputs.check_uploads(request.runtime.input_sizes)
             self._admission.admit(request.runtime)
-        except ApiError as refusal:
-            if key is None or not _may_pass_with_time(refusal):
+        except ApiError:
+            if key is None:
                 raise
+            # It may have been accepted before: earlier, under another configuration, or by the previous version.
             answer = self._submitter.earlier_answer(body, owner=owner, idempotency_key=key, now_ms=now_ms)
             if answer is None:
                 raise
@@ -180,8 +181,3 @@ def _named_task(event: ApiEvent, query: dict[str, str]) -> tuple[str, str | None
     if not is_task_id(event.task_id):
         raise unknown_task(event.task_id)
     return event.task_id, submission
-
-
-def _may_pass_with_time(refusal: ApiError) -> bool:
-    """Whether the same request may have been accepted before: nothing is wrong with it but the time."""
-    return refusal.code in {"backlog_full", "runtime_retired"} or refusal.field == "task.metadata.expires_at"
