@@ -38,7 +38,7 @@ class Models:
         self.loaded: str | None = None
         self.refresh()
         self.refresh_vaes()
-        self._to_load = self.selected
+        self._to_load: str | None = self.selected
         self._load()
 
     def refresh(self) -> None:

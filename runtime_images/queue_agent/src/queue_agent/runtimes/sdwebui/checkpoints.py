@@ -30,7 +30,8 @@ class Checkpoints:
         self._http = http
         self._files: dict[str, CheckpointFile] = {}
         self._loaded: str | None = None
-        self._has_refreshed = False
+        self._refreshes = 0
+        self._refreshes_at_load = 0
         self._missed: str | None = None
         self._refreshed_at = 0.0
 
@@ -92,14 +93,16 @@ class Checkpoints:
         """
         if self._loaded == file.path:
             return
+        refreshes, has_refreshed = self._refreshes, self._has_refreshed
         selected = self._path_of(await self._options())
-        if self._has_refreshed and selected == file.path and await self._is_forge():
+        if has_refreshed and selected == file.path and await self._is_forge():
             others = (one for one in self._files.values() if one.path != file.path)
             selected = await self._select(next(others, None))
         if selected != file.path:
             await self._select(file)
-        self._has_refreshed = False
-        self._loaded = file.path
+        # Another task may be prepared meanwhile, with a refresh.
+        self._refreshes_at_load = refreshes
+        self._loaded = None if self._has_refreshed else file.path
 
     async def verify_loaded(self, file: CheckpointFile, further: Sequence[CheckpointFile]) -> None:
         """Check by its path that a file is loaded whose name in an answer is another file's, too.
@@ -127,10 +130,16 @@ class Checkpoints:
         """To be called where the server may have loaded another one by itself, or is a new process."""
         self._loaded = None
 
+    @property
+    def _has_refreshed(self) -> bool:
+        """Whether the server has looked for files anew since a checkpoint was loaded."""
+        return self._refreshes != self._refreshes_at_load
+
     async def _refresh(self) -> None:
         """Have the server look for files anew. Its options name the file of --ckpt from then on, whatever is loaded."""
         await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
-        self._loaded, self._has_refreshed = None, True
+        self._loaded = None
+        self._refreshes += 1
 
     async def _is_forge(self) -> bool:
         """Whether the server takes no name again that its options have: only another one has it load anything."""
