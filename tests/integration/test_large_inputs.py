@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ async def ended(pods: Pods) -> dict[str, Any]:
 
 def open_files(agent: ChildProcess, folder: Path) -> list[str]:
     """Files below a folder that a process holds open, those without a name included."""
-    held = Path(f"/proc/{agent.pid}/fd")
-    return [target for one in held.iterdir() if (target := str(one.readlink())).startswith(f"{folder}/")]
+    targets = []
+    for one in Path(f"/proc/{agent.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            targets.append(str(one.readlink()))
+    return [target for target in targets if target.startswith(f"{folder}/")]
 
 
 def peak_memory_bytes(agent: ChildProcess) -> int:
