@@ -12,8 +12,9 @@ from sd_on_eks.manifests.agent_container import AgentTargets, agent_container
 from sd_on_eks.manifests.runtime_container import _CACHE_DIRS, runtime_container
 
 
-def config(pod: dict[str, Any]) -> str:
-    runtime = {"name": "a", "type": "sdwebui", "modelFilename": "x", "extraValues": {"runtime": pod}}
+def config(pod: dict[str, Any], *, runtime_type: str = "sdwebui") -> str:
+    model = {"modelFilename": "x"} if runtime_type == "sdwebui" else {}
+    runtime = {"name": "a", "type": runtime_type, "extraValues": {"runtime": pod}} | model
     return json.dumps({"modelsRuntime": [runtime]})
 
 
@@ -27,13 +28,19 @@ def agent_targets(loaded: Config) -> AgentTargets:
 
 
 def variables() -> list[tuple[str, str]]:
-    loaded = parse_config(config({}), "config.yaml")
-    (runtime,) = loaded.models_runtime
-    containers: dict[str, Any] = {
-        "queueAgent": agent_container(runtime=runtime, image="x", targets=agent_targets(loaded)),
-        "inferenceApi": runtime_container(runtime=runtime, image="x"),
-    }
-    return [(key, one["name"]) for key, container in containers.items() for one in container["env"]]
+    """Of both types of runtimes, and with each setting that brings a variable of its own."""
+    image = {"reference": f"registry.example/sd@sha256:{64 * '1'}"}
+    found: dict[tuple[str, str], None] = {}
+    for runtime_type in ("sdwebui", "comfyui"):
+        pod = {"inferenceApi": {"image": image, "imageMetadata": False}}
+        loaded = parse_config(config(pod, runtime_type=runtime_type), "config.yaml")
+        (runtime,) = loaded.models_runtime
+        containers: dict[str, Any] = {
+            "queueAgent": agent_container(runtime=runtime, image="x", targets=agent_targets(loaded)),
+            "inferenceApi": runtime_container(runtime=runtime, image="x"),
+        }
+        found |= {(key, one["name"]): None for key, container in containers.items() for one in container["env"]}
+    return list(found)
 
 
 @pytest.mark.parametrize(("container", "variable"), [one for one in variables() if one[1] not in _CACHE_DIRS])

@@ -21,7 +21,7 @@ AGENT_SUFFIX: Final = "-queue-agent"
 """End of the name of every agent's service account: the admission policy knows agents by it, in every namespace."""
 
 _SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
-_RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME"})
+_RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME", "IMAGE_METADATA"})
 _AGENT_VARIABLES: Final = frozenset(
     {
         *(
@@ -37,7 +37,7 @@ _AGENT_VARIABLES: Final = frozenset(
             "API_BASE_URL",
         ),
         *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER", "FINISHED_FILES"),
-        "METRICS_NAMESPACE",
+        *("METRICS_NAMESPACE", "RUNTIME_STOPS_ON_SIGNAL"),
         *ProtocolTimes().environment(),
     }
 )
