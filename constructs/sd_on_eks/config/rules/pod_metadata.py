@@ -48,8 +48,8 @@ def violations(config: "Config") -> Iterator[Violation]:
         if size > _MOST_BYTES:
             yield Violation(
                 path,
-                f"must have at most {_MOST_BYTES} bytes of annotations, env and args in all, got {size}: kubectl keeps "
-                "them in an annotation of their object, which may have 256 KiB",
+                f"must have at most {_MOST_BYTES} bytes of annotations, env, command and args in all, got {size}: kubectl "
+                "keeps them in an annotation of their object, which may have 256 KiB",
             )
 
 
@@ -62,6 +62,7 @@ def _own(path: Path, keys: dict[str, str], prefixes: tuple[str, ...]) -> Iterato
 
 def _bytes(pod: "Workload") -> int:
     """Most that kubectl writes for what a configuration adds to the object."""
-    texts = json.dumps([pod.annotations, pod.inference_api.env, pod.inference_api.args, pod.queue_agent.env])
+    server = pod.inference_api
+    texts = json.dumps([pod.annotations, server.env, server.command, server.args, pod.queue_agent.env])
     # It escapes these as \\u003c: https://pkg.go.dev/encoding/json#Marshal
     return len(texts) + sum(5 * texts.count(letter) for letter in "<>&")
