@@ -39,9 +39,11 @@ for kind in "${kinds[@]}"; do
             fi
         done ;;
     files) # models that the server looks for by fixed names, and downloads where they are missing
-        for source in "${sources[@]}"; do
-            if [[ -d $MODELS_DIR/$source ]]; then
-                cp --recursive --symbolic-link --force "$MODELS_DIR/$source/." "$data/models/$folder"
+        for ((number = ${#sources[@]} - 1; number >= 0; number--)); do # the last link counts: of its own folder
+            source=$MODELS_DIR/${sources[number]}
+            if [[ -d $source ]]; then
+                # What is a file in one and a folder in another keeps no other model from being found.
+                cp --recursive --symbolic-link --force "$source/." "$data/models/$folder" || :
             fi
         done ;;
     esac
@@ -65,6 +67,14 @@ cat >"$data/config.json" <<JSON
 }
 JSON
 
+# find_models EXPRESSION: writes paths into $data/found. A large bucket takes its time, and so do signals while a shell
+# waits for a program: it runs as the server does, and is stopped with the container.
+find_models() {
+    local result=0
+    run_server find -L "$@" >"$data/found" 2>/dev/null || result=$?
+    ((result < 128)) || exit "$result"
+}
+
 # A model is named by its key in the bucket, by the end of it, or as the server would name it in the folders of its
 # checkpoints; with its suffix or without. Of several files none is loaded: the queue agent reports which they are.
 model=()
@@ -80,23 +90,30 @@ if [[ -n ${MODEL_FILENAME:-} ]]; then
     if [[ ${model[0]} == --skip-load-model-at-start ]]; then
         # shellcheck disable=SC2001 # bash before 5.2 has no name for what it replaces
         pattern=$(sed 's/[][*?\\]/\\&/g' <<<"$MODEL_FILENAME")
-        mapfile -t files < <(find -L "$MODELS_DIR" -type f \( -path "*/$pattern" -o -path "*/$pattern.safetensors" \
-            -o -path "*/$pattern.ckpt" \) 2>/dev/null | head -n 2)
+        find_models "$MODELS_DIR" -type f \( -path "*/$pattern" -o -path "*/$pattern.safetensors" \
+            -o -path "*/$pattern.ckpt" \)
+        mapfile -t -n 2 files <"$data/found"
         if [[ ${#files[@]} == 1 ]]; then
             model=(--ckpt "${files[0]}")
         fi
     fi
 else
     # Until a task names its model, any will do. The server would try the first file of the bucket, even a LoRA.
-    first=$(find -L "$MODELS_DIR/Stable-diffusion" "$MODELS_DIR/checkpoints" -type f \
-        \( -iname '*.safetensors' -o -iname '*.ckpt' \) -not -iname '*.vae.*' -print -quit 2>/dev/null) || :
-    if [[ -n $first ]]; then
-        model=(--ckpt "$first")
+    find_models "$MODELS_DIR/Stable-diffusion" "$MODELS_DIR/checkpoints" -type f \
+        \( -iname '*.safetensors' -o -iname '*.ckpt' \) -not -iname '*.vae.*' -print -quit
+    mapfile -t -n 1 files <"$data/found"
+    if [[ ${#files[@]} == 1 ]]; then
+        model=(--ckpt "${files[0]}")
     fi
 fi
 
-# The launcher appends these to its arguments, where they would come after those that the pod relies on.
-read -r -a further <<<"${COMMANDLINE_ARGS:-}"
+# The launcher appends these to its arguments, where they would come after those that the pod relies on. Read as it does.
+split='import os, shlex, sys; sys.stdout.writelines(one + "\0" for one in shlex.split(os.environ["COMMANDLINE_ARGS"]))'
+further=()
+if [[ -n ${COMMANDLINE_ARGS:-} ]]; then
+    mapfile -t -d '' further < <(python3 -c "$split")
+    wait "$!" # where it cannot be read the container ends, as the launcher would
+fi
 unset COMMANDLINE_ARGS
 
 cd "$app"

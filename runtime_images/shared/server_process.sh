@@ -43,5 +43,6 @@ run_server() {
         [ -n "$signalled" ] || break
     done
     [ -z "$grace_process" ] || kill "$grace_process" 2>/dev/null || :
+    server='' grace_process=''
     return "$status"
 }

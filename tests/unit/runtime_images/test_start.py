@@ -82,7 +82,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
             *user,
             IMAGE_METADATA="false",
             MODEL_FILENAME="of-Stable-diffusion.safetensors",
-            COMMANDLINE_ARGS="--xformers --server-name 0.0.0.0",
+            COMMANDLINE_ARGS="--xformers --server-name 0.0.0.0\n--lora-dir '/models/a b'",
         )
     return found
 
@@ -96,6 +96,10 @@ def test_arguments_of_the_launchers_variable_come_before_those_of_the_pod(starte
     arguments = started["sdwebui"].arguments
     assert "--xformers" in arguments
     assert value(arguments, "--server-name") == "127.0.0.1"
+
+
+def test_arguments_of_the_launchers_variable_are_read_as_the_launcher_does(started: dict[str, Started]) -> None:
+    assert value(started["sdwebui"].arguments, "--lora-dir") == "/models/a b"
 
 
 @pytest.mark.parametrize(("name", "argument"), [("sdwebui", "--medvram"), ("comfyui", "--lowvram")])
@@ -205,6 +209,17 @@ def test_folders_that_the_bucket_gets_later_are_found(empty: Started) -> None:
 def test_model_that_is_missing_is_not_replaced_by_another(empty: Started) -> None:
     assert "--skip-load-model-at-start" in empty.arguments
     assert "--ckpt" not in empty.arguments
+
+
+def test_name_that_two_folders_have_means_the_file_of_the_kinds_own_and_ends_no_start(tmp_path: Path) -> None:
+    container = RuntimeContainer("sdwebui", tmp_path)
+    fill(container.models, ["CLIP/folder-there", "clip"])
+    for place in ("CLIP/same.pt", "clip/same.pt", "clip/folder-there"):
+        (container.models / place).touch()
+    start(container)
+    linked = container.scratch / "data" / "models" / "CLIP"
+    assert (linked / "same.pt").samefile(container.models / "CLIP" / "same.pt")
+    assert (linked / file_of("clip")).exists()
 
 
 def test_server_that_is_started_again_keeps_what_it_downloaded(empty: Started) -> None:
