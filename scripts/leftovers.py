@@ -168,17 +168,17 @@ class Region:
         template = self._cloudformation.get_template(StackName=name)["TemplateBody"]
         endpoint = self._eks.describe_cluster(name=name)["cluster"]["endpoint"]
         cluster = Cluster(endpoint=endpoint, config_command=f"aws eks update-kubeconfig --name {name}")
-        accounts = []
-        for key, pods in unused_objects(template, cluster.objects(), cluster.pods()):
-            used = f"used by {pods} pod(s), which must end first" if pods else "unused"
-            yield Leftover(kind=key.kind, id=key.path, detail=f"{used}: {key.deletion}")
-            if key.kind == "ServiceAccount":
-                accounts.append(key)
+        pods, unused = cluster.pods(), []
+        for key, number in unused_objects(template, cluster.objects(), pods):
+            unused.append(key)
+            others = "; everything else that is in it goes as well" if key.kind == "Namespace" else ""
+            yield Leftover(kind=key.kind, id=key.path, detail=f"{_used(number)}{others}: {key.deletion}")
         associations = self._pages(self._eks, "list_pod_identity_associations", "associations", clusterName=name)
         resources = self._pages(self._cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=name)
-        for one in unused_associations(associations, resources, accounts):
+        for one, number in unused_associations(template, associations, resources, unused, pods):
             command = f"aws eks delete-pod-identity-association --cluster-name {name} --association-id"
-            detail = f"of {one['namespace']}/{one['serviceAccount']}: {command} {one['associationId']}"
+            account = f"{one['namespace']}/{one['serviceAccount']}"
+            detail = f"of {account}, {_used(number)}: {command} {one['associationId']}"
             yield Leftover(kind="association", id=one["associationId"], detail=detail)
 
     def destroyed_stack(self, name: str, stacks: Sequence[Any]) -> DestroyedStack:
@@ -265,6 +265,10 @@ class Region:
     def _pages(client: Any, operation: str, key: str, **parameters: object) -> Iterator[Any]:  # noqa: ANN401 (boto3's)
         for page in client.get_paginator(operation).paginate(**parameters):
             yield from page.get(key, [])
+
+
+def _used(pods: int) -> str:
+    return f"used by {pods} pod(s), which must end first" if pods else "unused"
 
 
 def _of_cluster(stack: DestroyedStack) -> dict[str, object]:

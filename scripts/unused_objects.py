@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sd_on_eks.config.rules.names import AGENT_SUFFIX
+
 KINDS: Final = (
     *("Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "PersistentVolumeClaim"),
     *("PersistentVolume", "Deployment", "TriggerAuthentication", "ScaledObject", "EC2NodeClass", "NodePool"),
@@ -51,8 +53,7 @@ class Key:
     def deletion(self) -> str:
         """The command that deletes it."""
         of_namespace = f" --namespace {self.namespace}" if self.namespace else ""
-        others = ", with everything else that is in it" if self.kind == "Namespace" else ""
-        return f"kubectl delete {self.kind.lower()} {self.name}{of_namespace}{others}"
+        return f"kubectl delete {self.kind.lower()} {self.name}{of_namespace}"
 
 
 class Cluster:
@@ -109,28 +110,54 @@ def unused_objects(
     """
     wanted = set(_keys(template))
     running = list(pods)
-    for one in objects:
+    every = list(objects)
+    accounts = _accounts_by_role(every)
+    limited = {key.namespace for key in wanted if key.kind == "NetworkPolicy"}
+    for one in every:
         key = Key.of(one)
+        if key.kind == "NetworkPolicy" and key.namespace in limited:
+            used = 0  # the one of the template holds for all pods of the namespace, those of each release
+        elif key.kind in {"Role", "RoleBinding"}:
+            used = sum(_account(pod) in accounts.get(_role(one), ()) for pod in running)
+        else:
+            used = sum(_is_used(one, pod) for pod in running)
         if key not in wanted:
-            yield key, sum(_is_used(one, pod) for pod in running)
+            yield key, used
 
 
 def unused_associations(
-    associations: Iterable[Mapping[str, Any]], resources: Iterable[Mapping[str, Any]], accounts: Iterable[Key]
-) -> Iterator[Mapping[str, Any]]:
-    """Pod Identity associations of unused service accounts that the stack does not have.
+    template: Mapping[str, Any],
+    associations: Iterable[Mapping[str, Any]],
+    resources: Iterable[Mapping[str, Any]],
+    unused: Iterable[Key],
+    pods: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """Pod Identity associations of agents that the stack does not have, each with the number of pods that use it.
+
+    They are known by their accounts, also where these have been deleted already.
 
     Args:
+        template: the stack's template.
         associations: all of the cluster, as EKS lists them.
         resources: the stack's resources, as CloudFormation lists them.
-        accounts: the service accounts that are not in the stack's template.
+        unused: objects that are not in the stack's template.
+        pods: the runtimes' pods.
     """
     own = {one.get("PhysicalResourceId") for one in resources if one["ResourceType"] == _ASSOCIATION}
-    unused = {(one.namespace, one.name) for one in accounts}
+    wanted = _accounts(_keys(template))
+    # The accounts of the release before have their runtime's name.
+    previous = {(namespace, name.removesuffix(AGENT_SUFFIX)) for namespace, name in wanted}
+    known = previous | _accounts(unused)
+    running = [_account(pod) for pod in pods]
     for one in associations:
-        is_own = own & {one["associationArn"], one["associationId"]}
-        if not is_own and (one["namespace"], one["serviceAccount"]) in unused:
-            yield one
+        account = (one["namespace"], one["serviceAccount"])
+        is_agents = account in known or account[1].endswith(AGENT_SUFFIX)
+        if is_agents and account not in wanted and not own & {one["associationArn"], one["associationId"]}:
+            yield one, running.count(account)
+
+
+def _accounts(keys: Iterable[Key]) -> set[tuple[str, str]]:
+    return {(key.namespace, key.name) for key in keys if key.kind == "ServiceAccount"}
 
 
 def _keys(template: Mapping[str, Any]) -> Iterator[Key]:
@@ -161,12 +188,31 @@ def _is_used(one: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
         case "PersistentVolumeClaim":
             return bool(key.namespace == namespace) and key.name in claims
         case "ServiceAccount":
-            return bool((key.namespace, key.name) == (namespace, spec["serviceAccountName"]))
-    # Roles, network policies and what makes pods are of a runtime.
+            return (key.namespace, key.name) == _account(pod)
+    # Network policies and what makes pods are of a runtime.
     instance = "app.kubernetes.io/instance"
     labels = one["metadata"].get("labels", {})
     of_runtime = instance not in labels or labels[instance] == pod["metadata"]["labels"].get(instance)
     return key.namespace in {"", namespace} and of_runtime
+
+
+def _account(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name of a pod's service account."""
+    return pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]
+
+
+def _role(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name of a role, or of the one that a binding gives."""
+    return one["metadata"]["namespace"], one["roleRef"]["name"] if "roleRef" in one else one["metadata"]["name"]
+
+
+def _accounts_by_role(objects: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for one in objects:
+        if one["kind"] == "RoleBinding":
+            subjects = {(subject["namespace"], subject["name"]) for subject in one["subjects"]}
+            found.setdefault(_role(one), set()).update(subjects)
+    return found
 
 
 def _has_claim(volume: Mapping[str, Any]) -> bool:

@@ -30,6 +30,11 @@ def pod(runtime: str, *, namespace: str, account: str, claim: str) -> dict[str, 
     return thing("Pod", f"{runtime}-0", namespace=namespace, runtime=runtime, spec=spec)
 
 
+def binding(role: str, *, namespace: str, account: str) -> dict[str, Any]:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return thing("RoleBinding", role, namespace=namespace, roleRef={"name": role}, subjects=[subject])
+
+
 WANTED = [
     thing("NetworkPolicy", "runtime-pods", namespace="studio"),
     thing("ServiceAccount", "sd-queue-agent", namespace="studio", runtime="sd"),
@@ -39,8 +44,13 @@ WANTED = [
 UNUSED = [
     thing("Namespace", "alone"),
     thing("ServiceAccount", "goes-queue-agent", namespace="alone", runtime="goes"),
-    thing("RoleBinding", "goes-queue-agent", namespace="alone", runtime="goes"),
+    binding("goes-queue-agent", namespace="alone", account="goes-queue-agent"),
+    thing("NetworkPolicy", "runtime-pods", namespace="alone"),
+    # Of the release before: its last pods have ended, those of the same runtime have other accounts.
     thing("ServiceAccount", "sd", namespace="studio", runtime="sd"),
+    thing("Role", "sd-deletion-cost", namespace="studio", runtime="sd"),
+    binding("sd-deletion-cost", namespace="studio", account="sd"),
+    thing("NetworkPolicy", "sd", namespace="studio", runtime="sd"),
     thing("PersistentVolumeClaim", "sd-models-1", namespace="studio", runtime="sd"),
     thing("PersistentVolume", "sd-models-1", runtime="sd", spec={"claimRef": {"namespace": "studio"}}),
 ]
@@ -50,10 +60,14 @@ PODS = [
     pod("sd", namespace="studio", account="sd-queue-agent", claim="sd-models-2"),
 ]
 EXPECTED = [
-    ("Namespace", "alone", 1, "kubectl delete namespace alone, with everything else that is in it"),
+    ("Namespace", "alone", 1, "kubectl delete namespace alone"),
     ("ServiceAccount", "alone/goes-queue-agent", 1, "kubectl delete serviceaccount goes-queue-agent --namespace alone"),
     ("RoleBinding", "alone/goes-queue-agent", 1, "kubectl delete rolebinding goes-queue-agent --namespace alone"),
+    ("NetworkPolicy", "alone/runtime-pods", 1, "kubectl delete networkpolicy runtime-pods --namespace alone"),
     ("ServiceAccount", "studio/sd", 0, "kubectl delete serviceaccount sd --namespace studio"),
+    ("Role", "studio/sd-deletion-cost", 0, "kubectl delete role sd-deletion-cost --namespace studio"),
+    ("RoleBinding", "studio/sd-deletion-cost", 0, "kubectl delete rolebinding sd-deletion-cost --namespace studio"),
+    ("NetworkPolicy", "studio/sd", 0, "kubectl delete networkpolicy sd --namespace studio"),
     (
         "PersistentVolumeClaim",
         "studio/sd-models-1",
@@ -162,17 +176,31 @@ def test_what_the_template_has_no_longer_is_listed_with_its_pods_and_its_deletio
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.exists("UPDATE_COMPLETE")
-    cloud.has({"own": "studio/sd-queue-agent", "kept": "studio/sd", "users": "team/batch"})
+    cloud.has(
+        {
+            "own": "studio/sd-queue-agent",
+            "kept": "studio/sd",
+            "users": "team/batch",
+            "used": "alone/goes-queue-agent",
+            "deleted": "gone/x-queue-agent",
+        }
+    )
     cloud.kubectl()
     status, found, said = run(capsys)
     assert status == 3
-    *objects, association = [(one["kind"], one["id"], one["detail"]) for one in found]
-    assert objects == [
+    *objects, kept, used, deleted = [(one["kind"], one["id"], one["detail"]) for one in found]
+    others = "; everything else that is in it goes as well"
+    assert objects[0][2] == f"used by 1 pod(s), which must end first{others}: kubectl delete namespace alone"
+    assert [(kind, path, detail.replace(others, "")) for kind, path, detail in objects] == [
         (kind, path, f"used by {pods} pod(s), which must end first: {command}" if pods else f"unused: {command}")
         for kind, path, pods, command in EXPECTED
     ]
-    command = "aws eks delete-pod-identity-association --cluster-name Sd --association-id a-kept"
-    assert association == ("association", "a-kept", f"of studio/sd: {command}")
+    command = "aws eks delete-pod-identity-association --cluster-name Sd --association-id"
+    assert kept == ("association", "a-kept", f"of studio/sd, unused: {command} a-kept")
+    ends_first = "used by 1 pod(s), which must end first"
+    assert used == ("association", "a-used", f"of alone/goes-queue-agent, {ends_first}: {command} a-used")
+    # Its account is in the cluster no more.
+    assert deleted == ("association", "a-deleted", f"of gone/x-queue-agent, unused: {command} a-deleted")
     assert f"{len(found)} left of {STACK}" in said
 
 
