@@ -123,7 +123,9 @@ def test_container_that_is_stopped_before_its_server_starts_ends(entry: Callable
         assert container.events() == []
 
 
-def test_container_that_is_stopped_while_it_looks_for_its_model_ends(entry: Callable[[str], Entry], tmp_path: Path) -> None:
+def test_container_that_is_stopped_while_it_looks_for_its_model_ends(
+    entry: Callable[[str], Entry], tmp_path: Path
+) -> None:
     container, command = entry("sdwebui")
     environment = container.environment(MODEL_FILENAME="elsewhere")
     shadow("find", 'case "$1" in -L) kill -TERM "$PPID"; exec sleep 60 ;; esac', environment, tmp_path)

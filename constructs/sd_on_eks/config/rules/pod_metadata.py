@@ -48,8 +48,8 @@ def violations(config: "Config") -> Iterator[Violation]:
         if size > _MOST_BYTES:
             yield Violation(
                 path,
-                f"must have at most {_MOST_BYTES} bytes of annotations, env, command and args in all, got {size}: kubectl "
-                "keeps them in an annotation of their object, which may have 256 KiB",
+                f"must have at most {_MOST_BYTES} bytes of annotations, env, command and args in all, got {size}: "
+                "kubectl keeps them in an annotation of their object, which may have 256 KiB",
             )
 
 
