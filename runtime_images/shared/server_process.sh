@@ -11,11 +11,12 @@
 # parenthesis or another dollar sign.
 
 server=        # its process, once it runs
-signalled=     # whether a signal has come
+stopping=      # whether a signal has come
+signalled=     # whether one has come since the last look
 grace_process= # what kills it when its time is over
 
 stop_server() {
-    signalled=yes
+    stopping=yes signalled=yes
     [ -n "$server" ] || return 0
     kill -TERM "$server" 2>/dev/null || :
     if [ -z "$grace_process" ]; then
@@ -26,12 +27,13 @@ stop_server() {
 
 trap stop_server TERM INT QUIT HUP
 
-# run_server COMMAND [ARGUMENT ...]: returns the server's own status, once it has ended.
+# run_server COMMAND [ARGUMENT ...]: returns the server's own status, once it has ended; after a signal starts none.
 run_server() {
+    [ -z "$stopping" ] || return 143
     "$@" &
     server=$!
-    # The signal may have come before.
-    [ -z "$signalled" ] || stop_server
+    # The signal may have come in between.
+    [ -z "$stopping" ] || stop_server
     status=127
     while :; do
         signalled=

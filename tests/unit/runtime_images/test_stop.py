@@ -123,12 +123,13 @@ def test_container_that_is_stopped_before_its_server_starts_ends(entry: Callable
         assert container.events() == []
 
 
+@pytest.mark.parametrize("search", ['kill -TERM "$PPID"; exec sleep 60', 'trap "" TERM; kill -TERM "$PPID"'])
 def test_container_that_is_stopped_while_it_looks_for_its_model_ends(
-    entry: Callable[[str], Entry], tmp_path: Path
+    entry: Callable[[str], Entry], tmp_path: Path, search: str
 ) -> None:
     container, command = entry("sdwebui")
     environment = container.environment(MODEL_FILENAME="elsewhere")
-    shadow("find", 'case "$1" in -L) kill -TERM "$PPID"; exec sleep 60 ;; esac', environment, tmp_path)
+    shadow("find", f'case "$1" in -L) {search} ;; esac', environment, tmp_path)
     with container.started(command, environment) as process:
         assert process.wait() == 128 + signal.SIGTERM
         assert container.events() == []
