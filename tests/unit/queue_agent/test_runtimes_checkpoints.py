@@ -298,6 +298,18 @@ async def test_a_runtime_becomes_ready_when_its_checkpoint_comes(monkeypatch: py
         assert await one.runtime.is_ready()
 
 
+async def test_a_server_that_started_without_any_model_says_which_is_missing_and_loads_it_when_it_comes(
+    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.checkpoints._REFRESH_EVERY_S", 0.0)
+    async with bench("sdwebui", models=(), own="late.ckpt") as one:
+        assert not await one.runtime.is_ready()
+        assert [said["model_filename"] for said in logged()] == ["late.ckpt"]
+        await put(one, "late.ckpt")
+        assert await one.runtime.is_ready()
+        assert (await one.get("/_stand_in/models"))["loaded"] == "late.ckpt"
+
+
 async def test_a_runtime_without_a_checkpoint_of_its_own_needs_none_to_be_ready() -> None:
     async with bench("sdwebui", own=None, models=()) as one:
         assert await one.runtime.is_ready()

@@ -260,6 +260,12 @@ def test_model_at_start_is_none_of_two_that_the_name_fits(tmp_path: Path) -> Non
     assert "--ckpt" not in arguments
 
 
+def test_image_has_the_folder_that_the_server_makes_beside_its_code() -> None:
+    # The root file system is read-only, and there is no argument for it.
+    dockerfile = (Path(__file__).parents[3] / "runtime_images/sdwebui/Dockerfile").read_text()
+    assert "RUN mkdir --parents /opt/sdwebui/config_states\n" in dockerfile
+
+
 def test_folders_without_checkpoints_are_those_of_other_kinds() -> None:
     assert {"Lora", "loras", "VAE", "embeddings", "ControlNet", "ultralytics/bbox"} < FOLDERS_WITHOUT_CHECKPOINTS
     assert not {ROOT, "Stable-diffusion", "checkpoints", "diffusion_models", "unet"} & FOLDERS_WITHOUT_CHECKPOINTS

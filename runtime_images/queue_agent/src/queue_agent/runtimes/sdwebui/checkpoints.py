@@ -63,8 +63,8 @@ class Checkpoints:
             )
         return found[0]
 
-    async def has(self, own: str) -> bool:
-        """Whether the runtime's own checkpoint is there; where it is not, the log says so once, and what is there.
+    async def own(self, own: str) -> CheckpointFile | None:
+        """The runtime's own checkpoint; None where it is not there, which the log says once, with what is there.
 
         Raises:
             TaskFailedError: the server cannot say.
@@ -77,12 +77,12 @@ class Checkpoints:
             found = await self._listed(own)
         if len(found) == 1:
             self._missed = None
-            return True
+            return found[0]
         missed = f"it fits {_all(found)}" if found else f"the server has: {listed(self._files)}"
         if missed != self._missed:
             self._missed = missed
             log("model_ambiguous" if found else "model_missing", model_filename=own, reason=missed)
-        return False
+        return None
 
     async def load(self, file: CheckpointFile) -> None:
         """Load a checkpoint, unless it is.

@@ -72,18 +72,23 @@ class SdWebUi:
         self._interrupts = 0
 
     async def is_ready(self) -> bool:
-        """Whether it answers, and its own checkpoint is there and a model loaded: the API answers before that."""
+        """Whether it answers, and its own checkpoint is there and selected: the API answers before that."""
         self._checkpoints.forget()
         self._choices.forget()
         try:
             options = await self._http.get("/sdapi/v1/options")
-            if options.status != OK:
-                return False
-            if self._model_filename is None:
-                return True
-            return bool(options.object().get(KEY)) and await self._checkpoints.has(self._model_filename)
+            return options.status == OK and await self._has_own(is_selected=bool(options.object().get(KEY)))
         except (RuntimeUnavailableError, TaskFailedError):
             return False
+
+    async def _has_own(self, *, is_selected: bool) -> bool:
+        if self._model_filename is None:
+            return True
+        own = await self._checkpoints.own(self._model_filename)
+        if own is not None and not is_selected:
+            # It was not there when the server started, without any: it is loaded now.
+            await self._checkpoints.load(own)
+        return own is not None
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         """Interrupt what runs; a model load or a decode does not stop."""
