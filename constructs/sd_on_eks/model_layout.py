@@ -27,6 +27,9 @@ solution (`Stable-diffusion/`, `Lora/`, `VAE/`, ...) is used as it is. Folders t
 - **New files** that tasks name (LoRAs, VAEs, embeddings, upscalers, ControlNet models) are found by running pods, once
   the server lists its folders again. Models that a server looks for by fixed names (†) are found by pods that start
   afterwards; what is missing of them the server downloads for the life of the pod.
+- **From the internet**: the SD Web UI fetches the tokenizer of CLIP, `openai/clip-vit-large-patch14`, from
+  huggingface.co when a pod first loads a model. Without a way there, build an image that has it, and name its folder as
+  `HF_HOME` in `inferenceApi.env`.
 - **Other kinds**, such as those of your own extensions or node packs: add a line to the table in
   `constructs/task_record/model_folders.py`, run `.venv/bin/python -m sd_on_eks.model_layout`, and deploy.
 
