@@ -1,6 +1,6 @@
 """What the pages are compared with: the whole stack of a configuration, and the order in which it is made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sd_on_eks.cdk_context import cdk_context
 from sd_on_eks.config.loader import load_config
 from sd_on_eks.config.models import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+from tests.synth.template_references import references
 
 _ROOT = Path(__file__).parents[2]
 
@@ -61,7 +62,7 @@ def resources(synthesize: Callable[..., dict[str, Any]], default_config: Config)
 @pytest.fixture(scope="session")
 def referenced() -> Callable[[object], set[str]]:
     """Find the logical ids that a part of a template names."""
-    return lambda value: set(_references(value))
+    return lambda value: set(references(value))
 
 
 @pytest.fixture(scope="session")
@@ -83,25 +84,11 @@ def _fill(value: object) -> str:
     raise AssertionError(f"no text for {value!r}")
 
 
-def _references(value: object) -> Iterator[str]:
-    match value:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case dict():
-            for part in value.values():
-                yield from _references(part)
-        case list():
-            for part in value:
-                yield from _references(part)
-
-
 @pytest.fixture(scope="session")
 def made_before(resources: dict[str, dict[str, Any]]) -> Callable[[str], set[str]]:
     """Find everything that is made before a resource, and so deleted after it, by DependsOn and references."""
     needed = {
-        logical_id: (set(resource.get("DependsOn", [])) | set(_references(resource.get("Properties", {}))))
+        logical_id: (set(resource.get("DependsOn", [])) | set(references(resource.get("Properties", {}))))
         & resources.keys()
         for logical_id, resource in resources.items()
     }

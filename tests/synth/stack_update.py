@@ -16,6 +16,7 @@ import cel
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]  # the distribution has no types
 
 from tests.synth.synthesis import Resources, filled
+from tests.synth.template_references import references
 
 _MANIFEST: Final = "Custom::AWSCDK-EKS-KubernetesResource"
 _ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
@@ -276,7 +277,7 @@ class Account:
 def _in_order(resources: Resources) -> list[str]:
     """Logical ids of what matters here, each after everything that it depends on."""
     needed = {
-        name: (set(one.get("DependsOn", [])) | set(_references(one.get("Properties", {})))) & resources.keys()
+        name: (set(one.get("DependsOn", [])) | set(references(one.get("Properties", {})))) & resources.keys()
         for name, one in resources.items()
     }
     order: dict[str, None] = {}
@@ -291,20 +292,6 @@ def _in_order(resources: Resources) -> list[str]:
     for name in sorted(resources, key=lambda one: (not one.startswith("Runtimes"), one)):
         visit(name)
     return [name for name in order if resources[name]["Type"] in {_MANIFEST, *_NEEDED}]
-
-
-def _references(value: object) -> Iterator[str]:
-    match value:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case dict():
-            for part in value.values():
-                yield from _references(part)
-        case list():
-            for part in value:
-                yield from _references(part)
 
 
 def _is_replaced(old: dict[str, Any], new: dict[str, Any]) -> bool:

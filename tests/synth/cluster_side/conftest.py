@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sd_on_eks.agent_metrics import AgentMetrics
 from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.models import Config
 from tests.synth.synthesis import filled
+from tests.synth.template_references import references
 
 CONFIG = {
     "clusterComponents": {"instanceType": "t4g.large", "desiredCount": 2},
@@ -172,25 +173,11 @@ def kubernetes_object(objects: list[dict[str, Any]]) -> Callable[[str, str], dic
     return find
 
 
-def _references(value: object) -> Iterator[str]:
-    match value:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case dict():
-            for part in value.values():
-                yield from _references(part)
-        case list():
-            for part in value:
-                yield from _references(part)
-
-
 @pytest.fixture(scope="session")
 def comes_after(resources: dict[str, dict[str, Any]]) -> Callable[[str, str], bool]:
     """Whether a resource is made after another one, and so deleted before it, by DependsOn and references."""
     needed = {
-        logical_id: set(resource.get("DependsOn", [])) | set(_references(resource["Properties"])) & resources.keys()
+        logical_id: set(resource.get("DependsOn", [])) | set(references(resource["Properties"])) & resources.keys()
         for logical_id, resource in resources.items()
     }
 
