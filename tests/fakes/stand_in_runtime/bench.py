@@ -267,8 +267,11 @@ async def _client(
     own: str | None = MODELS[0],
     dynamic: bool = True,
 ) -> AsyncIterator[Bench]:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session:
-        http = RuntimeHttp(session, url, timeout_s=timeout_s)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as session,
+        aiohttp.ClientSession() as reads,
+    ):
+        http = RuntimeHttp(session, url, reads=reads, timeout_s=timeout_s)
         runtime: Runtime = ComfyUi(http)
         if runtime_type == "sdwebui":
             runtime = SdWebUi(http, model_filename=own, dynamic_model=dynamic)

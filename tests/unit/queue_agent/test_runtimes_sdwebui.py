@@ -5,6 +5,7 @@ import base64
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from queue_agent.errors import RuntimeUnavailableError, TaskFailedError
 from tests.fakes.stand_in_runtime.bench import PNG, SMALL, bench, process_bench
@@ -108,6 +109,17 @@ async def test_fails_when_the_connection_is_reset(fault: str) -> None:
 
 async def test_a_short_inference_is_not_asked_for_its_progress() -> None:
     async with bench("sdwebui", seconds_per_task=0.2) as one:
+        await one.run(SMALL)
+    assert one.progress == [0.0]  # the request was sent
+
+
+async def test_a_server_that_encodes_its_images_takes_no_progress_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def idle(_stand_in: object, _request: web.Request) -> web.Response:
+        return web.json_response({"progress": 0.0, "state": {"job_count": 0}})
+
+    monkeypatch.setattr("tests.fakes.stand_in_runtime.sdwebui.SdWebUi._progress", idle)
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._LOOK_EVERY_S", 0.05)
+    async with bench("sdwebui", seconds_per_task=0.3) as one:
         await one.run(SMALL)
     assert one.progress == [0.0]  # the request was sent
 

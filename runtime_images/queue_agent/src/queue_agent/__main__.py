@@ -59,6 +59,7 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         aiohttp.ClientSession(connector=aws_connector, auto_decompress=False) as aws_http,
         # A connection a request: a kept one that the server has closed looks like a server that died under the task.
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as runtime_http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as runtime_reads,
     ):
         aws = AwsClient(
             aws_http,
@@ -66,7 +67,7 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
             region=settings.region,
             endpoint_url=settings.endpoint_url,
         )
-        http = RuntimeHttp(runtime_http, settings.api_base_url)
+        http = RuntimeHttp(runtime_http, settings.api_base_url, reads=runtime_reads)
         runtime = _runtime(http, settings)
         store = Store(aws, settings.bucket)
         limits = settings.input_limits

@@ -38,4 +38,6 @@ def decode_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
             value = json.loads(body)
         except (ValueError, RecursionError):
             return None
-    return None if is_deeper_than(value, _DECODED_DEPTH) else value
+    # Each level takes two brackets, and most of what is decoded is short: the events of a running workflow.
+    is_deep = len(body) > 2 * _DECODED_DEPTH and is_deeper_than(value, _DECODED_DEPTH)
+    return None if is_deep else value

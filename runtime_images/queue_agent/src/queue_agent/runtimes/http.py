@@ -155,11 +155,21 @@ class RuntimeHttp:
         http: the HTTP client. It must open a connection for each request: a kept one that the server has closed looks
             like a server that died under the task.
         base_url: where it listens, without a slash at the end.
+        reads: the HTTP client of GET requests, where it is another one. It may keep connections: aiohttp sends a GET
+            again, on a new one, where the server has closed the kept one meanwhile.
         timeout_s: for what is answered at once.
     """
 
-    def __init__(self, http: aiohttp.ClientSession, base_url: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        *,
+        reads: aiohttp.ClientSession | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
         self._http = http
+        self._reads = reads or http
         self._base_url = base_url
         self._timeout_s = timeout_s
 
@@ -180,7 +190,9 @@ class RuntimeHttp:
         until = clock.monotonic_s() + (timeout_s or self._timeout_s)
         while True:
             try:
-                return await self._send("GET", path, params=parameters, headers=_HEADERS, timeout_s=timeout_s)
+                return await self._send(
+                    self._reads, "GET", path, params=parameters, headers=_HEADERS, timeout_s=timeout_s
+                )
             except RuntimeBusyError as error:
                 if clock.monotonic_s() + error.retry_after_s >= until:
                     raise
@@ -197,7 +209,9 @@ class RuntimeHttp:
         Raises:
             RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
         """
-        return await self._send("POST", path, data=encode_json(body), headers=_JSON_HEADERS, timeout_s=timeout_s)
+        return await self._send(
+            self._http, "POST", path, data=encode_json(body), headers=_JSON_HEADERS, timeout_s=timeout_s
+        )
 
     async def post_form(self, path: str, form: aiohttp.FormData, *, timeout_s: float | None = None) -> Reply:
         """Send a form.
@@ -210,7 +224,7 @@ class RuntimeHttp:
         Raises:
             RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
         """
-        return await self._send("POST", path, data=form, headers=_HEADERS, timeout_s=timeout_s)
+        return await self._send(self._http, "POST", path, data=form, headers=_HEADERS, timeout_s=timeout_s)
 
     def hold(self, path: str, body: bytes) -> "HeldPost":
         """Connect for a request that is to be sent later.
@@ -241,6 +255,7 @@ class RuntimeHttp:
 
     async def _send(
         self,
+        http: aiohttp.ClientSession,
         method: str,
         path: str,
         *,
@@ -252,7 +267,7 @@ class RuntimeHttp:
         timeout = aiohttp.ClientTimeout(total=timeout_s or self._timeout_s, sock_connect=_CONNECT_S)
         url = f"{self._base_url}{path}"
         with _told_as_unavailable():
-            async with self._http.request(
+            async with http.request(
                 method, url, params=params, data=data, headers=headers, timeout=timeout
             ) as response:
                 reply = Reply(response.status, await response.read())

@@ -76,8 +76,11 @@ class SdWebUiRequest:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
-                share = (await self._http.get("/sdapi/v1/progress", parameters=_PROGRESS)).object().get("progress")
+                told = (await self._http.get("/sdapi/v1/progress", parameters=_PROGRESS)).object()
             except RuntimeUnavailableError:
                 continue  # the request itself tells whether the server lives
+            share, state = told.get("progress"), told.get("state")
+            if isinstance(state, dict) and state.get("job_count") == 0:
+                continue  # nothing runs: 0 is told before the task begins, and while its images are encoded
             if isinstance(share, int | float):
                 on_progress(min(max(float(share), 0.0), 1.0))
