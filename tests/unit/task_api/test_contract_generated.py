@@ -31,7 +31,7 @@ KEYWORDS = {
     *("type", "enum", "const", "required", "properties", "additionalProperties", "minProperties", "maxProperties"),
     *("items", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "multipleOf"),
-    *("allOf", "if", "then", "else", "not", "$ref"),
+    *("allOf", "anyOf", "if", "then", "else", "not", "$ref"),
     # Of description. `contentEncoding` is none: fastjsonschema would decode, and call the bytes the value.
     *("description", "examples", "x-must", "format"),
 }
@@ -46,7 +46,7 @@ def inner_schemas(schema: Any) -> Iterator[dict[str, Any]]:
         if name == "properties":
             for inner in value.values():
                 yield from inner_schemas(inner)
-        elif name == "allOf":
+        elif name in {"allOf", "anyOf"}:
             for inner in value:
                 yield from inner_schemas(inner)
         elif name in {"items", "if", "then", "else", "not", "additionalProperties"}:
@@ -183,8 +183,8 @@ def test_kinds_of_tasks_and_states_are_those_of_the_record() -> None:
 
 def test_the_page_shows_every_example_as_it_is() -> None:
     page = reference_text()
-    files = [file for file in EXAMPLES.iterdir() if file.suffix in {".sh", ".py"}]
-    assert len(files) > 20
+    files = [file for file in EXAMPLES.iterdir() if file.suffix in {".sh", ".py", ".mjs"}]
+    assert len(files) > 40
     for file in files:
         assert file.read_text("utf-8").removeprefix("#!/usr/bin/env bash\n").rstrip() in page, file.name
 
@@ -196,8 +196,9 @@ def test_the_page_names_every_field_and_code() -> None:
     for code in ERROR_CODES:
         assert f"| {code.status} | `{code.code}` |" in page
     for name in ("Generation", "TextToImage", "ImageToImage", "ExtraImages", "TaskMetadata", "Task", "Callback"):
-        for field in schemas()[name]["properties"]:
-            assert re.search(rf"[`.]{field}`", page), f"{name}.{field}"
+        for part in (schemas()[name], *schemas()[name].get("allOf", ())):
+            for field in part.get("properties", ()):
+                assert re.search(rf"[`.]{field}`", page), f"{name}.{field}"
 
 
 def test_every_link_of_the_page_leads_somewhere() -> None:

@@ -10,14 +10,16 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from sd_on_eks.task_api.contract.openapi import openapi
-from sd_on_eks.task_api.contract.operations import OPERATIONS
-from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, schemas
+from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation
+from sd_on_eks.task_api.contract.request_examples import REQUEST_EXAMPLES
+from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, resolved, schemas
 from tests.unit.task_api.conftest import routed
 from tests.unit.task_api.generated_requests import CONTENTS, REQUESTS, Request, mutated, submits, submits_v1alpha1
 
 DOCUMENT = openapi()
 IMAGE = base64.b64encode(b"an image!").decode()
-SUBMISSION = "01KAVR2M5T8Z3N6W1Q4Y7H0C2E"
+UPLOADED = "s3://sd-output/uploads/k1a2b3c4d5/01KAVR2M5T8Z3N6W1Q4Y7H0C2E"
+"""A reference that the examples have; a test puts one of its own there."""
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
@@ -169,6 +171,27 @@ def test_every_answer_is_as_the_document_says(api: Any) -> None:
         assert answer.keys() <= documented(operation.answer), "an answer has a field that the document has not"
 
 
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        pytest.param(operation, body, id=f"{operation.name}, {name}")
+        for operation in OPERATIONS
+        for name, body in REQUEST_EXAMPLES.get(operation.name, {}).items()
+    ],
+)
+def test_an_example_of_the_document_is_accepted(make_api: Any, operation: Operation, body: Any) -> None:
+    checkpoint = "v1-5-pruned-emaonly.safetensors"
+    runtimes = [
+        {"name": "sdruntime", "type": "sdwebui", "model_filename": checkpoint, "dynamic_model": False},
+        {"name": "comfyui", "type": "comfyui", "model_filename": None, "dynamic_model": False},
+    ]
+    api = make_api(runtimes=runtimes)
+    content = json.dumps({"init_images": [IMAGE]}).encode()
+    sent = json.dumps(body).replace(UPLOADED, upload(api, content))
+    status, answer = send(api, Request(operation.method, operation.path, sent))
+    assert status == 200, answer
+
+
 def test_a_completed_task_is_as_the_document_says(api: Any) -> None:
     api.complete(api.submit())
     status, answer = send(api, Request("GET", "/v1alpha2/tasks/t1"))
@@ -178,7 +201,4 @@ def test_a_completed_task_is_as_the_document_says(api: Any) -> None:
 
 def documented(name: str) -> set[str]:
     schema = schemas()[name]
-    fields = set(schema["properties"])
-    for part in schema.get("allOf", ()):
-        fields |= documented(part["$ref"].removeprefix(REFERENCE_PREFIX))
-    return fields
+    return {field for part in (schema, *schema.get("allOf", ())) for field in resolved(part).get("properties", ())}

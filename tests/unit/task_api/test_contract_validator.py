@@ -77,6 +77,30 @@ def test_what_is_right_is_accepted(
     assert refusal(check, data.draw(right)) is None, name
 
 
+CONTENT_CHECKS: dict[str, Callable[[Any, str], None]] = {
+    "text-to-image": request_schema.text_to_image,
+    "image-to-image": request_schema.image_to_image,
+    "extra-single-image": request_schema.extra_single_image,
+    "extra-batch-images": request_schema.extra_batch_images,
+    "pipeline": request_schema.pipeline,
+}
+
+
+def is_taken(body: Any) -> bool:
+    """What the handler says of a body: of the envelope, then of the content by its tasktype."""
+    if refusal(request_schema.task_envelope, body) is not None:
+        return False
+    task = body["task"]
+    check = CONTENT_CHECKS[task["metadata"]["tasktype"]]
+    return "content" not in task or refusal(check, task["content"]) is None
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(body=mutated(submits()) | JSON)
+def test_schema_of_a_submit_takes_what_the_checks_of_envelope_and_content_take(body: Any) -> None:
+    assert [validator.is_valid(body) for validator in validators("SubmitTask")] == [is_taken(body)] * 2
+
+
 def told(check: Callable[[Any, str], None], value: Any) -> str:
     with pytest.raises(ApiError) as caught:
         check(value, "")

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from sd_on_eks.task_api.contract.operations import (
     Operation,
     Parameter,
 )
+from sd_on_eks.task_api.contract.request_examples import REQUEST_EXAMPLES
 from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, schemas
 
 OPENAPI_FILE: Final = Path(__file__).resolve().parents[4] / "docs" / "openapi.json"
 
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
+_OF_THE_HANDLER_ALONE: Final = "TaskEnvelope"
 
 
 def openapi_text() -> str:
@@ -58,7 +61,7 @@ def openapi() -> dict[str, Any]:
                     "schema": {"type": "integer", "minimum": 1},
                 }
             },
-            "schemas": schemas(),
+            "schemas": {name: schema for name, schema in schemas().items() if name != _OF_THE_HANDLER_ALONE},
         },
     }
 
@@ -69,6 +72,11 @@ def codes_of(operation: Operation) -> list[ErrorCode]:
     return [one for one in ERROR_CODES if one.code in names]
 
 
+def answer_example(operation: Operation) -> Any:  # noqa: ANN401 (a JSON value)
+    """What an operation may answer."""
+    return operation.answer_example or schemas()[operation.answer]["examples"][0]
+
+
 def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
@@ -76,12 +84,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "description": operation.description,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {
-            "200": {"description": "Done.", "content": _json(operation.answer)},
+            "200": {"description": "Done.", "content": _json(operation.answer, {"done": answer_example(operation)})},
             **_errors(codes_of(operation)),
         },
     }
     if operation.request is not None:
-        described["requestBody"] = {"required": True, "content": _json(operation.request)}
+        body = _json(operation.request, REQUEST_EXAMPLES[operation.name])
+        described["requestBody"] = {"required": True, "content": body}
     return described
 
 
@@ -92,6 +101,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.required,
         "description": parameter.description,
         "schema": parameter.schema,
+        "example": parameter.example,
     }
 
 
@@ -112,5 +122,8 @@ def _error(status: int, codes: list[ErrorCode]) -> dict[str, Any]:
     return answer
 
 
-def _json(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"{REFERENCE_PREFIX}{schema}"}}}
+def _json(schema: str, examples: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    media: dict[str, Any] = {"schema": {"$ref": f"{REFERENCE_PREFIX}{schema}"}}
+    if examples:
+        media["examples"] = {name: {"value": value} for name, value in examples.items()}
+    return {"application/json": media}

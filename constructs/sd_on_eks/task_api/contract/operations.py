@@ -15,6 +15,7 @@ class Parameter:
         place: path, query or header, as OpenAPI calls them.
         description: what it is for.
         schema: what it may be.
+        example: a value.
         required: whether it must be there.
     """
 
@@ -22,6 +23,7 @@ class Parameter:
     place: str
     description: str
     schema: Schema
+    example: str | int
     required: bool = False
 
 
@@ -37,6 +39,7 @@ class Operation:
         description: what to know about it, in Markdown.
         answer: schema of the answer.
         request: schema of the body, where there is one.
+        answer_example: an answer, where the first one of its schema would not be.
         parameters: all others.
         codes: of its own; those of every operation come along.
         examples: names of files in docs/api-examples, without their suffix; those of kinds of tasks are named by them.
@@ -49,6 +52,7 @@ class Operation:
     description: str
     answer: str
     request: str | None = None
+    answer_example: dict[str, Any] | None = None
     parameters: tuple[Parameter, ...] = ()
     codes: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
@@ -75,12 +79,14 @@ _IDEMPOTENCY_KEY: Final = Parameter(
         "refused."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": 256},
+    example="order-4710",
 )
 _ID: Final = Parameter(
     name="id",
     place="path",
     description="Your id of the task.",
     schema={"$ref": "#/components/schemas/TaskId"},
+    example="cat-1",
     required=True,
 )
 _SUBMISSION: Final = Parameter(
@@ -88,11 +94,26 @@ _SUBMISSION: Final = Parameter(
     place="query",
     description="Which submission of this id; the newest where it is left out.",
     schema={"type": "string", "pattern": "^[A-Za-z0-9]{1,100}$"},
+    example="01KAVR2M5T8Z3N6W1Q4Y7H0C2E",
 )
+_CANCELLED: Final = {
+    "id": "cat-1",
+    "submission": "01KAVR2M5T8Z3N6W1Q4Y7H0C2E",
+    "runtime": "sdruntime",
+    "tasktype": "text-to-image",
+    "status": "cancelled",
+    "submitted_at": "2026-11-24T10:00:00.000Z",
+    "finished_at": "2026-11-24T10:00:00.730Z",
+    "expires_at": "2026-11-27T10:00:00.000Z",
+    "context": {"user": "ann"},
+    "results": [],
+}
 
 
-def _query(name: str, description: str, schema: Any, *, required: bool = False) -> Parameter:  # noqa: ANN401 (a JSON Schema)
-    return Parameter(name=name, place="query", description=description, schema=schema, required=required)
+def _query(name: str, description: str, schema: Schema, example: str | int, *, required: bool = False) -> Parameter:
+    return Parameter(
+        name=name, place="query", description=description, schema=schema, example=example, required=required
+    )
 
 
 OPERATIONS: Final = (
@@ -144,6 +165,7 @@ OPERATIONS: Final = (
                 "position",
                 "`1` adds `tasks_ahead`: how many tasks are queued before this one.",
                 {"type": "string", "enum": ["0", "1"]},
+                "1",
             ),
         ),
         codes=("unknown_task",),
@@ -157,10 +179,21 @@ OPERATIONS: Final = (
         description="Your tasks of one runtime, newest first. A task may take a second to appear in it.",
         answer="TaskList",
         parameters=(
-            _query("runtime", "Name of the runtime.", {"$ref": "#/components/schemas/RuntimeName"}, required=True),
-            _query("status", "Only tasks in this state.", {"$ref": "#/components/schemas/Status"}),
-            _query("limit", "Tasks of a page; 20 by default.", {"type": "integer", "minimum": 1, "maximum": 100}),
-            _query("next", "`next` of the page before.", {"type": "string", "maxLength": 1000}),
+            _query(
+                "runtime",
+                "Name of the runtime.",
+                {"$ref": "#/components/schemas/RuntimeName"},
+                "sdruntime",
+                required=True,
+            ),
+            _query("status", "Only tasks in this state.", {"$ref": "#/components/schemas/Status"}, "running"),
+            _query("limit", "Tasks of a page; 20 by default.", {"type": "integer", "minimum": 1, "maximum": 100}, 10),
+            _query(
+                "next",
+                "`next` of the page before.",
+                {"type": "string", "maxLength": 1000},
+                "WyJjYXQtMSIsIjAxS0FWUjJNNVQi",
+            ),
         ),
         codes=("unknown_runtime",),
         examples=("list_tasks",),
@@ -175,6 +208,7 @@ OPERATIONS: Final = (
             "it is kept. Cancelling it again is answered like the first time. It takes no body."
         ),
         answer="Task",
+        answer_example=_CANCELLED,
         parameters=(_ID, _SUBMISSION),
         codes=("unknown_task", "task_ended"),
         examples=("cancel_task",),

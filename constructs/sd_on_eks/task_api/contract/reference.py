@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from sd_on_eks.task_api.contract.error_codes import ERROR_CODES
-from sd_on_eks.task_api.contract.openapi import codes_of
+from sd_on_eks.task_api.contract.openapi import answer_example, codes_of
 from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation, Parameter
-from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, Schema, resolved, schemas
+from sd_on_eks.task_api.contract.schemas import CONTENTS, REFERENCE_PREFIX, Schema, resolved, schemas
 from sd_on_eks.task_api.contract.sentences import alternatives, must
 from sd_on_eks.task_api.handler.inputs import MAX_LINKS
 from task_record.inputs.sizes import DEFAULT_INPUT_MIB, INPUT_MAX_BYTES, INPUTS_MAX_BYTES
@@ -52,25 +52,38 @@ export SDWEBUI_RUNTIME=sdruntime COMFYUI_RUNTIME=comfyui                       #
 - Fields in **bold** must be there. A field that is not named here is refused, except in a content: the SD Web UI and
   its extensions know more fields, which are passed on as they are.
 
+- A seed is a whole number of up to 64 bits, which not every JSON library keeps: see [Numbers](#numbers).
+
 The Python examples use this client, [client.py](api-examples/client.py):
 
 ```python
-{client}
+{python_client}
+```
+
+The JavaScript examples use this one, [client.mjs](api-examples/client.mjs):
+
+```javascript
+{javascript_client}
 ```
 """
 
 
 def reference_text() -> str:
     """The page as it stands in the file."""
-    client = (EXAMPLES / "client.py").read_text(encoding="utf-8").rstrip()
     callback, error = schemas()["Callback"], schemas()["Error"]
-    lines = [_INTRODUCTION.replace("{operations}", _contents()).replace("{client}", client)]
+    lines = [
+        _INTRODUCTION.replace("{operations}", _contents())
+        .replace("{python_client}", _source("client.py"))
+        .replace("{javascript_client}", _source("client.mjs"))
+    ]
     for operation in OPERATIONS:
         lines += _operation(operation)
     lines += ["## Links", "", *_paragraph(_LINKS), *_link_kinds(), *_paragraph(_LINK_LIMITS)]
+    lines += ["## Numbers", "", *_paragraph(_NUMBERS), *_example("large_seed")]
     lines += ["## Checkpoints", "", *(line for text in _CHECKPOINTS for line in _paragraph(text))]
-    lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback)), *_answer(callback)]
-    lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error), *_codes()]
+    lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback))]
+    lines += _answer(callback, callback["examples"][0])
+    lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error, error["examples"][0]), *_codes()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -97,6 +110,12 @@ _LINK_LIMITS: Final = (
     "image (for `metadata.inputs` also a video, audio or a 3D model; the bytes decide, not the name) and must arrive "
     "within 30 seconds, and a second more for every 512 KiB of all inputs; what breaks off is fetched again. Else the "
     "task fails with the code `input`, and its message names the field."
+)
+_NUMBERS: Final = (
+    "The API, the queue agent and the runtimes keep every digit of a whole number of 64 bits, such as a seed, and so "
+    "do Python and curl. The numbers of JavaScript end at 2^53: send a `BigInt` by way of `JSON.rawJSON`, and read one "
+    "from the `source` that `JSON.parse` passes to its reviver, as `toJson` and `fromJson` of the client above do. A "
+    "workflow's file may have such seeds, too."
 )
 _CHECKPOINTS: Final = (
     (
@@ -159,7 +178,7 @@ def _operation(operation: Operation) -> Iterator[str]:
         yield from _example(name)
     yield "### Answer"
     yield ""
-    yield from _answer(schemas()[operation.answer])
+    yield from _answer(schemas()[operation.answer], answer_example(operation))
     yield from _paragraph(
         f"[Errors](#errors): {', '.join(f'{one.status} `{one.code}`' for one in codes_of(operation))}."
     )
@@ -167,21 +186,19 @@ def _operation(operation: Operation) -> Iterator[str]:
 
 def _request(schema: Schema) -> Iterator[str]:
     yield from _table(_fields(schema))
+    if schema is not schemas()["SubmitTask"]:
+        return
     common: dict[str, list[str]] = {}
-    for branch in schema.get("allOf", ()):
-        if "then" not in branch:
-            continue
-        # `if: tasktype is ...`, `then: content is ...`
-        tasktype = _inner(branch["if"], "task", "metadata", "tasktype")["const"]
-        content = resolved(_inner(branch["then"], "task", "content"))
+    for tasktype, content_name in CONTENTS.items():
+        content = schemas()[content_name]
         yield f"#### Content of `{tasktype}`"
         yield ""
         yield from _paragraph(_words(content))
         yield from _example(tasktype.replace("-", "_"))
-        yield from _table(_own_fields(content))
+        yield from _table(_fields(content, only_own=True))
         for part in content.get("allOf", ()):
-            name = part["$ref"].removeprefix(REFERENCE_PREFIX)
-            common.setdefault(name, []).append(tasktype)
+            if "$ref" in part:
+                common.setdefault(part["$ref"].removeprefix(REFERENCE_PREFIX), []).append(tasktype)
     for name, tasktypes in common.items():
         yield f"#### Content of {alternatives([f'`{one}`' for one in tasktypes])}, further fields"
         yield ""
@@ -189,15 +206,9 @@ def _request(schema: Schema) -> Iterator[str]:
         yield from _table(_fields(schemas()[name]))
 
 
-def _inner(schema: Schema, *path: str) -> Schema:
-    for name in path:
-        schema = schema["properties"][name]
-    return schema
-
-
-def _answer(schema: Schema) -> Iterator[str]:
+def _answer(schema: Schema, example: object) -> Iterator[str]:
     yield "```json"
-    yield json.dumps(schema["examples"][0], indent=2, ensure_ascii=False)
+    yield json.dumps(example, indent=2, ensure_ascii=False)
     yield "```"
     yield ""
     yield "| Field | Meaning |"
@@ -211,29 +222,28 @@ _Row = tuple[str, Schema, str, bool]
 """Name, schema, meaning, whether it must be there."""
 
 
-def _fields(schema: Schema) -> Iterator[_Row]:
-    """Every field of an object, with those of the schemas that it adds to."""
+def _fields(schema: Schema, prefix: str = "", *, only_own: bool = False) -> Iterator[_Row]:
+    """The fields of an object, those of inner objects by their path.
+
+    Args:
+        schema: of the object.
+        prefix: its own path, with a dot after it.
+        only_own: without those of the schemas that it adds to.
+    """
     for part in schema.get("allOf", ()):
-        yield from _fields(resolved(part))
-    yield from _own_fields(schema)
-
-
-def _own_fields(schema: Schema, prefix: str = "") -> Iterator[_Row]:
-    """The fields of an object, those of inner objects by their path."""
+        if not (only_own and "$ref" in part):
+            yield from _fields(resolved(part), prefix)
     for name, given in schema.get("properties", {}).items():
         field = resolved(given)
         item = resolved(field["items"]) if "items" in field else field
         path, required = f"{prefix}{name}", name in schema.get("required", ())
         if field.get("description"):
             yield path, field, _words(field), required
-        inner = f"{path}{'[]' if item is not field else ''}."
-        for part in item.get("allOf", ()):
-            yield from _own_fields(resolved(part), inner)
-        yield from _own_fields(item, inner)
+        yield from _fields(item, f"{path}{'[]' if item is not field else ''}.")
     node = schema.get("additionalProperties")
     if isinstance(node, dict) and "description" in node:
         yield f"{prefix}<id>", node, _words(node), False
-        yield from _own_fields(node, f"{prefix}<id>.")
+        yield from _fields(node, f"{prefix}<id>.")
 
 
 def _table(rows: Iterable[_Row]) -> Iterator[str]:
@@ -274,9 +284,15 @@ def _codes() -> Iterator[str]:
 
 def _example(name: str) -> Iterator[str]:
     yield from _code(f"{name}.sh", "bash")
-    yield "<details><summary>The same in Python</summary>"
+    for title, suffix, language in (("Python", "py", "python"), ("JavaScript", "mjs", "javascript")):
+        yield from _folded(f"The same in {title}", _code(f"{name}.{suffix}", language))
+
+
+def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """What is shown at a click."""
+    yield f"<details><summary>{title}</summary>"
     yield ""
-    yield from _code(f"{name}.py", "python")
+    yield from lines
     yield "</details>"
     yield ""
 
@@ -285,9 +301,13 @@ def _code(file: str, language: str) -> Iterator[str]:
     yield f"[{file}](api-examples/{file})"
     yield ""
     yield f"```{language}"
-    yield (EXAMPLES / file).read_text(encoding="utf-8").removeprefix("#!/usr/bin/env bash\n").rstrip()
+    yield _source(file)
     yield "```"
     yield ""
+
+
+def _source(file: str) -> str:
+    return (EXAMPLES / file).read_text(encoding="utf-8").removeprefix("#!/usr/bin/env bash\n").rstrip()
 
 
 def _words(schema: Schema) -> str:

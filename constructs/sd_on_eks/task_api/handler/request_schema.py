@@ -18,6 +18,24 @@ from .wrong_value import missing, unknown, wrong, wrong_choice
 
 REGEX_PATTERNS = {'^(?!(uploads|payloads|parked)(/|$))(?!(.*/)?\\.{1,2}(/|$))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$': re.compile('^(?!(uploads|payloads|parked)(/|\\Z))(?!(.*/)?\\.{1,2}(/|\\Z))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?\\Z'), '^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$': re.compile('^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\\Z'), '^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/uploads/.{1,1000}$': re.compile('^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/uploads/.{1,1000}\\Z')}
 
+def alwayson_scripts(data: Any, path: str) -> None:
+    if not isinstance(data, dict):
+        raise wrong(path, 'be an object of scripts and their arguments', data)
+    data_keys = set(data.keys())
+    if 'sd_model_checkpoint' in data_keys:
+        data_keys.remove('sd_model_checkpoint')
+        data__sdmodelcheckpoint = data['sd_model_checkpoint']
+        checkpoint(data__sdmodelcheckpoint, f'{path}.sd_model_checkpoint')
+    if 'override_settings' in data_keys:
+        data_keys.remove('override_settings')
+        data__overridesettings = data['override_settings']
+        override_settings(data__overridesettings, f'{path}.override_settings')
+    if 'sd_vae' in data_keys:
+        data_keys.remove('sd_vae')
+        data__sdvae = data['sd_vae']
+        if not isinstance(data__sdvae, (str, NoneType)):
+            raise wrong(f'{path}.sd_vae', 'be the name of a VAE', data__sdvae)
+
 def checkpoint(data: Any, path: str) -> None:
     if not isinstance(data, (str, NoneType)):
         raise wrong(path, 'be the name of a checkpoint of at most 512 characters', data)
@@ -27,9 +45,9 @@ def checkpoint(data: Any, path: str) -> None:
             raise wrong(path, 'be the name of a checkpoint of at most 512 characters', data)
 
 def extra_batch_images(data: Any, path: str) -> None:
+    extra_images(data, path)
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
-    extra_images(data, path)
     data__missing_keys = set(['imageList']) - data.keys()
     if data__missing_keys:
         raise missing(path, {'imageList': 'be a list of 1 to 64 images, each with name and data'}, data)
@@ -130,9 +148,9 @@ def extra_images(data: Any, path: str) -> None:
             raise wrong(f'{path}.show_extras_results', 'be true or false', data__showextrasresults)
 
 def extra_single_image(data: Any, path: str) -> None:
+    extra_images(data, path)
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
-    extra_images(data, path)
     data__missing_keys = set(['image']) - data.keys()
     if data__missing_keys:
         raise missing(path, {'image': 'be an image in base64, or an https:// or s3:// link to one'}, data)
@@ -287,29 +305,15 @@ def generation(data: Any, path: str) -> None:
         data__scriptargs = data['script_args']
         if not isinstance(data__scriptargs, (list,)):
             raise wrong(f'{path}.script_args', "be a list of the script's arguments", data__scriptargs)
+        data__scriptargs_len = len(data__scriptargs)
     if 'alwayson_scripts' in data_keys:
         data_keys.remove('alwayson_scripts')
         data__alwaysonscripts = data['alwayson_scripts']
-        if not isinstance(data__alwaysonscripts, dict):
-            raise wrong(f'{path}.alwayson_scripts', 'be an object of scripts and their arguments', data__alwaysonscripts)
-        data__alwaysonscripts_keys = set(data__alwaysonscripts.keys())
-        if 'sd_model_checkpoint' in data__alwaysonscripts_keys:
-            data__alwaysonscripts_keys.remove('sd_model_checkpoint')
-            data__alwaysonscripts__sdmodelcheckpoint = data__alwaysonscripts['sd_model_checkpoint']
-            checkpoint(data__alwaysonscripts__sdmodelcheckpoint, f'{path}.alwayson_scripts.sd_model_checkpoint')
-        if 'override_settings' in data__alwaysonscripts_keys:
-            data__alwaysonscripts_keys.remove('override_settings')
-            data__alwaysonscripts__overridesettings = data__alwaysonscripts['override_settings']
-            override_settings(data__alwaysonscripts__overridesettings, f'{path}.alwayson_scripts.override_settings')
-        if 'sd_vae' in data__alwaysonscripts_keys:
-            data__alwaysonscripts_keys.remove('sd_vae')
-            data__alwaysonscripts__sdvae = data__alwaysonscripts['sd_vae']
-            if not isinstance(data__alwaysonscripts__sdvae, (str, NoneType)):
-                raise wrong(f'{path}.alwayson_scripts.sd_vae', 'be the name of a VAE', data__alwaysonscripts__sdvae)
+        alwayson_scripts(data__alwaysonscripts, f'{path}.alwayson_scripts')
     if 'send_images' in data_keys:
         data_keys.remove('send_images')
         data__sendimages = data['send_images']
-        if not (isinstance(data__sendimages, bool) and data__sendimages is True):
+        if not isinstance(data__sendimages, bool) or not (isinstance(data__sendimages, bool) and data__sendimages is True):
             raise wrong(f'{path}.send_images', 'be true or left out, since the results are taken from the answer', data__sendimages)
 
 def image(data: Any, path: str) -> None:
@@ -320,9 +324,9 @@ def image(data: Any, path: str) -> None:
         raise wrong(path, 'be an image in base64, or an https:// or s3:// link to one', data)
 
 def image_to_image(data: Any, path: str) -> None:
+    generation(data, path)
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
-    generation(data, path)
     data__missing_keys = set(['init_images']) - data.keys()
     if data__missing_keys:
         raise missing(path, {'init_images': 'be a list of at least one image, and at most 16'}, data)
@@ -411,6 +415,7 @@ def pipeline(data: Any, path: str) -> None:
                 data_value__inputs = data_value['inputs']
                 if not isinstance(data_value__inputs, dict):
                     raise wrong(f'{path}.{data_key[:60]}.inputs', 'be an object of names and values', data_value__inputs)
+                data_value__inputs_keys = set(data_value__inputs.keys())
 
 def prefix(data: Any, path: str) -> None:
     if not isinstance(data, (str, NoneType)):
@@ -607,9 +612,9 @@ def tasktype(data: Any, path: str) -> None:
         raise wrong_choice(path, 'be text-to-image, image-to-image, extra-single-image, extra-batch-images or pipeline', data, ('text-to-image', 'image-to-image', 'extra-single-image', 'extra-batch-images', 'pipeline'))
 
 def text_to_image(data: Any, path: str) -> None:
+    generation(data, path)
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
-    generation(data, path)
     data_keys = set(data.keys())
     if 'enable_hr' in data_keys:
         data_keys.remove('enable_hr')
