@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 APP_READY := .venv/.ready
 EMULATOR_READY := .venv-emulator/.ready
 NODE_READY := node_modules/.ready
+GENERATORS := .venv-generators
+GENERATORS_READY := $(GENERATORS)/.ready
 SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh findings/*.sh)
 DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
 
@@ -30,7 +32,7 @@ test: setup lint ## Everything that must hold before a change lands, in at most 
 	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
 
 .PHONY: soak
-soak: setup ## The long forms of what `make test` samples, in at most 25 minutes
+soak: setup $(GENERATORS_READY) ## The long forms of what `make test` samples, in at most 25 minutes
 	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist loadgroup
 
 .PHONY: synth
@@ -64,15 +66,17 @@ lock: setup ## Write the lock files anew from pyproject.toml and the requirement
 	$(BIN)/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra dev $(AGENT)/requirements.in --output-file requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --constraints requirements/dev.txt $(AGENT)/requirements.in --output-file $(AGENT)/requirements.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/emulator.in --output-file requirements/emulator.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/generators.in --output-file requirements/generators.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/bootstrap.in --output-file requirements/bootstrap.txt
-	cd . && npm install --package-lock-only --omit-lockfile-registry-resolved
+	for folder in . $(GENERATED_CLIENTS); do (cd $$folder && npm install --package-lock-only --omit-lockfile-registry-resolved); done
 
 AGENT := runtime_images/queue_agent
+GENERATED_CLIENTS := tests/integration/generated_clients
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-emulator node_modules cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf .venv .venv-emulator $(GENERATORS) node_modules cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(APP_READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
@@ -90,4 +94,12 @@ $(EMULATOR_READY): requirements/emulator.txt $(APP_READY)
 
 $(NODE_READY): package.json package-lock.json $(APP_READY)
 	npm ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
+# Generators of API clients, in Python and Node.js: for one test of `make soak` alone.
+$(GENERATORS_READY): requirements/generators.txt $(GENERATED_CLIENTS)/package-lock.json $(APP_READY)
+	test -x $(GENERATORS)/bin/python || $(PYTHON) -m venv --without-pip $(GENERATORS)
+	$(BIN)/uv pip sync --quiet --python $(GENERATORS)/bin/python --require-hashes requirements/generators.txt
+	cp $(GENERATED_CLIENTS)/package.json $(GENERATED_CLIENTS)/package-lock.json $(GENERATORS)
+	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(GENERATORS)
 	touch $@

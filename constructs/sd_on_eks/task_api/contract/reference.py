@@ -32,7 +32,8 @@ run twice.
 |---|---|
 {operations}
 
-[openapi.json](openapi.json) says the same for programs (OpenAPI 3.1).
+[openapi.json](openapi.json) says the same for programs (OpenAPI 3.1); [clients](#generated-clients) can be generated
+from it.
 
 ## Before you begin
 
@@ -80,6 +81,7 @@ def reference_text() -> str:
         lines += _operation(operation)
     lines += ["## Links", "", *_paragraph(_LINKS), *_link_kinds(), *_paragraph(_LINK_LIMITS)]
     lines += ["## Numbers", "", *_paragraph(_NUMBERS), *_example("large_seed")]
+    lines += ["## Generated clients", "", *_generators()]
     lines += ["## Checkpoints", "", *(line for text in _CHECKPOINTS for line in _paragraph(text))]
     lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback))]
     lines += _answer(callback, callback["examples"][0])
@@ -117,6 +119,34 @@ _NUMBERS: Final = (
     "from the `source` that `JSON.parse` passes to its reviver, as `toJson` and `fromJson` of the client above do. A "
     "workflow's file may have such seeds, too."
 )
+_GENERATORS: Final = (
+    (
+        "Clients can be generated from [openapi.json](openapi.json). Three generators are "
+        "[tested](../tests/integration/generated_clients): their clients send every field, those of extensions "
+        "included, and their answers are typed."
+    ),
+    (
+        "`baseUrl` is the endpoint without the slash at its end. In TypeScript, too, a seed beyond 2^53 is sent as "
+        "`JSON.rawJSON` of its digits; the generated types call it a number."
+    ),
+)
+_GENERATOR_ROWS: Final = (
+    (
+        "openapi-python-client (PyPI)",
+        "openapi-python-client generate --path openapi.json",
+        'AuthenticatedClient(base_url=ENDPOINT, token=API_KEY, prefix="", auth_header_name="x-api-key")',
+    ),
+    (
+        "openapi-typescript with openapi-fetch (npm)",
+        "npx openapi-typescript openapi.json --output schema.ts",
+        'createClient<paths>({ baseUrl, headers: { "x-api-key": API_KEY } })',
+    ),
+    (
+        "@hey-api/openapi-ts (npm)",
+        "npx @hey-api/openapi-ts --input openapi.json --output client",
+        "client.setConfig({ baseUrl, auth: API_KEY })",
+    ),
+)
 _CHECKPOINTS: Final = (
     (
         "A text-to-image or image-to-image task runs the checkpoint that it names, in "
@@ -149,6 +179,17 @@ def _link_kinds() -> Iterator[str]:
     for scheme, place in _LINK_KINDS:
         yield f"| `{scheme}...` | {place.replace('{uploads}', _anchor(uploads.summary))} |"
     yield ""
+
+
+def _generators() -> Iterator[str]:
+    tested, hints = _GENERATORS
+    yield from _paragraph(tested)
+    yield "| Generator | Generate | Make a client |"
+    yield "|---|---|---|"
+    for generator, generate, make in _GENERATOR_ROWS:
+        yield f"| {generator} | `{generate}` | `{make}` |"
+    yield ""
+    yield from _paragraph(hints)
 
 
 def _contents() -> str:
