@@ -81,7 +81,7 @@ def test_a_broken_configuration_ends_with_status_2_and_leaves_nothing(tmp_path: 
     done = run(sys.executable, "app.py", CDK_CONFIG_PATH=str(config), CDK_OUTDIR=str(out))
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        f"{config}:1: stackName: must be a text (put it in quotes), got 5",
+        f'{config}:1: stackName: must be a string, got 5 without quotes: write "5"',
         f"{config}:2: APIGW.throttle.rateLimit: must be 1 or more, got -3",
     ]
     assert not out.exists()

@@ -22,10 +22,12 @@ class Document:
     Attributes:
         value: dicts, lists and scalars.
         lines: path -> line, from 1.
+        sources: path -> what the file has there, for scalars that are no strings: `1.30` of the number 1.3.
     """
 
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
+    sources: dict[Path, str] = field(default_factory=dict)
 
     def line_of(self, path: Path) -> int:
         """Line of a key, or of the nearest one above it that the file has."""
@@ -34,14 +36,19 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def read_document(text: str, file: str) -> Document:
+def read_document(text: str, file: str, resolver: type[yaml.SafeLoader] = yaml.SafeLoader) -> Document:
     """Read YAML.
+
+    Args:
+        text: the YAML.
+        file: its name in error messages.
+        resolver: how scalars without quotes are read.
 
     Raises:
         ConfigError: it is no YAML, or says something twice.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = resolver(text)
         root = loader.get_single_node()
         if root is None:
             raise ConfigError(file, [Problem(0, "", "is empty; it must be a mapping of keys")])
@@ -56,7 +63,7 @@ def read_document(text: str, file: str) -> Document:
         raise ConfigError(file, builder.problems)
     if not isinstance(value, dict):
         raise ConfigError(file, [Problem(1, "", f"must be a mapping of keys, got a {type(value).__name__}")])
-    return Document(value, builder.lines)
+    return Document(value, builder.lines, builder.sources)
 
 
 def dotted(path: Path) -> str:
@@ -70,6 +77,7 @@ def dotted(path: Path) -> str:
 class _Builder:
     def __init__(self, loader: yaml.SafeLoader) -> None:
         self.lines: dict[Path, int] = {}
+        self.sources: dict[Path, str] = {}
         self.problems: list[Problem] = []
         self._loader = loader
         self._nodes = 0
@@ -83,7 +91,10 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, number)) for number, item in enumerate(node.value)]
-        return self._loader.construct_object(node, deep=True)
+        value = self._loader.construct_object(node, deep=True)
+        if value is not None and not isinstance(value, str):
+            self.sources[path] = str(node.value)
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Hashable, Any]:
         built: dict[Hashable, Any] = {}

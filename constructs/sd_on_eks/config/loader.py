@@ -1,32 +1,28 @@
 """`config.yaml` -> `Config`: every error at once, each with its line and in words that say what to write."""
 
+import copy
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sd_on_eks.config import document
 from sd_on_eks.config.document import Document, dotted, read_document
 from sd_on_eks.config.errors import ConfigError, Problem
+from sd_on_eks.config.existing_solution import keys as existing_solution
 from sd_on_eks.config.models import Config
 from sd_on_eks.config.rules.violation import RuleError
 from sd_on_eks.config.values import PATTERN_WORDS
 
 ENVIRONMENT_VARIABLE: Final = "CDK_CONFIG_PATH"
+_CONVERTER: Final = "`python scripts/convert_config.py`"
 _DEFAULT: Final = Path(__file__).resolve().parents[3] / "config.yaml"
-
-_NO_MORE: Final = {
-    "chartRepository": "means nothing here: the objects are part of the stack; remove it",
-    "chartVersion": "means nothing here: the objects are part of the stack; remove it",
-    "dynamicModelRuntime": "means nothing here; write dynamicModel: true at the runtime that may switch checkpoints",
-    "replicas": "means nothing here: KEDA sets the replicas; write scaling.minReplicaCount and scaling.maxReplicaCount",
-}
-"""Keys of files for other deployments of this kind, and what to write instead."""
 
 
 def load_config(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
@@ -57,10 +53,14 @@ def parse_config(text: str, file: str) -> Config:
     """
     read = read_document(text, file)
     try:
-        # By way of JSON, where a list is what becomes a tuple, and a number is never taken from a text.
-        return Config.model_validate_json(json.dumps(read.value, default=str))
+        return _config(read.value)
     except ValidationError as error:
-        raise ConfigError(file, _problems(error.errors(), read)) from error
+        raise ConfigError(file, [*_problems(error.errors(), read), *_of_the_existing_solution(error, read)]) from error
+
+
+def _config(value: object) -> Config:
+    # By way of JSON, where a list is what becomes a tuple, and a number is never taken from a text.
+    return Config.model_validate_json(json.dumps(value, default=str))
 
 
 def _read(file: Path, name: str) -> str:
@@ -90,13 +90,38 @@ def _problems(errors: list[ErrorDetails], read: Document) -> Iterator[Problem]:
         elif not follows:
             # pydantic marks a mapping's key, as opposed to its value, by a further element.
             path: document.Path = place[:-1] if place and place[-1] == "[key]" else place
-            yield Problem(read.line_of(path), dotted(path), _message(details, path))
+            yield Problem(read.line_of(path), dotted(path), _message(details, path, read))
 
 
-def _message(details: ErrorDetails, path: document.Path) -> str:
+def _of_the_existing_solution(error: ValidationError, read: Document) -> Iterator[Problem]:
+    """What else is wrong where a file has keys of the existing solution, which would hide it until they are removed."""
+    places = [tuple(details["loc"]) for details in error.errors() if details["type"] == "extra_forbidden"]
+    old = [place for place in places if existing_solution.sentence_of(place)]
+    if len(old) > 1:
+        yield Problem(0, "", f"has keys of the existing solution; {_CONVERTER} converts it (docs/migration.md)")
+    try:
+        _config(_without(old, read.value))
+    except ValidationError as hidden:
+        rules = [details for details in hidden.errors() if isinstance(details.get("ctx", {}).get("error"), RuleError)]
+        yield from _problems(rules, read)
+
+
+def _without(places: Sequence[document.Path], value: Any) -> Any:  # noqa: ANN401 (any YAML value)
+    remaining = copy.deepcopy(value)
+    for *parents, key in places:
+        inner = remaining
+        for part in parents:
+            inner = inner[part]
+        inner.pop(key)
+    return remaining
+
+
+def _message(details: ErrorDetails, path: document.Path, read: Document) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(str(path[-1]), path)
+        return unknown_key(path)
+    if (without_quotes := read.sources.get(path)) and (words := _in_quotes(details, without_quotes)):
+        return words
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
@@ -119,7 +144,7 @@ _WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "string_pattern_mismatch": lambda context: PATTERN_WORDS[str(context["pattern"])],
     "string_too_long": lambda context: f"have at most {context['max_length']} characters",
     "string_too_short": lambda _: "not be empty",
-    "string_type": lambda _: "be a text (put it in quotes)",
+    "string_type": lambda _: "be a string",
     "too_long": lambda context: f"have at most {context['max_length']} entries",
     "too_short": lambda context: (
         "not be empty" if context["min_length"] == 1 else f"have at least {context['min_length']} entries"
@@ -129,27 +154,47 @@ _WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 """What was wanted, by the kind of error that pydantic reports: https://docs.pydantic.dev/latest/errors/validation_errors/"""
 
 
-def _unknown_key(key: str, path: document.Path) -> str:
-    if key in _NO_MORE:
-        return _NO_MORE[key]
-    known = sorted(_keys_at(path[:-1]))
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+def _in_quotes(details: ErrorDetails, source: str) -> str:
+    """What is wrong with a number, a date or the like that has to be in quotes; empty where quotes are not enough."""
+    if details["type"] == "string_type":
+        return f'must be a string, got {source[:80]} without quotes: write "{source[:80]}"'
+    if details["type"] == "literal_error":
+        allowed = str(details["ctx"]["expected"]).replace("'", '"')
+        if '"' in allowed and not isinstance(yaml.safe_load(allowed.split('"')[1]), str):
+            return f"must be {allowed}, in quotes, got {source[:80]} without"
+    return ""
+
+
+def unknown_key(path: document.Path) -> str:
+    """What is said of a key that a configuration does not have, after the key."""
+    key = str(path[-1])
+    if sentence := existing_solution.sentence_of(path):
+        return sentence
+    known = known_keys(path[:-1])
+    old = existing_solution.names_below(path[:-1])
+    nearest = difflib.get_close_matches(key, sorted({*known, *old}), n=1, cutoff=0.5)
     if not nearest:
         nearest = [one for one in known if one.lower() == key.lower()]
-    return f"is unknown; did you mean {nearest[0]}?" if nearest else f"is unknown; allowed: {', '.join(known)}"
+    if not nearest:
+        return f"is unknown; allowed: {', '.join(known)}"
+    (name,) = nearest
+    if name in known:
+        return f"is unknown; did you mean {name}?"
+    moved = existing_solution.old_key((*path[:-1], name))
+    here = moved.here.rpartition(".")[2] if moved is not None else ""
+    if here in known:
+        return f"is unknown; did you mean {here}?"
+    return f"is unknown; did you mean {name}? It {existing_solution.sentence_of((*path[:-1], name))}"
 
 
-def _keys_at(path: document.Path) -> Iterator[str]:
-    """Keys that the model has at a path."""
-    model: type[BaseModel] = Config
+def known_keys(path: document.Path) -> list[str]:
+    """Keys that a configuration may have below a path; none where there is no mapping of known keys."""
+    models: list[type[BaseModel]] = [Config]
     for part in path:
-        if isinstance(part, int):
-            continue
-        field = next(one for one in model.model_fields.values() if one.alias == part)
-        model = next(_models_in(field.annotation))
-    for field in model.model_fields.values():
-        if field.alias is not None:
-            yield field.alias
+        if not isinstance(part, int):
+            fields = [field for model in models for field in model.model_fields.values() if field.alias == part]
+            models = [inner for field in fields for inner in _models_in(field.annotation)]
+    return sorted(field.alias for model in models for field in model.model_fields.values() if field.alias is not None)
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a type expression)

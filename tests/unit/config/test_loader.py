@@ -85,9 +85,9 @@ def test_every_kind_of_wrong_value_stands_in_a_row(monkeypatch: pytest.MonkeyPat
     kinds: set[str] = set()
     message_of = loader._message
 
-    def recorded(details: ErrorDetails, path: document.Path) -> str:
+    def recorded(details: ErrorDetails, path: document.Path, read: document.Document) -> str:
         kinds.add(details["type"])
-        return message_of(details, path)
+        return message_of(details, path, read)
 
     monkeypatch.setattr(loader, "_message", recorded)
     for row in ROWS:
@@ -99,7 +99,7 @@ def test_every_problem_is_told_in_the_order_of_the_lines() -> None:
     with pytest.raises(ConfigError) as error:
         parse_config("stackName: 5\nAPIGW:\n  stagename: x\n  throttle: {rateLimit: -3}\n", "config.yaml")
     assert str(error.value).splitlines() == [
-        "config.yaml:1: stackName: must be a text (put it in quotes), got 5",
+        'config.yaml:1: stackName: must be a string, got 5 without quotes: write "5"',
         "config.yaml:3: APIGW.stagename: is unknown; did you mean stageName?",
         "config.yaml:4: APIGW.throttle.rateLimit: must be 1 or more, got -3",
     ]

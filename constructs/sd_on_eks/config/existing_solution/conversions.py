@@ -1,0 +1,238 @@
+"""How a value of the existing solution is written here: a function for each kind of value.
+
+Each gets the path here, the value there and the entry of `modelsRuntime` that has it (empty for other keys), and yields
+what is carried over and what is not. A value of a type that the key cannot have is carried over as it is where it can
+be: the loader says what is wrong with it.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+Path = tuple[str, ...]
+"""Keys from the top, with `[]` for the runtime in question: `("modelsRuntime", "[]", "name")`."""
+
+_FOR_TRIALS: Final = "public.ecr.aws/bingjiao/"
+"""Registry of the existing solution's images for evaluation."""
+
+_NO_MAPPING: Final = "must be a mapping of keys"
+
+_GIB: Final = {"Gi": 1, "Ti": 1024, "G": 1e9 / 2**30, "T": 1e12 / 2**30}
+_BYTES: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)
+}
+"""https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/"""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A value that is carried over.
+
+    Attributes:
+        path: the key here.
+        value: its value here.
+    """
+
+    path: Path
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A value that cannot be carried over.
+
+    Attributes:
+        message: why, and what to do.
+    """
+
+    message: str
+
+
+Converted = Iterator[Carried | Lost]
+Conversion = Callable[[Path, object, Mapping[str, object]], Converted]
+
+
+def is_comfyui(runtime: Mapping[str, object]) -> bool:
+    """Whether an entry of `modelsRuntime` is a ComfyUI."""
+    return str(runtime.get("type")).lower() == "comfyui"
+
+
+def same(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """The same value."""
+    yield Carried(here, value)
+
+
+def lower_case(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """A name, which the existing solution itself turns into lower case."""
+    yield Carried(here, value.lower() if isinstance(value, str) else value)
+
+
+def of_sdwebui(here: Path, value: object, runtime: Mapping[str, object]) -> Converted:
+    """A checkpoint, which a ComfyUI never had."""
+    if not is_comfyui(runtime):
+        yield Carried(here, value)
+    elif value:
+        yield Lost("it had no effect at a comfyui runtime, whose workflows name their models")
+
+
+def whole_number(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """A number that may be in quotes."""
+    yield Carried(here, int(str(value)) if re.fullmatch("[0-9]{1,9}", str(value)) else value)
+
+
+def duration(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """A duration of Karpenter's, which is never `Never` here."""
+    if value == "Never":
+        yield Lost(f"there is no Never here: write a long {here[-1]}, such as 8760h, or leave the default")
+    else:
+        yield Carried(here, value)
+
+
+def capacity_types(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """Two switches, both on by default, as a list."""
+    allowed: dict[str, object] = {"spot": True, "onDemand": True}
+    if not isinstance(value, Mapping):
+        yield Lost(_NO_MAPPING)
+        return
+    allowed |= value
+    names = [name for key, name in (("spot", "spot"), ("onDemand", "on-demand")) if allowed[key]]
+    if names:
+        yield Carried(here, names)
+    else:
+        yield Lost("it allowed neither spot nor on-demand, so no node at all: write capacityTypes with one of them")
+
+
+def gibibytes(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """The size of a volume as a number of GiB."""
+    found = re.fullmatch(r"([0-9]{1,6})(Gi|Ti|G|T)", str(value))
+    yield Carried(here, math.ceil(int(found[1]) * _GIB[found[2]]) if found else value)
+
+
+def processors(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """A number of processors, which may be a fraction there."""
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(m?)", str(value))
+    if found:
+        millicores = math.ceil(Decimal(found[1]) * (1 if found[2] else 1000))
+        value = f"{millicores}m" if millicores % 1000 else f"{millicores // 1000}"
+    yield Carried(here, value)
+
+
+def memory(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """An amount of memory in any unit of Kubernetes'."""
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(|[kMGT]|[KMGT]i)", str(value))
+    if found:
+        mebibytes = math.ceil(Decimal(found[1]) * _BYTES[found[2]] / 2**20)
+        value = f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
+    yield Carried(here, value)
+
+
+def nvme(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """The policy for the instance's own disks: RAID0, which is the default here as well, or none."""
+    if not value:
+        yield Carried(here, value=False)
+
+
+def user_data(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """Settings of Bottlerocket; an empty text is the documented way to pull images without SOCI."""
+    if value:
+        yield Lost("the stack writes the settings of Bottlerocket; nvmeAndSoci switches the parallel pull on and off")
+    else:
+        yield Carried(here, value=False)
+
+
+def node_tags(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """Tags of one runtime's nodes."""
+    if value:
+        yield Carried(here, value)
+
+
+def behavior(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """The behavior of the HorizontalPodAutoscaler, of which a direction has one policy here."""
+    if not isinstance(value, Mapping):
+        yield Lost(_NO_MAPPING)
+        return
+    for direction, rule in value.items():
+        match rule:
+            case {"policies": [{"type": "Pods", "value": pods, "periodSeconds": period}], **others}:
+                converted = {"pods": pods, "periodSeconds": period}
+            case {"stabilizationWindowSeconds": _, **more} if not more:
+                others, converted = rule, {}
+            case _:
+                yield Lost(f"of {direction} one policy of type Pods is known here: write behavior.{direction}")
+                continue
+        if "stabilizationWindowSeconds" in others:
+            converted["stabilizationWindowSeconds"] = others["stabilizationWindowSeconds"]
+        yield Carried((*here, str(direction)), converted)
+
+
+def server_image(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """The server's image, which has a digest in place of a tag here."""
+    image = value if isinstance(value, Mapping) else {}
+    repository, tag = str(image.get("repository", "")), image.get("tag", "latest")
+    if "reference" in image or "build" in image:
+        yield Carried(here, {key: one for key, one in image.items() if key in {"reference", "build"}})
+    elif not repository or repository.startswith(_FOR_TRIALS):
+        yield Lost("cdk deploy builds an image of this product's own (image.build)")
+    else:
+        yield Lost(
+            f"an image is named by its digest here: write image.reference: {repository}@sha256:<digest of {tag}>, and "
+            "its command; docs/migration.md says what it must do"
+        )
+
+
+def arguments(here: Path, value: object, runtime: Mapping[str, object]) -> Converted:
+    """Arguments of the server, split as a shell does."""
+    try:
+        words = shlex.split(str(value or ""))
+    except ValueError as error:
+        yield Lost(f"it cannot be split into words ({error}): write args, a list")
+        return
+    if words and is_comfyui(runtime) and not _arguments_are_on(runtime):
+        yield Lost(f"it had no effect at a comfyui runtime; if you want it now, write args: {words}")
+    elif words:
+        yield Carried(here, words)
+
+
+def _arguments_are_on(runtime: Mapping[str, object]) -> bool:
+    """Whether a comfyui runtime there gets its arguments: where the agent has some, too."""
+    value: object = runtime
+    for key in ("extraValues", "runtime", "queueAgent", "commandArguments"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return bool(value)
+
+
+def variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """Environment variables: a mapping, or a list of names and values as Kubernetes has it."""
+    carried: dict[str, object] = {}
+    for name, one in _named(value):
+        if "value" in one:
+            carried[name] = one["value"]
+        else:
+            yield Lost(f"{name} has no value of its own, and only values are known here: write {name} in env")
+    if carried:
+        yield Carried(here, carried)
+
+
+def agent_variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
+    """Environment variables of the agent there, another program: one of them is a key here."""
+    names = []
+    for name, one in _named(value):
+        if name != "EXP_CALLBACK_WHEN_RUNNING":
+            names.append(name)
+        elif str(one.get("value")).lower() == "true":
+            yield Carried(here, value=True)
+    if names:
+        yield Lost(f"the agent here is another program, which does not read {', '.join(names)}")
+
+
+def _named(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Names of variables, and what Kubernetes' list has beside each."""
+    if isinstance(value, Mapping):
+        yield from ((str(name), {"value": text}) for name, text in value.items())
+    else:
+        for one in value if isinstance(value, list) else [value]:
+            yield (str(one["name"]), one) if isinstance(one, Mapping) and "name" in one else (str(one), {})
