@@ -1,0 +1,1 @@
+"""Rewrites a configuration of the existing solution; `scripts/convert_config.py` is its command."""
