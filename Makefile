@@ -13,7 +13,7 @@ EMULATOR_READY := .venv-emulator/.ready
 NODE_READY := node_modules/.ready
 GENERATORS := .venv-generators
 GENERATORS_READY := $(GENERATORS)/.ready
-SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh findings/*.sh)
+SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh docs/callback-examples/*.sh findings/*.sh)
 DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
 
 .PHONY: help

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Receive callbacks from the queue until none has come for 20 seconds.
+set -euo pipefail
+
+queue_url=$(aws sqs get-queue-url --queue-name "$QUEUE_NAME" --output text --query QueueUrl)
+while true; do
+  messages=$(aws sqs receive-message --queue-url "$queue_url" --max-number-of-messages 10 \
+    --wait-time-seconds "${WAIT_SECONDS:-20}" --output json)
+  if [[ -z $messages ]]; then break; fi
+  while read -r message; do
+    jq '.Body | fromjson | {event_id, id, status, image_url, error}' <<<"$message"
+    # Deleted only now: a message that was not handled comes again.
+    aws sqs delete-message --queue-url "$queue_url" --receipt-handle "$(jq --raw-output .ReceiptHandle <<<"$message")"
+  done < <(jq --compact-output '.Messages[]' <<<"$messages")
+done

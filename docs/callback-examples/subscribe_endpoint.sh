@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Subscribe an HTTPS endpoint to all callbacks. The endpoint must run already: it is asked to confirm at once.
+set -euo pipefail
+
+topic=$(aws cloudformation describe-stacks --stack-name "$STACK_NAME" --output text \
+  --query "Stacks[0].Outputs[?OutputKey=='sdNotificationOutputArn'].OutputValue")
+aws sns subscribe --topic-arn "$topic" --protocol "${ENDPOINT_URL%%:*}" --notification-endpoint "$ENDPOINT_URL" \
+  --return-subscription-arn --output text
