@@ -164,7 +164,8 @@ _CHECKPOINTS: Final = (
 )
 _CALLBACKS: Final = (
     "When a task has ended, the deployment publishes a message to its output topic (SNS), which is the stack's output "
-    "`sdNotificationOutputArn`. Subscribe a queue, a function or an HTTPS endpoint to it."
+    "`sdNotificationOutputArn`. Subscribe a queue, a function or an HTTPS endpoint to it: [callbacks.md](callbacks.md) "
+    "has the code."
 )
 _ERRORS: Final = (
     "`code` is for programs, `message` for people, and `field` says where to look. After 429 and 5xx the same request "
