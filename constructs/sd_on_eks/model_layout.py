@@ -21,6 +21,28 @@ One bucket serves both servers, and is mounted read-only. Its folders are named 
 into `Lora/` or into `loras/`, and both the SD Web UI and ComfyUI have it. A bucket that was laid out for the existing
 solution (`Stable-diffusion/`, `Lora/`, `VAE/`, ...) is used as it is. Folders that you do not need may be missing.
 
+The least that an sdwebui runtime needs is its checkpoint, before the first task. `modelBucketArn` names the bucket;
+where it is left out the stack makes one and outputs its name:
+
+```bash
+aws cloudformation describe-stacks --stack-name SdOnEKSStack --output text \\
+  --query "Stacks[0].Outputs[?OutputKey=='ModelBucket'].OutputValue"
+aws s3 cp v1-5-pruned-emaonly.safetensors "s3://$BUCKET/Stable-diffusion/"
+```
+
+```
+s3://my-models/
+    Stable-diffusion/v1-5-pruned-emaonly.safetensors   modelFilename: v1-5-pruned-emaonly.safetensors
+    sdxl/base.safetensors                              modelFilename: sdxl/base.safetensors
+    Lora/ink.safetensors                               <lora:ink:0.8> in a prompt; LoraLoader in a workflow
+    VAE/sdxl_vae.safetensors                           override_settings.sd_vae; VAELoader
+    ESRGAN/4x-UltraSharp.pth                           upscaler_1; UpscaleModelLoader
+```
+
+A runtime whose checkpoint is not there does not become ready: its agent logs `model_missing` with the file's name, and
+tasks wait in the queue. The bucket must be in the stack's region. Files are read as they are, such as `.safetensors`
+and `.ckpt`; give a download without a suffix its own.
+
 - **Checkpoints** may be anywhere in the bucket, also at its root. They are named by their key:
   `modelFilename: sdxl/base.safetensors`. Those in `Stable-diffusion/` and `checkpoints/` may be named without that
   folder as well. Files of a folder that is for another kind of model are no checkpoints.
