@@ -87,12 +87,9 @@ class SdWebUi:
             return failure
         settings = body.get("override_settings")
         settings = settings if isinstance(settings, dict) else {}
-        ran = self._models.reported(
-            self._models.run(
-                settings.get("sd_model_checkpoint"),
-                restores=bool(body.get("override_settings_restore_afterwards", True)),
-            )
-        )
+        restores = bool(body.get("override_settings_restore_afterwards", True))
+        running = self._models.overridden(settings, restores=restores)
+        ran = self._models.reported(self._models.run(settings.get("sd_model_checkpoint"), restores=restores))
         ran = "another-model" if self._faults.take("wrong_model") else ran
         second_pass = self._models.closest(str(body.get("hr_checkpoint_name") or "None"))
         refiner = self._models.closest(str(body.get("refiner_checkpoint") or "None"))
@@ -111,7 +108,8 @@ class SdWebUi:
             "seed": seed,
             "all_seeds": [seed + n for n in range(batch)],
             "sd_model_name": ran,
-            "sd_vae_name": self._models.vae(settings.get("sd_vae")),
+            "sd_vae_name": self._models.vae(running["sd_vae"]),
+            "clip_skip": running["CLIP_stop_at_last_layers"],
             "sampler_name": sampler_that_runs(body.get("sampler_name")),
             "extra_generation_params": {
                 "Schedule type": scheduler_that_runs(body.get("scheduler")),
@@ -160,7 +158,9 @@ class SdWebUi:
         return web.json_response(self._models.options())
 
     async def _set_options(self, request: web.Request) -> web.Response:
-        wanted = (await _body(request)).get("sd_model_checkpoint")
+        body = await _body(request)
+        self._models.configure(body)
+        wanted = body.get("sd_model_checkpoint")
         if wanted is not None and not self._models.select(str(wanted)):
             return _error(500, "RuntimeError", "", f"model {wanted!r} not found")
         return web.json_response(None)

@@ -14,6 +14,7 @@ SCHEDULERS = (
     ("sgm_uniform", "SGM Uniform", ["SGMUniform"]),
 )
 STYLES = ("cinematic",)
+SETTINGS = {"sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "eta_noise_seed_delta": 0}
 
 
 class Models:
@@ -30,6 +31,7 @@ class Models:
         self.flavour = flavour
         self.disk = list(paths)
         self.vaes = ["vae-ft-mse.safetensors"]
+        self._configured: dict[str, Any] = {}
         self._known: list[str] = []
         self._known_vaes: list[str] = []
         self._hashed: set[str] = set()
@@ -75,7 +77,21 @@ class Models:
     def options(self) -> dict[str, Any]:
         """`/options`."""
         computed = _hash(self.loaded) if self.loaded in self._hashed and self.loaded is not None else None
-        return {"sd_model_checkpoint": self.selected, "sd_checkpoint_hash": computed}
+        selected = {"sd_model_checkpoint": self.selected, "sd_checkpoint_hash": computed}
+        return {**SETTINGS, **self._configured, **selected}
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Set options, the checkpoint aside."""
+        self._configured |= {name: value for name, value in settings.items() if name in SETTINGS}
+
+    def overridden(self, settings: dict[str, Any], *, restores: bool) -> dict[str, Any]:
+        """What one request runs with. Restored is only what the configuration holds, and a new server's holds none."""
+        before = {name: self._configured[name] for name in settings if name in self._configured}
+        self.configure(settings)
+        running = self.options()
+        if restores:
+            self.configure(before)
+        return running
 
     def select(self, name: str) -> bool:
         """Set the option; `False` for a name that the server does not know, which it answers 500."""

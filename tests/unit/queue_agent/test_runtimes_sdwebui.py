@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from queue_agent.errors import RuntimeUnavailableError, TaskFailedError
-from tests.fakes.stand_in_runtime.bench import PNG, SMALL, bench, process_bench
-from tests.fakes.stand_in_runtime.sdwebui import MODELS
+from tests.fakes.stand_in_runtime.bench import PNG, SMALL, Result, bench, process_bench
+from tests.fakes.stand_in_runtime.sdwebui import MODELS, SdWebUi
 
 pytestmark = pytest.mark.asyncio
 
@@ -149,3 +149,54 @@ async def test_odd_override_settings_are_no_fault_of_the_server(odd: Any) -> Non
         assert one.runtime.likeness(task)
         async with one.runtime.prepare(task):
             assert await one.journal() == []
+
+
+CLIP_SKIP = {"override_settings": {"CLIP_stop_at_last_layers": 2}}
+
+
+def clip_skip(result: Result) -> int:
+    skip: int = result.description.response["info"]["clip_skip"]
+    return skip
+
+
+async def test_what_a_task_overrides_is_restored_for_the_next_one() -> None:
+    async with bench("sdwebui") as one:
+        ran = [clip_skip(await one.run({**SMALL, **content})) for content in ({}, CLIP_SKIP, {}, CLIP_SKIP, {})]
+    assert ran == [1, 2, 1, 2, 1]
+
+
+async def test_no_task_can_leave_its_settings_to_the_next_one() -> None:
+    async with bench("sdwebui") as one:
+        await one.run({**SMALL, **CLIP_SKIP, "override_settings_restore_afterwards": False})
+        assert clip_skip(await one.run(SMALL)) == 1
+
+
+async def test_a_vae_is_the_tasks_that_names_it() -> None:
+    vae = {"override_settings": {"sd_vae": "vae-ft-mse.safetensors"}}
+    async with bench("sdwebui") as one:
+        ran = [(await one.run({**SMALL, **content})).description.response["info"] for content in (vae, {})]
+    assert [info["sd_vae_name"] for info in ran] == ["vae-ft-mse.safetensors", None]
+
+
+async def test_a_setting_is_written_once_for_each_life_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    set_options = SdWebUi._set_options
+
+    async def noted(stand_in: SdWebUi, request: web.Request) -> web.Response:
+        written.append(await request.json())
+        return await set_options(stand_in, request)
+
+    monkeypatch.setattr(SdWebUi, "_set_options", noted)
+    async with bench("sdwebui") as one:
+        for _ in range(2):
+            await one.run({**SMALL, **CLIP_SKIP})
+        assert written == [{"CLIP_stop_at_last_layers": 1}]
+        assert await one.runtime.is_ready()
+        await one.run({**SMALL, **CLIP_SKIP})
+    assert len(written) == 2
+
+
+@pytest.mark.parametrize("odd", [{"no_such_setting": 1}, {"sd_vae": None}, [], "x", {}])
+async def test_settings_that_the_server_does_not_have_are_left_to_it(odd: object) -> None:
+    async with bench("sdwebui") as one:
+        assert (await one.run({**SMALL, "override_settings": odd})).files

@@ -310,6 +310,9 @@ def generation(data: Any, path: str) -> None:
         data_keys.remove('alwayson_scripts')
         data__alwaysonscripts = data['alwayson_scripts']
         alwayson_scripts(data__alwaysonscripts, f'{path}.alwayson_scripts')
+    if 'override_settings_restore_afterwards' in data_keys:
+        data_keys.remove('override_settings_restore_afterwards')
+        data__overridesettingsrestoreafterwards = data['override_settings_restore_afterwards']
     if 'send_images' in data_keys:
         data_keys.remove('send_images')
         data__sendimages = data['send_images']

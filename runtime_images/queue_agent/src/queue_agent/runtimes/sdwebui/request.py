@@ -1,7 +1,7 @@
 """One inference of the SD Web UI. The request is answered when it is done; meanwhile its progress can be asked for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from queue_agent.errors import RuntimeUnavailableError
@@ -25,6 +25,7 @@ class SdWebUiRequest:
         checkpoint: the checkpoint that it runs; `None` for a task that uses none.
         further_checkpoints: others that it names, such as a refiner.
         checkpoints: loads it.
+        before: makes the server ready for the task, once nothing else runs.
         interrupts: counts the interrupts that the agent has sent.
     """
 
@@ -36,6 +37,7 @@ class SdWebUiRequest:
         checkpoint: CheckpointFile | None,
         further_checkpoints: Sequence[CheckpointFile],
         checkpoints: Checkpoints,
+        before: Callable[[], Awaitable[None]],
         interrupts: Callable[[], int],
     ) -> None:
         self._http = http
@@ -43,11 +45,13 @@ class SdWebUiRequest:
         self._checkpoint = checkpoint
         self._further_checkpoints = further_checkpoints
         self._checkpoints = checkpoints
+        self._before = before
         self._interrupts = interrupts
         self._reply: OpenReply | None = None
 
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> SdWebUiOutputs:
         """Send it, and wait for the headers: the server lets go of the GPU before it answers."""
+        await self._before()
         if self._checkpoint is not None:
             await self._checkpoints.load(self._checkpoint)
         interrupts_before = self._interrupts()

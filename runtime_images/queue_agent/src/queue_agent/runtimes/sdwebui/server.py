@@ -13,6 +13,7 @@ from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
 from queue_agent.runtimes.sdwebui.choices import Choices
+from queue_agent.runtimes.sdwebui.override_settings import OverrideSettings, restored
 from queue_agent.runtimes.sdwebui.request import SdWebUiRequest
 from task_record.checkpoints import (
     KEY,
@@ -69,12 +70,14 @@ class SdWebUi:
         self._dynamic_model = dynamic_model
         self._checkpoints = Checkpoints(http)
         self._choices = Choices(http, self._checkpoints)
+        self._override_settings = OverrideSettings(http)
         self._interrupts = 0
 
     async def is_ready(self) -> bool:
         """Whether it answers, and its own checkpoint is there and selected: the API answers before that."""
         self._checkpoints.forget()
         self._choices.forget()
+        self._override_settings.forget()
         try:
             options = await self._http.get("/sdapi/v1/options")
             return options.status == OK and await self._has_own(is_selected=bool(options.object().get(KEY)))
@@ -124,6 +127,7 @@ class SdWebUi:
             checkpoint=file,
             further_checkpoints=further,
             checkpoints=self._checkpoints,
+            before=lambda: self._override_settings.keep(content),
             interrupts=lambda: self._interrupts,
         )
         try:
@@ -146,7 +150,7 @@ class SdWebUi:
         except CheckpointError as error:
             code = "checkpoint_required" if error.is_missing else "bad_message"
             raise BadTaskError(code, f"content.{error.field}: {error}") from error
-        return _without_routing(content), checkpoint
+        return restored(_without_routing(content)), checkpoint
 
     def likeness(self, task: RuntimeTask) -> str:
         """Kind, model, size, steps, batch: the same for tasks that take about as long."""
