@@ -1,11 +1,12 @@
 """What the deployment of a configuration costs a month while no task comes, in us-east-1.
 
-Counted is what exists all the time. What follows use is not: requests, traffic, storage of models and images, GPU
-nodes that are bought for a queue or for a time of warmth (`scaling.schedules`), and a capacity reservation, which its
-owner pays for anyway.
+Counted is what exists whether or not there are tasks: all the time, such as warm replicas (`scaling.minReplicaCount`),
+or by schedule (`scaling.schedules`). What follows use is not: requests, traffic, storage of models and images, GPU
+nodes that are launched for a queue, and a capacity reservation, which its owner pays for anyway.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from sd_on_eks.config.cluster import GpuNodeGroup
 from sd_on_eks.config.models import Config
 from sd_on_eks.config.runtime import ModelsRuntime
+from sd_on_eks.warm_hours import HOURS_PER_MONTH, warm_hours
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,9 +26,6 @@ PRICES_AS_OF: Final = date(2026, 2, 9)
 
 INTERFACE_ENDPOINT_SERVICES: Final = 11
 """Services that have an interface endpoint in a network without a way to the internet."""
-
-_HOURS_PER_MONTH: Final = 730
-"""What AWS's own calculator takes for a month."""
 
 # https://aws.amazon.com/eks/pricing/ (a version in standard support)
 _CONTROL_PLANE_USD_PER_HOUR: Final = 0.10
@@ -122,13 +121,15 @@ class CostLine:
 
     Attributes:
         what: what is paid for.
-        count: how many there are.
+        count: how many there are, or how many hours a month.
         unit_usd_per_month: price of one, None where it is not known here.
+        is_gpu: whether it is for GPU nodes, which run without a task.
     """
 
     what: str
-    count: int
+    count: float
     unit_usd_per_month: float | None
+    is_gpu: bool = False
 
     @property
     def total_usd_per_month(self) -> float | None:
@@ -137,41 +138,62 @@ class CostLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Purchase:
-    """Nodes of one kind, and the disk of each."""
+class _Nodes:
+    """Nodes of one kind, and the disk of each.
+
+    Attributes:
+        whose: what they are for.
+        instance_type: their type, or a family none of whose types is known.
+        is_spot: whether they are spot instances.
+        count: how many run all the time.
+        disk_usd_per_month: price of the disks of one.
+        scheduled_hours: hours a month that others run by schedule, of all of them together.
+        has_gpu: whether they have GPUs.
+    """
 
     whose: str
     instance_type: str
     is_spot: bool
     count: int
     disk_usd_per_month: float
+    scheduled_hours: float = 0
+    has_gpu: bool = True
+
+    @property
+    def average(self) -> float:
+        """How many there are on average."""
+        return self.count + self.scheduled_hours / HOURS_PER_MONTH
 
     def lines(self) -> Iterator[CostLine]:
         """The nodes and their disks."""
-        bought = "spot" if self.is_spot else "on-demand"
-        price = _node_usd_per_month(self.instance_type, is_spot=self.is_spot)
-        yield CostLine(f"{self.whose}: {self.instance_type}, {bought}", self.count, price)
-        yield CostLine(f"{self.whose}: disks", self.count, self.disk_usd_per_month)
+        capacity = f"{self.instance_type}, {'spot' if self.is_spot else 'on-demand'}"
+        usd_per_hour = _usd_per_hour(self.instance_type, is_spot=self.is_spot)
+        usd_per_month = None if usd_per_hour is None else usd_per_hour * HOURS_PER_MONTH
+        yield CostLine(f"{self.whose}: {capacity}", self.count, usd_per_month, self.has_gpu)
+        yield CostLine(f"{self.whose}: disks", self.count, self.disk_usd_per_month, self.has_gpu)
+        scheduled = f"{self.whose} by schedule, hours"
+        yield CostLine(f"{scheduled}: {capacity}", self.scheduled_hours, usd_per_hour, self.has_gpu)
+        disk_usd_per_hour = self.disk_usd_per_month / HOURS_PER_MONTH
+        yield CostLine(f"{scheduled}: disks", self.scheduled_hours, disk_usd_per_hour, self.has_gpu)
 
 
 def idle_cost(config: Config) -> tuple[CostLine, ...]:
     """What the deployment costs while no task comes, line by line; lines of nothing are left out."""
-    groups = [_of_group(group) for group in config.gpu_node_groups]
-    kept = list(_kept_by_karpenter(config))
     components = config.cluster_components
-    system = _Purchase(
+    system = _Nodes(
         whose="System nodes",
         instance_type=components.instance_type,
         is_spot=False,
         count=components.desired_count,
         disk_usd_per_month=_disk_usd_per_month(_SYSTEM_DATA_VOLUME_GIB),
+        has_gpu=False,
     )
-    purchases = [system, *groups, *kept]
+    every = [system, *map(_of_group, config.gpu_node_groups), *_kept_by_karpenter(config)]
     lines = [
-        CostLine("EKS control plane", 1, _CONTROL_PLANE_USD_PER_HOUR * _HOURS_PER_MONTH),
-        *(line for purchase in purchases for line in purchase.lines()),
+        CostLine("EKS control plane", 1, _CONTROL_PLANE_USD_PER_HOUR * HOURS_PER_MONTH),
+        *(line for nodes in every for line in nodes.lines()),
         *_network(config),
-        *_watching(config, nodes=sum(purchase.count for purchase in purchases)),
+        *_watching(config, nodes=sum(nodes.average for nodes in every)),
     ]
     return tuple(line for line in lines if line.count)
 
@@ -189,23 +211,27 @@ def as_table(lines: Iterable[CostLine]) -> "Table":
     for heading in ("Count", "Each", "Together"):
         table.add_column(heading, justify="right")
     for line in lines:
-        table.add_row(line.what, str(line.count), _shown(line.unit_usd_per_month), _shown(line.total_usd_per_month))
+        count = f"{line.count:,.1f}".removesuffix(".0")
+        table.add_row(line.what, count, _shown(line.unit_usd_per_month), _shown(line.total_usd_per_month))
     return table
 
 
 def as_sentence(lines: Sequence[CostLine]) -> str:
-    """Their total, in one line of text."""
-    is_complete = all(line.unit_usd_per_month is not None for line in lines)
-    total = f"{'about' if is_complete else 'at least'} {total_usd_per_month(lines):,.0f} US dollars a month while idle"
-    return f"{total} (us-east-1, list prices of {PRICES_AS_OF})"
+    """Their total, in one line of text, with what is not in it since its price is not known here."""
+    unknown = [line.what for line in lines if line.unit_usd_per_month is None]
+    gpu_usd = total_usd_per_month(line for line in lines if line.is_gpu)
+    total = f"{'at least' if unknown else 'about'} {total_usd_per_month(lines):,.0f} US dollars a month while idle"
+    gpu = f", {gpu_usd:,.0f} of them for GPU nodes that run without a task" if gpu_usd else ""
+    not_counted = f"; not counted, since their prices are unknown: {'; '.join(unknown)}" if unknown else ""
+    return f"{total}{gpu} (us-east-1, list prices of {PRICES_AS_OF}){not_counted}"
 
 
 def _shown(usd: float | None) -> str:
     return "price unknown" if usd is None else f"{usd:,.2f}"
 
 
-def _of_group(group: GpuNodeGroup) -> _Purchase:
-    return _Purchase(
+def _of_group(group: GpuNodeGroup) -> _Nodes:
+    return _Nodes(
         whose=f"GPU node group {group.name}",
         instance_type=group.instance_types[0],
         is_spot=group.capacity_type == "spot",
@@ -214,36 +240,58 @@ def _of_group(group: GpuNodeGroup) -> _Purchase:
     )
 
 
-def _kept_by_karpenter(config: Config) -> Iterator[_Purchase]:
-    """Nodes for replicas that always run and have no place on the nodes of the GPU node groups.
-
-    Which replicas have a place there is chance; the dearest ones are taken, so that this is a lower bound.
-    """
-    places = sum(group.size * _gpus(group.instance_types[0]) for group in config.gpu_node_groups)
-    for runtime in sorted(config.models_runtime, key=_usd_per_replica_month, reverse=True):
-        replicas = runtime.extra_values.runtime.scaling.min_replica_count
-        with_place = min(replicas, places)
-        places -= with_place
+def _kept_by_karpenter(config: Config) -> Iterator[_Nodes]:
+    """Nodes for replicas that run without a task and have no place on the nodes of the GPU node groups."""
+    runtimes = config.models_runtime
+    scalings = [runtime.extra_values.runtime.scaling for runtime in runtimes]
+    always = _launched(config, [scaling.min_replica_count for scaling in scalings])
+    scheduled_hours = dict.fromkeys(always, 0.0)
+    for replicas, hours in warm_hours(scalings).items():
+        for name, count in _launched(config, replicas).items():
+            scheduled_hours[name] += hours * (count - always[name])
+    for runtime in runtimes:
         karpenter = runtime.extra_values.karpenter
-        instance_type = _preferred_type(runtime)
-        yield _Purchase(
+        yield _Nodes(
             whose=f"GPU nodes of {runtime.name}",
-            instance_type=instance_type,
+            instance_type=_preferred_type(runtime),
             is_spot="spot" in karpenter.provisioner.capacity_types,
-            count=math.ceil((replicas - with_place) / _gpus(instance_type)),
+            count=always[runtime.name],
             disk_usd_per_month=_disk_usd_per_month(
                 karpenter.node_template.disk_size_gib,
                 iops=karpenter.node_template.disk_iops,
                 throughput_mib_s=karpenter.node_template.disk_throughput_mib_s,
             ),
+            scheduled_hours=scheduled_hours[runtime.name],
         )
 
 
-def _usd_per_replica_month(runtime: ModelsRuntime) -> float:
+def _launched(config: Config, replicas: Sequence[int]) -> dict[str, int]:
+    """Nodes that Karpenter launches for so many replicas of each runtime, by the runtime's name.
+
+    Which replicas have a place on the nodes of a GPU node group is chance; the dearest of those that always run are
+    taken first, then the dearest by schedule, so that this is a lower bound.
+    """
+    wanted = {runtime.name: count for runtime, count in zip(config.models_runtime, replicas, strict=True)}
+    dearest_first = sorted(config.models_runtime, key=_usd_per_replica_hour, reverse=True)
+    places = sum(group.size * _gpus(group.instance_types[0]) for group in config.gpu_node_groups)
+    with_place: Counter[str] = Counter()
+    for is_scheduled in (False, True):
+        for runtime in dearest_first:
+            always = runtime.extra_values.runtime.scaling.min_replica_count
+            placed = min(wanted[runtime.name] - always if is_scheduled else always, places)
+            with_place[runtime.name] += placed
+            places -= placed
+    return {
+        runtime.name: math.ceil((wanted[runtime.name] - with_place[runtime.name]) / _gpus(_preferred_type(runtime)))
+        for runtime in config.models_runtime
+    }
+
+
+def _usd_per_replica_hour(runtime: ModelsRuntime) -> float:
     """What a replica's share of a node costs. Unknown counts as nothing: it then stays on the bill, as unknown."""
     instance_type = _preferred_type(runtime)
     is_spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
-    return (_node_usd_per_month(instance_type, is_spot=is_spot) or 0) / _gpus(instance_type)
+    return (_usd_per_hour(instance_type, is_spot=is_spot) or 0) / _gpus(instance_type)
 
 
 def _preferred_type(runtime: ModelsRuntime) -> str:
@@ -262,11 +310,9 @@ def _gpus(instance_type: str) -> int:
     return _GPUS.get(instance_type, 1)
 
 
-def _node_usd_per_month(instance_type: str, *, is_spot: bool) -> float | None:
-    usd_per_hour = _USD_PER_HOUR.get(instance_type)
-    if usd_per_hour is None:
-        return None
-    return usd_per_hour * _HOURS_PER_MONTH * (_SPOT_SHARE if is_spot else 1)
+def _usd_per_hour(instance_type: str, *, is_spot: bool) -> float | None:
+    usd = _USD_PER_HOUR.get(instance_type)
+    return None if usd is None else usd * (_SPOT_SHARE if is_spot else 1)
 
 
 def _disk_usd_per_month(
@@ -291,19 +337,19 @@ def _network(config: Config) -> Iterator[CostLine]:
         gateways = 0
         has_endpoints = existing.interface_endpoints
     nat_usd_per_hour = _NAT_GATEWAY_USD_PER_HOUR + _PUBLIC_IPV4_USD_PER_HOUR
-    yield CostLine("NAT gateways with their public addresses", gateways, nat_usd_per_hour * _HOURS_PER_MONTH)
+    yield CostLine("NAT gateways with their public addresses", gateways, nat_usd_per_hour * HOURS_PER_MONTH)
     yield CostLine(
         f"Interface endpoints of {INTERFACE_ENDPOINT_SERVICES} services, in each zone",
         INTERFACE_ENDPOINT_SERVICES * zones if has_endpoints else 0,
-        _INTERFACE_ENDPOINT_USD_PER_HOUR * _HOURS_PER_MONTH,
+        _INTERFACE_ENDPOINT_USD_PER_HOUR * HOURS_PER_MONTH,
     )
 
 
-def _watching(config: Config, *, nodes: int) -> Iterator[CostLine]:
+def _watching(config: Config, *, nodes: float) -> Iterator[CostLine]:
     """What is written down, watched and encrypted."""
     # Of an existing VPC nothing is logged: it is left as it is.
     has_flow_logs = config.network.flow_logs and config.network.existing_vpc is None
-    insights = nodes if config.cluster.observability else 0
+    insights = nodes if config.cluster.observability else 0.0
     yield CostLine("Logs of the control plane (estimate)", 1, _CONTROL_PLANE_LOGS_USD_PER_MONTH)
     yield CostLine("Flow logs (estimate)", int(has_flow_logs), _FLOW_LOGS_USD_PER_MONTH)
     yield CostLine("Alarms, each metric", alarm_metrics(config), _ALARM_METRIC_USD_PER_MONTH)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -46,11 +46,14 @@ def added_by(text: str) -> float:
     return cost_of(text) - BASE_USD - 0.1 * len(parse_config(text, "test.yaml").models_runtime)
 
 
-def runtime(replicas: int, *, name: str = "a", provisioner: str = "{}", template: str = "{}") -> str:
+def runtime(
+    replicas: int, *, name: str = "a", provisioner: str = "{}", template: str = "{}", schedules: str = "[]"
+) -> str:
+    scaling = f"minReplicaCount: {replicas}, maxReplicaCount: 1000, schedules: {schedules}"
     return (
         f"- name: {name}\n  type: comfyui\n  extraValues:\n"
         f"    karpenter: {{provisioner: {provisioner}, nodeTemplate: {template}}}\n"
-        f"    runtime: {{scaling: {{minReplicaCount: {replicas}, maxReplicaCount: 1000}}}}\n"
+        f"    runtime: {{scaling: {{{scaling}}}}}\n"
     )
 
 
@@ -200,13 +203,60 @@ def test_an_unknown_gpu_price_is_not_hidden_by_warm_nodes() -> None:
     assert "at least" in shown(text)
 
 
+def test_what_has_no_known_price_is_named_as_not_counted() -> None:
+    unknown = runtime(1, provisioner="{instanceFamilies: [p4d]}", schedules=schedule(3))
+    said = as_sentence(idle_cost(parse_config("modelsRuntime:\n" + unknown, "test.yaml")))
+    assert said.startswith("at least ")
+    assert said.endswith(
+        "; not counted, since their prices are unknown: GPU nodes of a: p4d, spot; "
+        "GPU nodes of a by schedule, hours: p4d, spot"
+    )
+
+
+WORKING_HOURS = 261 * 11 / 12
+"""A month, of the schedule below."""
+
+
+def schedule(replicas: int) -> str:
+    return f"[{{timezone: UTC, start: 0 8 * * 1-5, end: 0 19 * * 1-5, replicas: {replicas}}}]"
+
+
+def test_nodes_by_schedule_cost_their_hours() -> None:
+    hours = 2 * WORKING_HOURS
+    usd = hours * (0.4 * 1.212 + GPU_DISK_USD / 730)
+    assert added_by("modelsRuntime:\n" + runtime(0, schedules=schedule(2))) == pytest.approx(usd)
+
+
+def test_schedule_costs_what_it_adds_to_the_warm_replicas() -> None:
+    always, more = (cost_of("modelsRuntime:\n" + runtime(2, schedules=schedule(count))) for count in (2, 3))
+    assert added_by("modelsRuntime:\n" + runtime(2)) == pytest.approx(always - BASE_USD - 0.1)
+    assert more - always == pytest.approx(WORKING_HOURS * (0.4 * 1.212 + GPU_DISK_USD / 730))
+
+
+@given(replicas=st.integers(1, 9), size=st.integers(0, 9), always=st.integers(0, 9))
+@settings(max_examples=20)
+def test_replicas_by_schedule_have_the_places_that_warm_ones_leave(replicas: int, size: int, always: int) -> None:
+    text = group(size) + "modelsRuntime:\n"
+    extra = max(0, max(replicas, always) - size) - max(0, always - size)
+    added = cost_of(text + runtime(always, schedules=schedule(replicas))) - cost_of(text + runtime(always))
+    assert added == pytest.approx(extra * WORKING_HOURS * (0.4 * 1.212 + GPU_DISK_USD / 730))
+
+
+def test_container_insights_counts_nodes_by_schedule_for_their_hours() -> None:
+    text = "modelsRuntime:\n" + runtime(0, schedules=schedule(2))
+    insights = cost_of("cluster: {observability: true}\n" + text) - cost_of(text)
+    assert insights == pytest.approx((2 + 2 * WORKING_HOURS / 730) * 10)
+
+
 def test_the_table_has_every_line_and_the_total_is_one_line() -> None:
     text = group(1) + "modelsRuntime:\n" + runtime(2)
     output = shown(text)
     assert [name for name in names_of(text) if name not in output] == []
     total = as_sentence(idle_cost(parse_config(text, "test.yaml")))
-    assert (
-        total == f"about {cost_of(text):,.0f} US dollars a month while idle (us-east-1, list prices of {PRICES_AS_OF})"
+    gpu_usd = G5_USD + GPU_DISK_USD + 0.4 * G5_USD + GPU_DISK_USD
+    assert total == (
+        f"about {cost_of(text):,.0f} US dollars a month while idle, {gpu_usd:,.0f} of them for GPU nodes that run "
+        f"without a task (us-east-1, list prices of {PRICES_AS_OF})"
     )
 
 
