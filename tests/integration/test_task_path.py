@@ -11,6 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from PIL import Image
 
+from sd_on_eks.task_api.contract.schemas import schemas
+
 pytestmark = pytest.mark.xdist_group("local_stack")
 
 
@@ -57,6 +59,18 @@ def test_text_to_image_ends_in_a_picture_and_one_callback(client: Any) -> None:
     assert callback["attributes"]["status"]["Value"] == "completed"
     assert callback["result"]["seeds"] == [7]
     client.until(lambda: is_empty(client, client.stack.deployment.runtimes["sd"].queue_url))
+
+
+def test_timings_of_a_task_and_of_its_callback_are_those_that_are_described(client: Any) -> None:
+    answer = client.submit({"prompt": "a cat", "width": 64, "height": 48})
+    parts = client.wait(answer["id"])["timings"]
+    assert parts.keys() == schemas()["Timings"]["properties"].keys()
+    (callback,) = client.until(lambda: client.callbacks_of(answer["id"]))
+    own = callback["timings"]
+    _, instants = schemas()["Callback"]["properties"]["timings"]["allOf"]
+    assert own.keys() == parts.keys() | instants["properties"].keys()
+    assert own.items() >= parts.items()
+    assert round(parts["gpu_seconds"] * 1000) == parts["inference_ms"]
 
 
 def test_image_to_image_with_a_body_over_200_kb_goes_by_way_of_s3(client: Any, noise: str) -> None:
