@@ -1,6 +1,8 @@
 """The CDK app: reads config.yaml, makes the stack, attaches the checks. It never calls AWS."""
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from sd_on_eks.cdk_context import cdk_context
 from sd_on_eks.config.errors import ConfigError
@@ -8,6 +10,9 @@ from sd_on_eks.config.loader import load_config
 from sd_on_eks.config.models import Config
 from sd_on_eks.idle_cost import as_sentence, as_table, idle_cost
 from sd_on_eks.jsii_node import use_bundled_node
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def main() -> int:
@@ -28,12 +33,24 @@ def main() -> int:
 
     from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
 
-    app = cdk.App(context=cdk_context())
-    SdOnEKSStack(app, CONSTRUCT_ID, config=config)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()
+    with _spinner("synthesizing"):
+        app = cdk.App(context=cdk_context())
+        SdOnEKSStack(app, CONSTRUCT_ID, config=config)
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        app.synth()
     tell_idle_cost(config)
     return 0
+
+
+def _spinner(what: str) -> AbstractContextManager[object]:
+    """Show what takes some seconds, on a terminal."""
+    return _console().status(what) if sys.stderr.isatty() else nullcontext()
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415 (only a terminal needs it)
+
+    return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def tell_idle_cost(config: Config) -> None:
@@ -43,9 +60,7 @@ def tell_idle_cost(config: Config) -> None:
     """
     lines = idle_cost(config)
     if sys.stderr.isatty():
-        from rich.console import Console  # noqa: PLC0415 (only a terminal needs it)
-
-        Console(stderr=True).print(as_table(lines))
+        _console().print(as_table(lines))
     print(f"{config.stack_name} costs {as_sentence(lines)}", file=sys.stderr)  # noqa: T201 (what the CDK CLI shows)
 
 

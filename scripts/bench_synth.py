@@ -10,6 +10,7 @@ the exit status: machines differ, and a time is never a test.
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -20,12 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from sd_on_eks.config.loader import ENVIRONMENT_VARIABLE
 from sd_on_eks.jsii_node import use_bundled_node
+from terminal import Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -116,17 +116,17 @@ def run(folder: Path, *, runs: int, as_json: bool) -> int:
         few,
         many,
     )
-    console = Console(stderr=True)
+    terminal = Terminal()
     try:
         # The first round warms the caches and is not counted; then the commands take turns, so that a machine that
         # slows down slows all.
-        for turn in track(range(runs + 1), "synthesizing", console=console):
+        for turn in terminal.each(range(runs + 1), "synthesizing"):
             for figure in figures:
                 seconds = measure(figure)
                 if turn > 0:
                     figure.runs_s.append(seconds)
     except subprocess.CalledProcessError as error:
-        console.print(f"{' '.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr.decode()}")
+        terminal.line(f"{shlex.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr.decode()}")
         return 1
 
     times_longer = many.median_s / few.median_s
@@ -153,8 +153,9 @@ def run(folder: Path, *, runs: int, as_json: bool) -> int:
         f"{MOST_TIMES_LONGER:.0f} times",
         share(times_longer, MOST_TIMES_LONGER),
     )
-    Console().print(shown)
-    Console().print(resources())
+    shown_on = Terminal(sys.stdout)
+    shown_on.table(shown)
+    shown_on.line(", ".join(f"{name}: {count}" for name, count in resources().items()))
     return 0
 
 

@@ -11,6 +11,7 @@ machines differ, and a time is never a test.
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -23,12 +24,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final, Self
 
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from sd_on_eks.staging import staged
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
+from terminal import Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 _HANDLER: Final = ROOT / "constructs" / "sd_on_eks" / "task_api" / "handler"
@@ -175,7 +175,7 @@ def event(body_bytes: int) -> dict[str, Any]:
     }
 
 
-def measure(bench: Bench, runs: int, console: Console) -> list[Figure]:
+def measure(bench: Bench, runs: int, terminal: Terminal) -> list[Figure]:
     """Run everything so many times.
 
     Raises:
@@ -186,7 +186,7 @@ def measure(bench: Bench, runs: int, console: Console) -> list[Figure]:
     large = Figure(name="own processor time, 4 MiB", unit="ms", limit=25.0)
     memory = Figure(name="peak memory, 4 MiB", unit="MB", limit=128.0)
     # The first round warms the caches and is not counted.
-    for turn in track(range(runs + 1), "submitting", console=console):
+    for turn in terminal.each(range(runs + 1), "submitting"):
         shares = []
         for _ in range(_COLD_PAIRS):
             boto3_s = bench.wall_s("-c", "import boto3, os; os._exit(0)")
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each process (default 7)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
     options = parser.parse_args(arguments)
-    console = Console(stderr=True)
+    terminal = Terminal()
     try:
         runtimes = json.dumps([{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors"}])
         with (
@@ -221,9 +221,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             staged(folders={_HANDLER.name: _HANDLER}, files={f"{_HANDLER.name}/{RUNTIMES_FILE}": runtimes}) as asset,
             tempfile.TemporaryDirectory() as folder,
         ):
-            figures = measure(Bench(stand_in, asset, Path(folder)), options.runs, console)
+            figures = measure(Bench(stand_in, asset, Path(folder)), options.runs, terminal)
     except subprocess.CalledProcessError as error:
-        console.print(f"{' '.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr}", markup=False)
+        terminal.line(f"{shlex.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr}")
         return 1
     if options.json:
         print(json.dumps({"figures": [asdict(figure) | {"median": figure.median} for figure in figures]}))
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{figure.limit:g} {figure.unit}",
             f"{share:.0%}" + ("  (beyond the limit)" if share > 1 else ""),
         )
-    Console().print(shown)
+    Terminal(sys.stdout).table(shown)
     return 0
 
 

@@ -37,11 +37,9 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
-from rich.console import Console
-from rich.progress import track
-from rich.prompt import Confirm
 
+from aws_errors import aws_errors
+from terminal import Terminal
 from unused_objects import Cluster, KubectlError, unused_associations, unused_objects
 
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 5, "mode": "standard"})
@@ -275,7 +273,7 @@ def _of_cluster(stack: DestroyedStack) -> dict[str, object]:
     return {"Name": f"tag:kubernetes.io/cluster/{stack.name}", "Values": ["owned"]}
 
 
-def find_leftovers(region: Region, stack_name: str, console: Console) -> list[Leftover]:
+def find_leftovers(region: Region, stack_name: str, terminal: Terminal) -> list[Leftover]:
     """Everything that is left of a stack, what costs the most first.
 
     Raises:
@@ -284,7 +282,7 @@ def find_leftovers(region: Region, stack_name: str, console: Console) -> list[Le
         ClientError: AWS refuses to show something.
         BotoCoreError: AWS cannot be asked.
     """
-    with console.status("asking CloudFormation what the stack had"):
+    with terminal.waiting("reading what the stack has or had"):
         stacks = region.stacks(stack_name)
         for status in {one["StackStatus"] for one in stacks} - _DESTROYED:
             if status.endswith("_IN_PROGRESS"):
@@ -294,11 +292,9 @@ def find_leftovers(region: Region, stack_name: str, console: Console) -> list[Le
             return list(region.unused(stack_name))
         stack = region.destroyed_stack(stack_name, stacks)
     if not stack.is_remembered:
-        console.print(
+        terminal.line(
             f"CloudFormation remembers no stack {stack_name} here: it was destroyed over 90 days ago, or in another "
-            "region, or never made",
-            markup=False,
-            soft_wrap=True,
+            "region, or never made"
         )
     searches = (
         region.instances,
@@ -309,12 +305,11 @@ def find_leftovers(region: Region, stack_name: str, console: Console) -> list[Le
         region.buckets,
         region.tables,
     )
-    steps = track(searches, "looking", console=console, transient=True, disable=not console.is_terminal)
-    return [one for search in steps for one in search(stack)]
+    return [one for search in terminal.each(searches, "searching") for one in search(stack)]
 
 
 def delete_log_groups(
-    region: Region, leftovers: Sequence[Leftover], *, is_agreed: bool, console: Console
+    region: Region, leftovers: Sequence[Leftover], *, is_agreed: bool, terminal: Terminal
 ) -> list[Leftover]:
     """Delete the log groups among leftovers, after asking unless that is agreed.
 
@@ -325,37 +320,29 @@ def delete_log_groups(
     if not names:
         return list(leftovers)
     question = f"Delete {len(names)} log group(s) with all that they hold?"
-    if not (is_agreed or Confirm.ask(question, console=console, default=False)):
+    if not (is_agreed or terminal.agrees(question)):
         return list(leftovers)
-    for name in track(names, "deleting", console=console, transient=True, disable=not console.is_terminal):
+    for name in terminal.each(names, "deleting"):
         region.delete_log_group(name)
     return [replace(one, deleted=one.kind == "log group") for one in leftovers]
 
 
-def run(options: argparse.Namespace, console: Console) -> list[Leftover]:
+def run(options: argparse.Namespace, terminal: Terminal) -> list[Leftover]:
     """Look, and delete what is asked for.
 
     Raises:
         LeftoversError: it cannot be said what is left.
     """
     try:
-        region = Region(partial(_client, region_name=options.region))
-        leftovers = find_leftovers(region, options.stack_name, console)
-        for one in leftovers:
-            console.print(f"{one.kind:<17}  {one.id}  {one.detail}", markup=False, soft_wrap=True)
-        if options.delete_log_groups:
-            leftovers = delete_log_groups(region, leftovers, is_agreed=options.yes, console=console)
+        with aws_errors(LeftoversError, stack_name=options.stack_name, region_option="--region"):
+            region = Region(partial(_client, region_name=options.region))
+            leftovers = find_leftovers(region, options.stack_name, terminal)
+            for one in leftovers:
+                terminal.line(f"{one.kind:<17}  {one.id}  {one.detail}")
+            if options.delete_log_groups:
+                leftovers = delete_log_groups(region, leftovers, is_agreed=options.yes, terminal=terminal)
     except KubectlError as error:
         raise LeftoversError(str(error)) from error
-    except NoCredentialsError as error:
-        raise LeftoversError("there are no AWS credentials; set AWS_PROFILE or log in") from error
-    except NoRegionError as error:
-        raise LeftoversError("there is no AWS region; set AWS_DEFAULT_REGION or give --region") from error
-    except ClientError as error:
-        message = error.response["Error"].get("Message", "")
-        raise LeftoversError(f"AWS refuses {error.operation_name}: {message}") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: of an endpoint URL that is none
-        raise LeftoversError(f"AWS cannot be asked: {error}") from error
     return leftovers
 
 
@@ -380,21 +367,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--yes is for --delete-log-groups")
     if options.delete_log_groups and not options.yes and not sys.stdin.isatty():
         parser.error("--delete-log-groups needs --yes where nobody can be asked")
-    console = Console(stderr=True, highlight=False)
+    terminal = Terminal()
     try:
-        leftovers = run(options, console)
+        leftovers = run(options, terminal)
     except LeftoversError as error:
-        console.print(f"leftovers: {error}", markup=False, soft_wrap=True)
+        terminal.line(f"leftovers: {error}")
         return _FAILURE
     except (KeyboardInterrupt, EOFError):  # EOFError: Ctrl-D instead of an answer
-        console.print("interrupted")
+        terminal.line("interrupted")
         return _INTERRUPTED
     if options.json:
         print(json.dumps([asdict(one) for one in leftovers]))
     left = [one for one in leftovers if not one.deleted]
     if deleted := len(leftovers) - len(left):
-        console.print(f"deleted {deleted} log group(s)")
-    console.print(f"{len(left)} left of {options.stack_name}" if left else f"nothing is left of {options.stack_name}")
+        terminal.line(f"deleted {deleted} log group(s)")
+    terminal.line(f"{len(left)} left of {options.stack_name}" if left else f"nothing is left of {options.stack_name}")
     return _SOMETHING_IS_LEFT if left else 0
 
 

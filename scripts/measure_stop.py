@@ -20,11 +20,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
 from rich.table import Table
 
 from sd_on_eks.config.workload import InferenceApi
 from sd_on_eks.manifests.runtime_container import command_of
+from terminal import Terminal
 from tests.fakes.runtime_container import PROGRAMS, RuntimeContainer
 
 LIMIT_S: Final = 5.0
@@ -70,7 +70,8 @@ def main() -> int:
     arguments = parser.parse_args()
 
     cases = (*CASES, *((WITHOUT,) if arguments.without else ()))
-    with ThreadPoolExecutor(max_workers=len(cases) * arguments.runs) as threads:
+    waiting = Terminal().waiting(f"stopping {len(cases) * arguments.runs} servers")
+    with waiting, ThreadPoolExecutor(max_workers=len(cases) * arguments.runs) as threads:
         runs = [threads.map(stop_s, cases) for _ in range(arguments.runs)]
         figures = [max(times) for times in zip(*runs, strict=True)]
     if arguments.json:
@@ -118,7 +119,7 @@ def show(cases: Sequence[Case], figures: Sequence[float]) -> None:
             measured + ("  (beyond the limit)" if figure > LIMIT_S else ""),
             f"{LIMIT_S:.0f}" if case.has_script else "",
         )
-    Console().print(shown)
+    Terminal(sys.stdout).table(shown)
 
 
 if __name__ == "__main__":

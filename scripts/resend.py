@@ -22,9 +22,10 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
-from rich.console import Console
-from rich.progress import track
+from botocore.exceptions import ClientError
+
+from aws_errors import aws_errors
+from terminal import Terminal
 
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 3})
 """A function may take a minute."""
@@ -201,27 +202,17 @@ class Resend:
             yield kept.reason
 
 
-def run(stack_name: str, *, dry_run: bool, console: Console) -> list[Outcome]:
+def run(stack_name: str, *, dry_run: bool, terminal: Terminal) -> list[Outcome]:
     """Go through the failure bucket of a stack.
 
     Raises:
         ResendError: nothing can be sent.
     """
-    try:
-        resend = Resend(find_deployment(stack_name), dry_run=dry_run)
-        keys = resend.keys()
-        return [resend.resend(key) for key in track(keys, "looking" if dry_run else "sending", console=console)]
-    except NoCredentialsError as error:
-        raise ResendError("there are no AWS credentials; set AWS_PROFILE or log in") from error
-    except NoRegionError as error:
-        raise ResendError("there is no AWS region; set AWS_DEFAULT_REGION") from error
-    except ClientError as error:
-        message = error.response["Error"].get("Message", "")
-        if "does not exist" in message:
-            raise ResendError(f"there is no stack {stack_name} in this account and region") from error
-        raise ResendError(f"AWS refuses {error.operation_name}: {message}") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: of an endpoint URL that is none
-        raise ResendError(f"AWS cannot be asked: {error}") from error
+    with aws_errors(ResendError, stack_name=stack_name):
+        with terminal.waiting("listing the failure bucket"):
+            resend = Resend(find_deployment(stack_name), dry_run=dry_run)
+            keys = resend.keys()
+        return [resend.resend(key) for key in terminal.each(keys, "reading" if dry_run else "sending")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -235,23 +226,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="list what is there, and send nothing")
     parser.add_argument("--json", action="store_true", help="print what became of each object as JSON")
     options = parser.parse_args(arguments)
-    console = Console(stderr=True, highlight=False)
+    terminal = Terminal()
     try:
-        outcomes = run(options.stack_name, dry_run=options.dry_run, console=console)
+        outcomes = run(options.stack_name, dry_run=options.dry_run, terminal=terminal)
     except ResendError as error:
-        console.print(f"resend: {error}", markup=False, soft_wrap=True)
+        terminal.line(f"resend: {error}")
         return _FAILURE
     except KeyboardInterrupt:
-        console.print("interrupted")
+        terminal.line("interrupted")
         return _INTERRUPTED
     if options.json:
         print(json.dumps([asdict(outcome) for outcome in outcomes]))
     for outcome in outcomes:
-        console.print(
-            f"{outcome.outcome}  {outcome.key}  {outcome.records} record(s)  {outcome.reason}".rstrip(), markup=False
-        )
+        terminal.line(f"{outcome.outcome}  {outcome.key}  {outcome.records} record(s)  {outcome.reason}".rstrip())
     if not outcomes:
-        console.print("the failure bucket is empty")
+        terminal.line("the failure bucket is empty")
     return _FAILURE if any(outcome.outcome == "kept" for outcome in outcomes) and not options.dry_run else 0
 
 

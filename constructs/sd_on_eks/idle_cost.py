@@ -205,9 +205,9 @@ def total_usd_per_month(lines: Iterable[CostLine]) -> float:
 
 def as_table(lines: Iterable[CostLine]) -> "Table":
     """The lines for a terminal."""
-    from rich.table import Table  # noqa: PLC0415 (40 ms of each synthesis, and only a terminal needs it)
+    from rich.table import Column, Table  # noqa: PLC0415 (40 ms of each synthesis, and only a terminal needs it)
 
-    table = Table("What", title="Idle cost, US dollars a month")
+    table = Table(Column("What", overflow="fold"), title="Idle cost, US dollars a month")
     for heading in ("Count", "Each", "Together"):
         table.add_column(heading, justify="right")
     for line in lines:

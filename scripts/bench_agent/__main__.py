@@ -20,8 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from bench_agent.case import CASES, Case, Who
@@ -30,6 +28,7 @@ from bench_agent.figures import FIGURES, busy_share
 from bench_agent.run import ROOT, Run, run
 from local_stack.errors import LocalStackError
 from previous_build import COMMIT, PreviousBuildMissingError, extract_previous_build
+from terminal import Terminal
 
 _PREVIOUS: Final = "previous agent"
 _CHART: Final = ROOT / "bench-results" / "queue-agent.png"
@@ -48,12 +47,12 @@ def main() -> int:
     if arguments.beside_previous:
         cases = [replace(case, beside=tuple(dict.fromkeys((*case.beside, _PREVIOUS)))) for case in cases]
     runs: dict[tuple[Case, Who], list[Run]] = defaultdict(list)
-    console = Console(stderr=True)
+    terminal = Terminal()
     with TemporaryDirectory() as folder:
         try:
             previous_build = extract_previous_build(Path(folder))
         except PreviousBuildMissingError as error:
-            console.print(f"{error}: it is left out")
+            terminal.line(f"{error}: it is left out")
             previous_build = None
         turns = [
             (case, who)
@@ -63,10 +62,10 @@ def main() -> int:
             if who != _PREVIOUS or previous_build is not None
         ]
         try:
-            for case, who in track(turns, "working off queues", console=console):
+            for case, who in terminal.each(turns, "processing queues"):
                 runs[case, who].append(run(case, who, previous_build or ()))
         except LocalStackError as error:
-            console.print(str(error))
+            terminal.line(str(error))
             return 1
     draw([_typical(of_case) for of_case in runs.values()], _CHART)
     if arguments.json:
@@ -76,8 +75,8 @@ def main() -> int:
         }
         print(json.dumps(medians))
         return 0
-    Console(width=200).print(_table(runs))
-    console.print(f"chart: {_CHART.relative_to(ROOT)}")
+    Terminal(sys.stdout).table(_table(runs))
+    terminal.line(f"chart: {_CHART.relative_to(ROOT)}")
     return 0
 
 
@@ -100,7 +99,7 @@ def _table(runs: Mapping[tuple[Case, Who], Sequence[Run]]) -> Table:
             text, limit = f"{value:.{figure.digits}f}", figure.limit_in(case, runs)
             if who == "agent" and limit is not None:
                 text += f" [{limit:.4g}]" + (" MISSED" if figure.is_missed(limit, value) else "")
-            cells.append(text.replace("[", r"\["))
+            cells.append(text)
         table.add_row(case.name, who, *cells)
         if who == _PREVIOUS:
             table.add_row(case.name, "agent / previous", *_ratios(runs[case, "agent"], of_case))
