@@ -11,7 +11,8 @@ from typing import Any, Final
 import boto3
 import urllib3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from aws_errors import aws_errors
 
 DEFAULT_KEY: Final = "defaultAPIKey"
 """Logical id of the deployment's own key; those of APIGW.plans have others."""
@@ -25,6 +26,15 @@ class VerificationError(Exception):
     """The deployment does not work: what was found, in one sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Runtime:
+    """A runtime that takes tasks; without a checkpoint it runs the one that a task names."""
+
+    name: str
+    type: str
+    checkpoint: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """A deployed API.
@@ -34,6 +44,7 @@ class Api:
         key: the API key.
         key_id: its id.
         runtimes: name -> type.
+        checkpoints: name -> file of the checkpoint, of the runtimes that have one of their own.
         settings: environment of the function behind it.
         resources: type -> logical id -> physical id, of all of the stack.
         is_emulated: whether it is the local stack.
@@ -43,6 +54,7 @@ class Api:
     key: str
     key_id: str
     runtimes: Mapping[str, str]
+    checkpoints: Mapping[str, str]
     settings: Mapping[str, str]
     resources: Mapping[str, Mapping[str, str]]
     is_emulated: bool
@@ -70,7 +82,7 @@ def find_api(stack_name: str) -> Api:
     Raises:
         VerificationError: there is no such stack, no credentials, no endpoint.
     """
-    try:
+    with aws_errors(VerificationError, stack_name=stack_name):
         cloudformation = aws_client("cloudformation")
         stacks = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
@@ -82,22 +94,12 @@ def find_api(stack_name: str) -> Api:
             raise VerificationError(f"the stack {stack_name} has no API key")
         key = aws_client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
         settings, runtimes = _function(aws_client("lambda"), resources)
-    except NoCredentialsError as error:
-        raise VerificationError("there are no AWS credentials; set AWS_PROFILE or log in") from error
-    except NoRegionError as error:
-        raise VerificationError("there is no AWS region; set AWS_DEFAULT_REGION") from error
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if "does not exist" in message:
-            raise VerificationError(f"there is no stack {stack_name} in this account and region") from error
-        raise VerificationError(f"AWS refuses to show the stack {stack_name}: {message}") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: of an endpoint URL that is none
-        raise VerificationError(f"AWS cannot be asked: {error}") from error
     return Api(
         url=_endpoint(outputs["FrontApiEndpoint"], resources),
         key=key,
         key_id=key_id,
-        runtimes=runtimes,
+        runtimes={one.name: one.type for one in runtimes},
+        checkpoints={one.name: one.checkpoint for one in runtimes if one.checkpoint},
         settings=settings,
         resources=resources,
         is_emulated=bool(os.environ.get("AWS_ENDPOINT_URL")),
@@ -116,8 +118,8 @@ def _resources(cloudformation: Any, stack_name: str) -> dict[str, dict[str, str]
 def _function(
     lambdas: Any,  # noqa: ANN401 (a boto3 client)
     resources: Mapping[str, Mapping[str, str]],
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Environment of the function behind the API, and name -> type of the runtimes that its code knows."""
+) -> tuple[dict[str, str], list[_Runtime]]:
+    """Environment of the function behind the API, and the runtimes that its code knows."""
     for function in resources.get("AWS::Lambda::Function", {}).values():
         deployed = lambdas.get_function(FunctionName=function)
         variables: dict[str, str] = deployed["Configuration"].get("Environment", {}).get("Variables", {})
@@ -126,8 +128,8 @@ def _function(
     raise VerificationError("the stack has no task API that knows its runtimes")
 
 
-def _runtimes(code_url: str) -> dict[str, str]:
-    """Name -> type of the runtimes that take tasks, by the table in the function's code.
+def _runtimes(code_url: str) -> list[_Runtime]:
+    """The runtimes that take tasks, by the table in the function's code.
 
     One that runs a task which names no checkpoint comes before all others of its type.
     """
@@ -138,11 +140,12 @@ def _runtimes(code_url: str) -> dict[str, str]:
         http = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE"), timeout=_DOWNLOAD_S)
         with zipfile.ZipFile(io.BytesIO(http.request("GET", code_url).data)) as code:
             table = json.loads(code.read(_RUNTIMES_IN_CODE))
-        taking = [runtime for runtime in table if not runtime.get("retired")]
-        taking.sort(key=lambda runtime: runtime["type"] == "sdwebui" and not runtime.get("model_filename"))
-        return {runtime["name"]: runtime["type"] for runtime in taking}
+        taking = [
+            _Runtime(one["name"], one["type"], one.get("model_filename")) for one in table if not one.get("retired")
+        ]
     except (urllib3.exceptions.HTTPError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise VerificationError(f"the code of the task API cannot be read: {type(error).__name__}") from error
+    return sorted(taking, key=lambda one: one.type == "sdwebui" and not one.checkpoint)
 
 
 def _endpoint(url: str, resources: Mapping[str, Mapping[str, str]]) -> str:

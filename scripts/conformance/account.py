@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
-from conformance.api_client import ApiClient
-from conformance.check import BrokenError, Check, SkippedError
 from conformance.smallest_task import smallest_task
 from deployed_api import Api, aws_client
+from verification.api_client import ApiClient
+from verification.check import BrokenError, Check, SkippedError
 
 _NO_TASK: Final = "v1alpha2/tasks/none"
 _MOST_REQUESTS: Final = 500
@@ -54,12 +54,12 @@ class AccountChecks:
     def checks(self) -> tuple[Check, ...]:
         """The checks, in the order of the checklist."""
         return (
-            ("a disabled key is answered 401", self._disabled_key),
-            ("504 and the other answers of the gateway are configured", self._configured_answers),
-            ("every task reaches its runtime's queue", self._filters),
-            ("the account's logging role is there, and the access log has no key", self._logs),
-            ("a link holds until its expires_at", self._links),
-            ("too many requests are answered 429 with Retry-After", self._throttle),
+            Check("a disabled key is answered 401", self._disabled_key),
+            Check("504 and the other answers of the gateway are configured", self._configured_answers),
+            Check("every task reaches its runtime's queue", self._filters),
+            Check("the account's logging role is there, and the access log has no key", self._logs),
+            Check("a link holds until its expires_at", self._links),
+            Check("too many requests are answered 429 with Retry-After", self._throttle),
         )
 
     def _disabled_key(self) -> str:

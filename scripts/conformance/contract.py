@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from conformance.api_client import ApiClient, Reply
-from conformance.check import BrokenError, Check, SkippedError
 from conformance.smallest_task import smallest_task
 from deployed_api import Api
+from verification.api_client import ApiClient, Reply
+from verification.check import BrokenError, Check, SkippedError
 
 _NO_TASK: Final = "v1alpha2/tasks/none"
 _MIB: Final = 1024 * 1024
@@ -32,15 +32,17 @@ class ContractChecks:
     def checks(self) -> tuple[Check, ...]:
         """The checks, in the order of the checklist."""
         return (
-            ("no key and a wrong key are answered 401", self._keys),
-            ("an unknown route is answered 404", self._unknown_routes),
-            ("an unknown route with an Authorization header is answered in the contract's words", self._default_4xx),
-            ("what is not JSON is answered 415", self._media_types),
-            ("4 MiB are taken inline", self._inline),
-            ("over Lambda's 6 MB are answered 413, in the contract's words", self._too_large_for_lambda),
-            ("over the gateway's 10 MB are answered 413", self._too_large_for_gateway),
-            ("web pages are answered as configured", self._cors),
-            ("an upload is taken as it was declared, and not otherwise", self._uploads),
+            Check("no key and a wrong key are answered 401", self._keys),
+            Check("an unknown route is answered 404", self._unknown_routes),
+            Check(
+                "an unknown route with an Authorization header is answered in the contract's words", self._default_4xx
+            ),
+            Check("what is not JSON is answered 415", self._media_types),
+            Check("4 MiB are taken inline", self._inline),
+            Check("over Lambda's 6 MB are answered 413, in the contract's words", self._too_large_for_lambda),
+            Check("over the gateway's 10 MB are answered 413", self._too_large_for_gateway),
+            Check("web pages are answered as configured", self._cors),
+            Check("an upload is taken as it was declared, and not otherwise", self._uploads),
         )
 
     def _keys(self) -> str:

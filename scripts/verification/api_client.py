@@ -4,11 +4,11 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import urllib3
 
-from conformance.check import BrokenError
+from verification.check import BrokenError
 
 _REQUEST_S: Final = 35.0
 """Longer than API Gateway's own 29 s."""
@@ -64,24 +64,27 @@ class Reply:
 
 
 class ApiClient:
-    """Sends requests, each once.
+    """Sends requests.
 
     Args:
         url: where tasks are submitted, with the slash at its end.
         key: the API key.
         connections: how many requests may be under way at once.
+        retries: which failures are tried again; none by default.
 
     Attributes:
         connections: the same.
         http: for requests to elsewhere, such as a link of the API's.
     """
 
-    def __init__(self, url: str, key: str, *, connections: int) -> None:
+    def __init__(
+        self, url: str, key: str, *, connections: int = 1, retries: urllib3.Retry | Literal[False] = False
+    ) -> None:
         self._url = url
         self._key = key
         self.connections = connections
         self.http = urllib3.PoolManager(
-            maxsize=connections, ca_certs=os.environ.get("AWS_CA_BUNDLE"), retries=False, timeout=_REQUEST_S
+            maxsize=connections, ca_certs=os.environ.get("AWS_CA_BUNDLE"), retries=retries, timeout=_REQUEST_S
         )
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:

@@ -1,8 +1,8 @@
 """A check and what became of it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
@@ -18,11 +18,16 @@ class SkippedError(Exception):
     """A check does not apply here: why."""
 
 
-Check = tuple[str, Callable[[], str]]
-"""What is checked; and what looks, and says what it found.
+class Check(NamedTuple):
+    """A check.
 
-It raises `BrokenError` or `SkippedError`.
-"""
+    Attributes:
+        name: what is checked.
+        look: looks, and says what it found; raises `BrokenError` or `SkippedError`.
+    """
+
+    name: str
+    look: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +45,19 @@ class Finding:
     detail: str
 
 
-def run(checks: Iterable[Check]) -> Iterator[Finding]:
-    """Look check after check; one that is broken keeps none from the others."""
-    for check, look in checks:
-        try:
-            yield Finding(check, "holds", look())
-        except SkippedError as reason:
-            yield Finding(check, "skipped", str(reason))
-        except (BrokenError, VerificationError) as error:
-            yield Finding(check, "broken", str(error))
-        except HTTPError as error:
-            yield Finding(check, "broken", f"there was no answer: {error}")
-        except (ClientError, BotoCoreError) as error:
-            yield Finding(check, "broken", f"AWS cannot be asked: {error}")
-        except (KeyError, ValueError) as error:
-            yield Finding(check, "broken", f"an answer cannot be read: {error!r}")
+def run(check: Check) -> Finding:
+    """Look; a check that is broken keeps no other one from being run."""
+    try:
+        return Finding(check.name, "holds", check.look())
+    except SkippedError as reason:
+        return Finding(check.name, "skipped", str(reason))
+    except (BrokenError, VerificationError) as error:
+        return Finding(check.name, "broken", str(error))
+    except HTTPError as error:
+        return Finding(check.name, "broken", f"there was no answer: {error}")
+    except (ClientError, BotoCoreError) as error:
+        return Finding(check.name, "broken", f"AWS cannot be asked: {error}")
+    except KeyError as error:
+        return Finding(check.name, "broken", f"an answer has no {error}")
+    except ValueError as error:
+        return Finding(check.name, "broken", f"an answer cannot be read: {error!r}")

@@ -55,7 +55,7 @@ def test_the_main_job_shows_pictures_of_both_runtimes_and_leaves_no_process(tmp_
     assert job.returncode == 0, output
     assert f"the pictures lie in {pictures}" in output.replace("\n", "")
     kinds = sorted(file.name.rsplit("-", 3)[0] for file in pictures.iterdir())
-    assert kinds == ["test-image-to-image", "test-pipeline", "test-text-to-image"]
+    assert kinds == ["test-image-to-image", "test-pipeline", "test-text-to-image", "test-v1alpha1"]
     for file in pictures.iterdir():
         with Image.open(file) as image:
             image.load()

@@ -12,16 +12,17 @@ from botocore.exceptions import ClientError
 
 from conformance import account
 from conformance.account import AccountChecks
-from conformance.api_client import ApiClient, Reply
-from conformance.check import BrokenError, Finding, SkippedError, run
 from conformance.contract import ContractChecks
 from deployed_api import Api, VerificationError
+from verification.api_client import ApiClient, Reply
+from verification.check import BrokenError, Check, Finding, SkippedError, run
 
 API = Api(
     url="https://api.example.com/prod/",
     key="the-key",
     key_id="own",
     runtimes={"sd": "sdwebui"},
+    checkpoints={"sd": "v1-5.safetensors"},
     settings={"CORS_ALLOW_ORIGINS": "https://app.example.com"},
     resources={
         "AWS::ApiGateway::RestApi": {"TaskApiRestApi": "api"},
@@ -76,7 +77,7 @@ class Gateway(ApiClient):
 
 def contract(gateway: Gateway, api: Api = API) -> dict[str, Finding]:
     """What the checks find, by what they check; an upload needs a bucket."""
-    return {finding.check: finding for finding in run(ContractChecks(api, gateway).checks[:-1])}
+    return {check.name: run(check) for check in ContractChecks(api, gateway).checks[:-1]}
 
 
 def only(findings: Mapping[str, Finding], outcome: str) -> dict[str, str]:
@@ -186,7 +187,7 @@ def test_an_upload_must_be_held_to_what_was_declared(
         lambda _method, path, *_: Reply(200, {}, json.dumps(offer).encode()) if path == "v1alpha2/uploads" else None
     )
     gateway.http = Bucket(takes=takes)  # type: ignore[assignment]  # all that is asked of it
-    (finding,) = run(ContractChecks(API, gateway).checks[-1:])
+    finding = run(ContractChecks(API, gateway).checks[-1])
     assert finding.outcome == outcome
     assert detail in finding.detail
 
@@ -199,7 +200,7 @@ def test_an_upload_must_be_held_to_what_was_declared(
         (SkippedError("why"), "skipped", "why"),
         (urllib3.exceptions.ProtocolError("gone"), "broken", "there was no answer: gone"),
         (ClientError({"Error": {"Code": "AccessDenied"}}, "Get"), "broken", "AWS cannot be asked"),
-        (KeyError("name"), "broken", "an answer cannot be read: KeyError('name')"),
+        (KeyError("name"), "broken", "an answer has no 'name'"),
         (ValueError("name"), "broken", "an answer cannot be read"),
     ],
 )
@@ -209,7 +210,7 @@ def test_a_check_that_ends_with_an_error_keeps_none_from_the_others(
     def fails() -> str:
         raise error
 
-    first, second = run((("first", fails), ("second", lambda: "found")))
+    first, second = (run(check) for check in (Check("first", fails), Check("second", lambda: "found")))
     assert (first.outcome, second) == (outcome, Finding("second", "holds", "found"))
     assert detail in first.detail
 
@@ -295,7 +296,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Account:
 def checked(gateway: Gateway, begin: str, api: Api = API) -> Finding:
     """What the check finds whose name begins so."""
     checks = AccountChecks(api, gateway, timeout_s=0).checks
-    (finding,) = run([check for check in checks if check[0].startswith(begin)])
+    (finding,) = [run(check) for check in checks if check.name.startswith(begin)]
     return finding
 
 

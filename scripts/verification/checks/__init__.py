@@ -1,0 +1,1 @@
+"""The checks: each takes the tasks of a deployment, says what it found, and raises what is broken."""
