@@ -39,6 +39,10 @@ soak: setup $(GENERATORS_READY) ## The long forms of what `make test` samples, i
 synth: setup ## Write cdk.out/SdOnEKSStack.template.json from config.yaml (CDK_CONFIG_PATH names another file)
 	$(BIN)/node node_modules/aws-cdk/bin/cdk synth --quiet
 
+.PHONY: diff
+diff: synth ## Show what a deployment would change, Kubernetes objects as YAML (TEMPLATE names an older template to compare with)
+	$(BIN)/python scripts/diff.py $(if $(TEMPLATE),--template '$(TEMPLATE)')
+
 .PHONY: lint
 lint: setup ## Formatting, style, types, layers, templates' and images' linters
 	$(BIN)/ruff format --check --quiet .

@@ -8,10 +8,10 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sd_on_eks.config.rules.names import AGENT_SUFFIX
+from template_objects import Key, manifests, objects_of
 
 KINDS: Final = (
     *("Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "PersistentVolumeClaim"),
@@ -22,38 +22,11 @@ KINDS: Final = (
 
 _SELECTOR: Final = "app.kubernetes.io/managed-by=sd-on-eks"
 _PODS: Final = "app.kubernetes.io/part-of=sd-on-eks"
-_MANIFEST: Final = "Custom::AWSCDK-EKS-KubernetesResource"
 _ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
 
 
 class KubectlError(Exception):
     """The cluster cannot be read: why, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What an object is known by; a namespace is empty where there is none."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    @classmethod
-    def of(cls, one: Mapping[str, Any]) -> "Key":
-        """The key of an object."""
-        metadata = one["metadata"]
-        return cls(one["kind"], metadata.get("namespace", ""), metadata["name"])
-
-    @property
-    def path(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
-
-    @property
-    def deletion(self) -> str:
-        """The command that deletes it."""
-        of_namespace = f" --namespace {self.namespace}" if self.namespace else ""
-        return f"kubectl delete {self.kind.lower()} {self.name}{of_namespace}"
 
 
 class Cluster:
@@ -161,19 +134,8 @@ def _accounts(keys: Iterable[Key]) -> set[tuple[str, str]]:
 
 
 def _keys(template: Mapping[str, Any]) -> Iterator[Key]:
-    for one in template["Resources"].values():
-        if one["Type"] == _MANIFEST:
-            yield from map(Key.of, json.loads(_text(one["Properties"]["Manifest"])))
-
-
-def _text(value: object) -> str:
-    """A property's text. Names of objects are literal, so a reference may become anything."""
-    match value:
-        case str():
-            return value
-        case {"Fn::Join": [str(separator), [*parts]]}:
-            return separator.join(map(_text, parts))
-    return "x"
+    for _, resource in manifests(template):
+        yield from map(Key.of, objects_of(resource["Properties"]))
 
 
 def _is_used(one: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:

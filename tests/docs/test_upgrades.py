@@ -161,7 +161,7 @@ def upgrade_steps() -> list[tuple[str, str, str]]:
 def test_kubernetes_upgrade_changes_what_the_page_lists_and_nothing_else(
     resources: Template, resources_of: Callable[[str], Template]
 ) -> None:
-    before, after = re.findall(r"From (\S+) to (\S+)\s+`npx cdk diff`", PAGE)[0]
+    before, after = re.findall(r"From (\S+) to (\S+)\s+`make diff`", PAGE)[0]
     assert after == DEFAULT_KUBERNETES_VERSION
     older = resources_of(DEFAULT + f'cluster: {{version: "{before}"}}\n')
     assert older.keys() == resources.keys()

@@ -15,10 +15,10 @@ from typing import Any, Final
 import cel
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]  # the distribution has no types
 
-from tests.synth.synthesis import Resources, filled
+from template_objects import MANIFEST, Key, objects_of
+from tests.synth.synthesis import Resources, filled, plausible
 from tests.synth.template_references import references
 
-_MANIFEST: Final = "Custom::AWSCDK-EKS-KubernetesResource"
 _ASSOCIATION: Final = "AWS::EKS::PodIdentityAssociation"
 _ROLE: Final = "AWS::IAM::Role"
 _QUEUE: Final = "AWS::SQS::Queue"
@@ -35,9 +35,6 @@ _PRUNED_KINDS: Final = frozenset(
 
 https://github.com/kubernetes/kubectl/blob/master/pkg/util/prune/prune.go
 """
-
-Key = tuple[str, str, str]
-"""Kind, namespace (empty where there is none) and name."""
 
 
 class RefusedError(Exception):
@@ -105,9 +102,15 @@ class Account:
         """The Kubernetes objects that there are."""
         return set(self._objects)
 
+    @property
+    def rolled(self) -> set[tuple[str, str]]:
+        """Namespace and name of each Deployment that has pods of more than one version."""
+        deployments = [pod.deployment for pod in self._pods]
+        return {one for one in deployments if deployments.count(one) > 1}
+
     def delete_workload(self, namespace: str, name: str) -> None:
         """Delete a Deployment and wait for its pods, as an operator does."""
-        self._delete([("Deployment", namespace, name)])
+        self._delete([Key("Deployment", namespace, name)])
         self._pods = [pod for pod in self._pods if pod.deployment != (namespace, name)]
 
     def delete_kept_associations(self) -> None:
@@ -132,7 +135,7 @@ class Account:
                 self._replaced.append(replaced[name])
             else:
                 self._physical[name] = resource
-                if resource["Type"] == _MANIFEST:
+                if resource["Type"] == MANIFEST:
                     self._apply(resource["Properties"])
             yield f"update of {name}"
 
@@ -143,9 +146,9 @@ class Account:
                     self._replaced.remove(replaced[name])
             elif name not in new and old[name].get("DeletionPolicy") != "Retain":
                 del self._physical[name]
-                if old[name]["Type"] == _MANIFEST:
-                    objects = _manifest(old[name]["Properties"])
-                    self._delete([_key(one) for one in objects])
+                if old[name]["Type"] == MANIFEST:
+                    objects = objects_of(old[name]["Properties"], plausible)
+                    self._delete([Key.of(one) for one in objects])
                     yield f"deletion of {name}"
                     self._await_deletion(objects)
             else:
@@ -158,13 +161,13 @@ class Account:
             if account in {_account(one) for one in self._of_type(_ASSOCIATION)}:
                 raise RefusedError(f"{name}: an association of {account} exists")
         self._physical[name] = resource
-        if resource["Type"] == _MANIFEST:
+        if resource["Type"] == MANIFEST:
             self._apply(resource["Properties"] | {"PruneLabel": None})
 
     def _apply(self, properties: Mapping[str, Any]) -> None:
-        objects = _manifest(properties)
+        objects = objects_of(properties, plausible)
         for one in objects:
-            key = _key(one)
+            key = Key.of(one)
             before = self._objects.get(key)
             self._objects[key] = one
             self._ever.add(key)
@@ -173,7 +176,7 @@ class Account:
                 if before is None or before["spec"]["template"] != template:
                     self._pods.append(Pod((key[1], key[2]), template))
         if label := properties.get("PruneLabel"):
-            applied = {_key(one) for one in objects}
+            applied = {Key.of(one) for one in objects}
             namespaces = {"", *(namespace for _, namespace, _ in applied)}
             self._delete(
                 key
@@ -225,15 +228,15 @@ class Account:
 
     def _missing_of(self, pod: Pod) -> Iterator[str]:
         namespace = pod.deployment[0]
-        keys = [("Namespace", "", namespace), ("ServiceAccount", namespace, pod.account)]
+        keys = [Key("Namespace", "", namespace), Key("ServiceAccount", namespace, pod.account)]
         for claim in pod.claims:
-            keys += [("PersistentVolumeClaim", namespace, claim), ("PersistentVolume", "", claim)]
+            keys += [Key("PersistentVolumeClaim", namespace, claim), Key("PersistentVolume", "", claim)]
         for key in keys:
             # Claims and namespaces may be somebody else's.
             if key not in self._objects and (key in self._ever or key[0] == "ServiceAccount"):
                 yield f"{key[0]} {key[2]}"
             # Such a claim takes no new pod, and applying it again does not bring it back.
-            elif key in self._terminating and ("Deployment", *pod.deployment) in self._objects:
+            elif key in self._terminating and Key("Deployment", *pod.deployment) in self._objects:
                 yield f"{key[0]} {key[2]}, which is being deleted,"
         if not any(self._binds(one, pod) for key, one in self._objects.items() if key[0] == "RoleBinding"):
             yield "a RoleBinding"
@@ -254,7 +257,7 @@ class Account:
 
     def _binds(self, binding: dict[str, Any], pod: Pod) -> bool:
         namespace = binding["metadata"]["namespace"]
-        role = self._objects.get(("Role", namespace, binding["roleRef"]["name"]))
+        role = self._objects.get(Key("Role", namespace, binding["roleRef"]["name"]))
         subjects = {(one["namespace"], one["name"]) for one in binding["subjects"]}
         return namespace == pod.deployment[0] and role is not None and (namespace, pod.account) in subjects
 
@@ -291,24 +294,15 @@ def _in_order(resources: Resources) -> list[str]:
     # Pods first, wherever nothing says otherwise: what they need must not come before them by chance.
     for name in sorted(resources, key=lambda one: (not one.startswith("Runtimes"), one)):
         visit(name)
-    return [name for name in order if resources[name]["Type"] in {_MANIFEST, *_NEEDED}]
+    return [name for name in order if resources[name]["Type"] in {MANIFEST, *_NEEDED}]
 
 
 def _is_replaced(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    if new["Type"] == _MANIFEST:
+    if new["Type"] == MANIFEST:
         return False  # the library's function gives no new physical id
     schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", new["Type"]).schema
     names = [path.removeprefix("/properties/") for path in schema["createOnlyProperties"]]
     return any(old["Properties"].get(name) != new["Properties"].get(name) for name in names)
-
-
-def _manifest(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    objects: list[dict[str, Any]] = json.loads(filled(properties["Manifest"]))
-    return objects
-
-
-def _key(one: dict[str, Any]) -> Key:
-    return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]
 
 
 def _is_claim(one: dict[str, Any]) -> bool:

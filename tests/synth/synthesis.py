@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from sd_on_eks.config.models import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+from template_objects import manifests, objects_of, text_of
 
 Resources = dict[str, dict[str, Any]]
 
@@ -80,9 +81,8 @@ def synthesis_of(text: str, config: Config) -> Synthesis:
 
 
 def _objects(resources: Resources) -> Iterator[dict[str, Any]]:
-    for one in resources.values():
-        if one["Type"] == "Custom::AWSCDK-EKS-KubernetesResource":
-            yield from json.loads(filled(one["Properties"]["Manifest"]))
+    for _, one in manifests({"Resources": resources}):
+        yield from objects_of(one["Properties"], plausible)
 
 
 _PSEUDO_PARAMETERS: Final = {"AWS::Region": "us-east-1", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
@@ -90,11 +90,12 @@ _PSEUDO_PARAMETERS: Final = {"AWS::Region": "us-east-1", "AWS::Partition": "aws"
 
 def filled(value: object) -> str:
     """A text, with something plausible for whatever CloudFormation puts in."""
-    match value:
-        case str():
-            return value
-        case {"Fn::Join": [separator, [*parts]]}:
-            return str(separator).join(filled(part) for part in parts)
+    return text_of(value, plausible)
+
+
+def plausible(intrinsic: Mapping[str, Any]) -> str:
+    """What CloudFormation might put in for an intrinsic function."""
+    match intrinsic:
         case {"Fn::Sub": text}:
             return str(text).replace("${", "").replace("}", "").replace("::", "-").lower()
         case {"Fn::Select": [_, {"Fn::Split": [_, inner]}]}:
@@ -105,4 +106,4 @@ def filled(value: object) -> str:
             return f"sg-{name}".lower()
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{name}-{attribute}".lower()
-    raise AssertionError(f"no value for {value!r}")
+    raise AssertionError(f"no value for {intrinsic!r}")

@@ -13,6 +13,7 @@ from aws_cdk import assertions
 
 from sd_on_eks.config.loader import parse_config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+from template_changes import object_changes
 from tests.synth.stack_update import Account, RefusedError
 from tests.synth.synthesis import Resources
 
@@ -126,6 +127,21 @@ def test_access_and_namespace_of_a_removed_runtime_stay_and_its_own_objects_go(
         ("RoleBinding", "alone", "goes-queue-agent"),
         ("ServiceAccount", "alone", "goes-queue-agent"),
     }
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_diff_says_what_an_update_does(before: Resources, after: Resources, change: str) -> None:
+    old, new = (only(template, CHANGES[change]) for template in (before, after))
+    found = [*object_changes({"Resources": old}, {"Resources": new})]
+    account = Account()
+    for template in (old, new):
+        account.deploy(template)
+    removed = {(one.kind, one.namespace, one.name): one for one in found if one.change == "removed"}
+    assert {key for key, one in removed.items() if "stays in the cluster" in one.consequence} == {
+        key for key in removed if key in account.objects
+    }
+    replaced = {(one.namespace, one.name) for one in found if "its pods are replaced" in one.consequence}
+    assert replaced == account.rolled
 
 
 def test_no_manifest_prunes(before: Resources) -> None:

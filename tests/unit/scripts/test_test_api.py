@@ -11,6 +11,7 @@ import pytest
 
 import terminal
 import test_api
+from deployed_api import find_api
 from tests.fakes.deployed_stack import Cloud, code_with_runtimes, drawing
 from verification import tasks
 
@@ -246,8 +247,7 @@ def test_a_pipe_gets_lines_about_what_is_waited_for(
     cloud: Cloud, run: Run, monkeypatch: pytest.MonkeyPatch, task: dict[str, Any], likely: str
 ) -> None:
     monkeypatch.setattr(test_api, "Terminal", lambda: terminal.Terminal(report_every_s=0.02))
-    real = test_api.find_api
-    monkeypatch.setattr(test_api, "find_api", lambda name: dataclasses.replace(real(name), is_emulated=False))
+    monkeypatch.setattr(test_api, "find_api", lambda name: dataclasses.replace(find_api(name), is_emulated=False))
     cloud.task = task
     expected = rf"waiting for \d+ s: text-to-image on sd: the task test-text-to-image-\w{{8}} is {likely}"
     assert any(re.fullmatch(expected, line) for line in run()[1])
