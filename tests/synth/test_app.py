@@ -2,10 +2,8 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import yaml
 
 from sd_on_eks.config.loader import load_config
 from sd_on_eks.idle_cost import as_sentence, idle_cost
+from tests.fakes.screen import Screen
 
 ROOT = Path(__file__).parents[2]
 CDK = str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
@@ -60,19 +59,21 @@ def test_cdk_synth_says_beside_it_what_the_stack_costs_while_idle(synthesis: Syn
     assert synthesis.done.stderr.splitlines() == [f"SdOnEKSStack costs {total}"]
 
 
-def test_a_terminal_shows_the_idle_cost_line_by_line() -> None:
-    ours, terminal = pty.openpty()
-    code = "import app; app.tell_idle_cost(app.load_config())"
-    shown = b""
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=terminal):  # noqa: S603 (our own code)
-        os.close(terminal)
-        with suppress(OSError):  # how Linux says that the other side is closed
-            while chunk := os.read(ours, 65536):
-                shown += chunk
-    os.close(ours)
+def test_a_terminal_shows_a_spinner_then_the_idle_cost_line_by_line_and_cuts_nothing() -> None:
+    code = """
+import app
+with app._spinner("synthesizing"):
+    pass
+app.tell_idle_cost(app.load_config())
+"""
+    with Screen(is_terminal=True) as screen:
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=screen.stream, check=True)  # noqa: S603 (our own code)
     lines = idle_cost(load_config(ROOT / "config.yaml"))
-    assert [line.what for line in lines if line.what not in shown.decode()] == []
-    assert f"SdOnEKSStack costs {as_sentence(lines)}" in shown.decode()
+    assert "synthesizing" in screen.text
+    assert screen.text.index("synthesizing") < screen.text.index("Idle cost")
+    words = {word for line in lines for word in line.what.split()}
+    assert [word for word in words if word[:8] not in screen.text] == []
+    assert screen.text.endswith(f"SdOnEKSStack costs {as_sentence(lines)}\n")
 
 
 def test_a_broken_configuration_ends_with_status_2_and_leaves_nothing(tmp_path: Path) -> None:

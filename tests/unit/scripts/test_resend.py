@@ -218,6 +218,10 @@ def test_says_that_nothing_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (refusal("ValidationError", "Stack with id X does not exist"), "there is no stack SomeStack"),
         (refusal("AccessDenied", "not you"), "AWS refuses Operation: not you"),
+        (
+            refusal("NoSuchBucket", "The specified bucket does not exist"),
+            "AWS refuses Operation: The specified bucket does not exist",
+        ),
         (NoCredentialsError(), "there are no AWS credentials"),
     ],
 )
