@@ -52,7 +52,7 @@ def synthesize(config: Config, folder: Path) -> None:
     from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
 
     # The built-in validator is for what a user deploys; `make synth` and the tests run it.
-    app = cdk.App(outdir=str(folder), context=cdk_context() | {"@aws-cdk/core:validateAgainstDefaultRules": False})
+    app = cdk.App(outdir=str(folder), context=cdk_context(), builtin_cloud_formation_validation=False)
     stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
     app.synth()
     found = {"stack_id": CONSTRUCT_ID, "logical_ids": _logical_ids(stack, config.models_runtime)}

@@ -23,8 +23,8 @@ def make_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
 
     def make() -> cdk.App:
         return cdk.App(
-            context=cdk_context()
-            | {"aws:cdk:disable-asset-staging": True, "@aws-cdk/core:validateAgainstDefaultRules": False},
+            context=cdk_context() | {"aws:cdk:disable-asset-staging": True},
+            builtin_cloud_formation_validation=False,
             outdir=str(tmp_path_factory.mktemp("cdk.out")),
         )
 

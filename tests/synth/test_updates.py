@@ -161,13 +161,13 @@ use_bundled_node()
 from sd_on_eks.cdk_context import cdk_context
 from sd_on_eks.config.loader import parse_config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
-context = cdk_context()
-context |= {"aws:cdk:disable-asset-staging": True, "@aws-cdk/core:validateAgainstDefaultRules": False}
+context = cdk_context() | {"aws:cdk:disable-asset-staging": True}
 made = {}
 files = [Path("config.yaml"), *Path("docs/examples").glob("*.yaml")]
 texts = {path.name: path.read_text(encoding="utf-8") for path in files} | json.load(sys.stdin)
 for name, text in texts.items():
-    stack = SdOnEKSStack(cdk.App(context=context), CONSTRUCT_ID, config=parse_config(text, name))
+    app = cdk.App(context=context, builtin_cloud_formation_validation=False)
+    stack = SdOnEKSStack(app, CONSTRUCT_ID, config=parse_config(text, name))
     made[name] = assertions.Template.from_stack(stack).to_json()["Resources"]
 json.dump(made, sys.stdout)
 """
