@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--seconds-per-task", type=float, default=0.5)
     parser.add_argument("--seconds-per-node", type=float, default=0.0, help="each node before the inference (ComfyUI)")
     parser.add_argument("--image-bytes", type=int, default=None, help="pictures of noise, of this size each")
-    parser.add_argument("--model", action="append", default=[], help="one more checkpoint that an SD Web UI has")
+    parser.add_argument("--model", action="append", default=[], help="one more checkpoint that the server has")
     parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
     options = parser.parse_args()
     sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; it draws the prompt\n")

@@ -42,4 +42,4 @@ def make_app(
     gpu, faults, pictures = Gpu(seconds_per_task, journal, seconds_per_node), Faults(), Pictures(image_bytes)
     if runtime_type == "sdwebui":
         return SdWebUi(gpu, faults, pictures, Models(flavour, models)).application()
-    return ComfyUi(gpu, faults, pictures, max_upload_bytes).application()
+    return ComfyUi(gpu, faults, pictures, models, max_upload_bytes).application()

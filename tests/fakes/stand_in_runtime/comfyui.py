@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,10 +57,14 @@ class ComfyUi:
         gpu: computes.
         faults: go wrong.
         pictures: makes them.
+        models: its checkpoints.
         max_upload_bytes: largest request; `None` for the default, of which it does not speak then.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures, max_upload_bytes: int | None) -> None:
+    def __init__(
+        self, gpu: Gpu, faults: Faults, pictures: Pictures, models: Sequence[str], max_upload_bytes: int | None
+    ) -> None:
+        self._models = [*models]
         self._max_upload_bytes = max_upload_bytes
         self._questions = 0
         self._gpu = gpu
@@ -146,7 +150,7 @@ class ComfyUi:
         if not isinstance(graph, dict) or "nodes" in graph:
             return web.Response(status=500, text="500 Internal Server Error\n\nServer got itself in trouble")
         prompt_id = str(body.get("prompt_id") or uuid.uuid4())
-        refused, outputs, wrong = validate(graph, prompt_id, self._uploads)
+        refused, outputs, wrong = validate(graph, prompt_id, self._uploads, self._models)
         if refused is not None:
             return refused
         self._number += 1

@@ -1,7 +1,7 @@
 """What ComfyUI checks of a workflow before it takes it, and the files that each kind of node makes."""
 
 import uuid
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ KNOWN_NODES = {
     "VAEEncode",
     *OUTPUT_NODES,
 }
+_NEEDS = {"LoadImage": "image", "CheckpointLoaderSimple": "ckpt_name"}
 FIRST_BYTES = {
     "webp": b"RIFF\x1a\0\0\0WEBPVP8X",
     "mp4": b"\0\0\0\x18ftypmp42",
@@ -63,7 +64,7 @@ FIRST_BYTES = {
 
 
 def validate(
-    graph: dict[str, Any], prompt_id: str, uploads: Container[str]
+    graph: dict[str, Any], prompt_id: str, uploads: Container[str], checkpoints: Sequence[str]
 ) -> tuple[web.Response | None, list[str], dict[str, Any]]:
     """The refusal of a graph, or its valid outputs and what is wrong with the others."""
     try:
@@ -79,13 +80,15 @@ def validate(
     outputs = [key for key, node in graph.items() if node["class_type"] in OUTPUT_NODES]
     if not outputs:
         return refusal("prompt_no_outputs", "Prompt has no outputs", "", {}), [], {}
-    wrong = {key: error for key in outputs if (error := _missing_input(graph[key])) is not None}
-    valid = [key for key in outputs if key not in wrong]
+    # Of each output, itself and what it is made of; the rest of the graph is not looked at.
+    needed = {output: _upstream(graph, output) for output in outputs}
+    wrong: dict[str, Any] = {}
     for key, node in graph.items():
-        image = node.get("inputs", {}).get("image")
-        if node["class_type"] == "LoadImage" and image not in uploads:
-            wrong[key] = _node_error(node, "custom_validation_failed", "Custom validation failed for node", f"{image}")
-            valid = []
+        error = _node_error(node, uploads, checkpoints)
+        dependent = [output for output in outputs if key in needed[output]]
+        if error is not None and dependent:
+            wrong[key] = {"errors": [error], "dependent_outputs": dependent, "class_type": node["class_type"]}
+    valid = [output for output in outputs if not needed[output] & wrong.keys()]
     if not valid:
         return refusal("prompt_outputs_failed_validation", "Prompt outputs failed validation", "", wrong), [], {}
     return None, valid, wrong
@@ -93,17 +96,40 @@ def validate(
 
 def refusal(kind: str, message: str, details: str, node_errors: dict[str, Any]) -> web.Response:
     """The answer to a graph that is not taken."""
-    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
-    return web.json_response({"error": error, "node_errors": node_errors}, status=400)
+    return web.json_response({"error": _error(kind, message, details, {}), "node_errors": node_errors}, status=400)
 
 
-def _missing_input(node: dict[str, Any]) -> dict[str, Any] | None:
-    needs = OUTPUT_NODES[node["class_type"]].needs
-    if needs in node.get("inputs", {}):
+def _upstream(graph: dict[str, Any], key: str) -> set[str]:
+    """A node and all that it is made of."""
+    found: set[str] = set()
+    open_keys = [key]
+    while open_keys:
+        key = open_keys.pop()
+        if key not in found:
+            found.add(key)
+            inputs = graph[key].get("inputs", {}).values()
+            links = (link[0] for link in inputs if isinstance(link, list) and link)
+            open_keys += [link for link in links if isinstance(link, str) and link in graph]
+    return found
+
+
+def _node_error(node: dict[str, Any], uploads: Container[str], checkpoints: Sequence[str]) -> dict[str, Any] | None:
+    """What is wrong with a node by itself."""
+    kind, inputs = node["class_type"], node.get("inputs", {})
+    needs = OUTPUT_NODES[kind].needs if kind in OUTPUT_NODES else _NEEDS.get(kind)
+    if needs is None:
         return None
-    return _node_error(node, "required_input_missing", "Required input is missing", needs)
+    if needs not in inputs:
+        return _error("required_input_missing", "Required input is missing", needs, {"input_name": needs})
+    value = inputs[needs]
+    if kind == "LoadImage" and value not in uploads:
+        return _error("custom_validation_failed", "Custom validation failed for node", f"{value}", {})
+    if kind == "CheckpointLoaderSimple" and value not in checkpoints:
+        config = [list(checkpoints), {"tooltip": "The name of the checkpoint (model) to load."}]
+        extra = {"input_name": needs, "input_config": config, "received_value": value}
+        return _error("value_not_in_list", "Value not in list", f"{needs}: '{value}' not in {checkpoints}", extra)
+    return None
 
 
-def _node_error(node: dict[str, Any], kind: str, message: str, details: str) -> dict[str, Any]:
-    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
-    return {"errors": [error], "dependent_outputs": [], "class_type": node["class_type"]}
+def _error(kind: str, message: str, details: str, extra_info: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "message": message, "details": details, "extra_info": extra_info}

@@ -40,6 +40,33 @@ async def test_pictures_come_with_seeds_and_models() -> None:
     assert (result.summary["seeds"], result.summary["models"]) == ([7], ["sd15.safetensors"])
 
 
+def loading(checkpoint: str) -> dict[str, Any]:
+    """A workflow whose image needs a checkpoint."""
+    graph = workflow(further={"4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": checkpoint}}})
+    graph["3"]["inputs"]["model"] = ["4", 0]
+    return graph
+
+
+async def test_fails_when_the_server_does_not_have_the_checkpoint() -> None:
+    async with bench("comfyui", models=("sd15.safetensors", "sdxl.safetensors")) as one:
+        assert (await one.run(loading("sdxl.safetensors"))).files
+        with pytest.raises(TaskFailedError) as error:
+            await another_claim(one, loading("sd15.ckpt"))
+        assert (await one.journal()).count("begin") == 1
+    assert error.value.code == "invalid_workflow"
+    assert str(error.value) == (
+        "Prompt outputs failed validation Node 4: CheckpointLoaderSimple: Value not in list: "
+        "ckpt_name: 'sd15.ckpt' not in ['sd15.safetensors', 'sdxl.safetensors']."
+    )
+
+
+async def test_an_output_that_does_not_need_the_missing_checkpoint_is_made() -> None:
+    graph = loading("nonesuch") | {"10": {"class_type": "PreviewAny", "inputs": {"source": ["6", 0]}}}
+    async with bench("comfyui") as one:
+        result = await one.run(graph)
+    assert result.summary["node_errors"].keys() == {"4"}
+
+
 async def test_the_prompt_id_is_the_claims_and_the_submissions() -> None:
     async with bench("comfyui") as one:
         result = await one.run()
