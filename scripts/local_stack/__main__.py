@@ -1,23 +1,22 @@
 """The main job on this machine: bring the local stack up, send a task of each kind, show the pictures.
 
-make local                           all of it, then everything is stopped
-.venv/bin/python -m local_stack --keep    leave it up until Ctrl-C, and print how to use it
+`make local` is this; then everything is stopped. `make up` leaves it up: local_stack.up.
 """
 
 import argparse
-import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from rich.console import Console
 
 from local_stack.emulator import ROOT
-from local_stack.errors import LocalStackError
+from local_stack.errors import LocalStackError, words
+from local_stack.interruption import Interruption
 from local_stack.stack import LocalStack
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     console = Console(stderr=True, highlight=False)
-    interruption = _Interruption()
+    interruption = Interruption()
 
     def report(sentence: str) -> None:
         interruption.check()
@@ -46,14 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config()
         with LocalStack(config, emulator_home=options.emulator, report=report) as stack:
-            if options.keep:
-                return _keep(stack, interruption, console)
             return _send_tasks(stack, config, interruption, options.output, console)
     except ConfigError as error:
         console.print(str(error), markup=False)
         return _USAGE_ERROR
-    except LocalStackError as error:
-        console.print(f"local stack: {error}", markup=False)
+    except (LocalStackError, OSError) as error:
+        console.print(f"local stack: {words(error, Path(tempfile.gettempdir()))}", markup=False)
         return _FAILURE
     except KeyboardInterrupt:
         console.print("interrupted; everything is stopped")
@@ -70,44 +67,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=ROOT / ".local" / "pictures",
         help="folder for the pictures (default .local/pictures)",
     )
-    parser.add_argument("--keep", action="store_true", help="leave the stack up until Ctrl-C")
     parser.add_argument(
         "--emulator", type=Path, default=None, help="virtual environment of the emulator (default .venv-emulator)"
     )
     return parser.parse_args(arguments)
 
 
-class _Interruption:
-    """Ctrl-C or SIGTERM: both end with everything stopped.
-
-    The interrupt is raised at once, and again at the next step: one that falls into a finalizer, or into what is called
-    at a fork, is dropped by Python, which would print it as well.
-    """
-
-    def __init__(self) -> None:
-        self._is_requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
-        sys.unraisablehook = self._drop
-
-    def check(self) -> None:
-        """Raise the interrupt that was requested."""
-        if self._is_requested:
-            raise KeyboardInterrupt
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        # Once: what stops everything must not be interrupted itself.
-        if not self._is_requested:
-            self._is_requested = True
-            raise KeyboardInterrupt
-
-    @staticmethod
-    def _drop(dropped: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(dropped)
-
-
-def _send_tasks(stack: LocalStack, config: Config, interruption: _Interruption, output: Path, console: Console) -> int:
+def _send_tasks(stack: LocalStack, config: Config, interruption: Interruption, output: Path, console: Console) -> int:
     output.mkdir(parents=True, exist_ok=True)
     for runtime_type in dict.fromkeys(runtime.type for runtime in config.models_runtime):
         command = [
@@ -132,18 +98,6 @@ def _send_tasks(stack: LocalStack, config: Config, interruption: _Interruption, 
             return _FAILURE
     console.print(f"[bold]the pictures lie in {output}[/bold]")
     return 0
-
-
-def _keep(stack: LocalStack, interruption: _Interruption, console: Console) -> int:
-    console.print(f"\n[bold]the API is at {stack.deployment.endpoint_url}[/bold]")
-    console.print("use it with AWS's own tools, and with scripts/test_api.py, in this environment:\n")
-    for name, value in stack.environment().items():
-        console.print(f"export {name}={value}", markup=False, soft_wrap=True)
-    console.print("\nCtrl-C stops everything")
-    while True:
-        interruption.check()
-        stack.check()
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

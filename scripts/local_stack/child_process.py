@@ -92,13 +92,12 @@ class ChildProcess:
         except FileNotFoundError as error:
             raise LocalStackError(f"{self.name} is missing: {self._command[0]}; run `make setup`") from error
 
-    def run(self, *, timeout_s: float) -> None:
-        """Start it and wait until it has done its work.
+    def wait_until_done(self, *, timeout_s: float) -> None:
+        """Wait until it has done its work, after it was started.
 
         Raises:
             LocalStackError: it failed, or is not done in time.
         """
-        self.start()
         deadline = time.monotonic() + timeout_s
         while not self.has_ended:
             if time.monotonic() > deadline:

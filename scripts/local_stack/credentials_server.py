@@ -6,16 +6,21 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.ht
 import hmac
 import json
 import secrets
+import sys
 import threading
+import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.emulator import Emulator
+
+_LOOK_S: Final = 0.05
+"""How often it looks whether it is to end."""
 
 
 class CredentialsServer:
@@ -23,12 +28,16 @@ class CredentialsServer:
 
     Args:
         emulator: where roles are assumed.
-        folder: for the agents' token files.
+        folder: for the agents' token files and the log.
+
+    Attributes:
+        log: what went wrong in it.
     """
 
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self._emulator = emulator
         self._folder = folder
+        self.log = folder / "credentials-server.log"
         self._roles: dict[str, tuple[str, str]] = {}
         server = self
 
@@ -53,8 +62,16 @@ class CredentialsServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
                 """Nothing of a request is logged."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 (the base's)
+                # An agent that is stopped hangs up half-way. Anything else is ours: a file, as no progress line is.
+                if not isinstance(sys.exception(), ConnectionError):
+                    with server.log.open("a") as log:
+                        traceback.print_exc(file=log)
+
+        self._server = Server(("127.0.0.1", 0), Handler)
 
     def add(self, agent: str, role_arn: str) -> dict[str, str]:
         """Let an agent have the credentials of a role.
@@ -83,7 +100,7 @@ class CredentialsServer:
         }
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[_LOOK_S], daemon=True).start()
         return self
 
     def __exit__(

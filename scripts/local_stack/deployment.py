@@ -15,6 +15,7 @@ from sd_on_eks.config.models import Config
 _BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = "30"
 _ACCOUNT: Final = "000000000000"
+_API_KEY: Final = "defaultAPIKey"
 _DEPLOY_S: Final = 60
 
 
@@ -38,6 +39,7 @@ class Deployment:
         outputs: its outputs.
         resources: logical id -> physical id.
         endpoint_url: where tasks are submitted, with the slash at its end.
+        api_key: the deployment's own.
         table_name: the task table.
         output_bucket: the output bucket.
         failure_bucket: the bucket of what could not be handled.
@@ -48,6 +50,7 @@ class Deployment:
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
     endpoint_url: str
+    api_key: str
     table_name: str
     output_bucket: str
     failure_bucket: str
@@ -79,12 +82,13 @@ def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment
         return resources[synthesized.logical_ids[path]]
 
     api_id = physical("TaskApi/RestApi/Resource")
-    iam = emulator.session().client("iam", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    iam, api_gateway = emulator.iam(), emulator.api_gateway()
     return Deployment(
         stack_name=config.stack_name,
         outputs=outputs,
         resources=resources,
         endpoint_url=f"{emulator.endpoint_url}/restapis/{api_id}/{config.apigw.stage_name}/_user_request_/",
+        api_key=api_gateway.get_api_key(apiKey=resources[_API_KEY], includeValue=True)["value"],
         table_name=physical("TaskTable/Table/Resource"),
         output_bucket=physical("Storage/OutputBucket/Resource"),
         failure_bucket=physical("Storage/FailureBucket/Resource"),

@@ -1,6 +1,7 @@
 """AWS on this machine: ministack as a child, on loopback, with TLS, signatures and policies enforced."""
 
 import os
+import ssl
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -15,8 +16,10 @@ from local_stack.child_process import ChildProcess, free_port
 from local_stack.errors import LocalStackError
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -40,9 +43,12 @@ class Emulator:
         folder: for its certificate, state and log.
         home: its virtual environment; made by `make setup`.
         port: where it listens; a free one by default.
+        authority: folder of the authority that issues its certificate; by default a new one, in `folder`.
     """
 
-    def __init__(self, folder: Path, *, home: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, home: Path | None = None, port: int | None = None, authority: Path | None = None
+    ) -> None:
         self._folder = folder
         programs = (home or ROOT / ".venv-emulator") / "bin"
         if not (programs / "ministack").exists():
@@ -50,7 +56,7 @@ class Emulator:
                 f"the AWS emulator is missing: there is no {programs / 'ministack'}; run `make setup`"
             )
         self._python = programs / "python"
-        self._certificate = make_certificate(folder)
+        self._certificate = make_certificate(folder, authority=authority)
         self.ca_bundle: Path = self._certificate.authority
         self._tries = 1 if port is not None else _TRIES
         self._listen_on(port or free_port())
@@ -107,8 +113,7 @@ class Emulator:
             try:
                 self.process.wait_until(self._answers, timeout_s=_READY_S)
             except LocalStackError:
-                # A free port can be taken before the emulator has it; and two emulators of root that start at the same
-                # moment both try for 443 as well, at which one of them dies.
+                # A free port can be taken before the emulator has it.
                 self._tries -= 1
                 if self._tries == 0 or _IN_USE not in self.process.last_words():
                     raise
@@ -117,8 +122,15 @@ class Emulator:
                 return
 
     def stop(self) -> None:
-        """Stop it and all that it started."""
-        self.process.stop()
+        """Stop it and all that it started.
+
+        At once: nothing in it outlives it, and it would wait for its clients' connections.
+        """
+        self.process.kill()
+
+    def api_gateway(self) -> "APIGatewayClient":
+        """A client with root's rights."""
+        return self.session().client("apigateway", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def cloudformation(self) -> "CloudFormationClient":
         """A client with root's rights."""
@@ -127,6 +139,10 @@ class Emulator:
     def dynamodb(self) -> "DynamoDBClient":
         """A client with root's rights."""
         return self.session().client("dynamodb", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+
+    def iam(self) -> "IAMClient":
+        """A client with root's rights."""
+        return self.session().client("iam", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
 
     def s3(self) -> "S3Client":
         """A client with root's rights."""
@@ -166,6 +182,13 @@ class Emulator:
         try:
             with urllib3.PoolManager(ca_certs=str(self.ca_bundle), retries=False, timeout=2) as pool:
                 return pool.request("GET", f"{self.endpoint_url}/_ministack/health").status == 200  # noqa: PLR2004 (OK)
+        except urllib3.exceptions.SSLError as error:
+            if isinstance(error.args[0], ssl.SSLCertVerificationError):  # which no waiting changes
+                raise LocalStackError(
+                    f"{self.process.name} answers, and its certificate is refused: {error.args[0].verify_message}; "
+                    f"{self.ca_bundle} is what vouches for it"
+                ) from error
+            return False
         except urllib3.exceptions.HTTPError:
             return False
 

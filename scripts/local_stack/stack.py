@@ -4,8 +4,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,6 +34,10 @@ class LocalStack:
 
     Args:
         config: the configuration.
+        folder: for everything that it writes; by default one of the machine's temporary folders, which goes with it.
+        port: where the emulator listens; a free one by default.
+        authority: folder of the authority of its certificate; by default a new one, which goes with it.
+        checkpoints: further ones that the stand-ins have, beside those of the configuration.
         emulator_home: virtual environment of the emulator.
         agent_environment: further settings of the agents, such as shorter protocol times.
         seconds_per_task: how long an inference of the stand-ins takes.
@@ -49,17 +53,27 @@ class LocalStack:
 
     emulator: Emulator
     deployment: Deployment
+    folder: Path
 
     def __init__(
         self,
         config: Config,
         *,
+        folder: Path | None = None,
+        port: int | None = None,
+        authority: Path | None = None,
+        checkpoints: Sequence[str] = (),
         emulator_home: Path | None = None,
         agent_environment: Mapping[str, str] | None = None,
         seconds_per_task: float = 0.5,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
+        self._port = port
+        self._authority = authority
+        # One bucket has the models of all runtimes.
+        configured = [runtime.model_filename for runtime in config.models_runtime if runtime.model_filename]
+        self._checkpoints = [*configured, *checkpoints]
         self._emulator_home = emulator_home
         self._agent_environment = dict(agent_environment or {})
         self._seconds_per_task = seconds_per_task
@@ -67,22 +81,22 @@ class LocalStack:
         self._exits = ExitStack()
         self.runtimes: dict[str, ChildProcess] = {}
         self.agents: dict[str, ChildProcess] = {}
-        self.folder = Path()
+        self._folder = folder
         self._ports: dict[str, int] = {}
         self._identities: dict[str, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            _remove_folders_of_dead_runs()
-            self.folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
-            exits.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self._report("starting the AWS emulator")
-            self.emulator = exits.enter_context(Emulator(self.folder, home=self._emulator_home))
-            for runtime in self._config.models_runtime:
-                self._ports[runtime.name] = free_port()
-                self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime))
-            self._report("synthesizing the serverless side of the stack")
-            synthesized = self._synthesize()
+            self.folder = self._folder or exits.enter_context(_temporary_folder())
+            self._report("synthesizing the serverless side of the stack, and starting the AWS emulator meanwhile")
+            with self._synthesis_process() as synthesis:  # takes longest, so it is begun first
+                emulator = Emulator(self.folder, home=self._emulator_home, port=self._port, authority=self._authority)
+                self.emulator = exits.enter_context(emulator)
+                for runtime in self._config.models_runtime:
+                    self._ports[runtime.name] = free_port()
+                    self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime))
+                synthesis.wait_until_done(timeout_s=_SYNTHESIZED_S)
+            synthesized = read_slice(self._assembly)
             self._report("deploying it")
             self.deployment = self._deploy(synthesized)
             self._report("starting the queue agents")
@@ -123,26 +137,31 @@ class LocalStack:
         """
         self.runtimes[name].wait_until(lambda: self._answers(name), timeout_s=_READY_S)
 
+    def runtime_url(self, name: str) -> str:
+        """Base URL of a stand-in."""
+        return f"http://127.0.0.1:{self._ports[name]}"
+
     def journal(self, name: str) -> Path:
         """File in which a stand-in notes every inference, a JSON object a line; it survives the stand-in."""
         return self.folder / f"{name}.journal"
 
-    def _synthesize(self) -> Slice:
-        config, assembly, scratch = (self.folder / name for name in ("config.json", "cdk.out", "synthesis"))
+    def _synthesis_process(self) -> ChildProcess:
+        config, scratch = self.folder / "config.json", self.folder / "synthesis"
         config.write_text(self._config.model_dump_json(by_alias=True), encoding="utf-8")
         scratch.mkdir()
-        process = ChildProcess(
+        # Home has jsii's cache of the CDK.
+        home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
+        return ChildProcess(
             "the synthesis",
-            [sys.executable, "-m", "local_stack.synthesis", str(config), str(assembly)],
-            environment={**_python_environment(), "TMPDIR": str(scratch)},
+            [sys.executable, "-m", "local_stack.synthesis", str(config), str(self._assembly)],
+            environment={**_python_environment(), **home, "TMPDIR": str(scratch)},
             log=self.folder / "synthesis.log",
             folder=ROOT,
         )
-        try:
-            process.run(timeout_s=_SYNTHESIZED_S)
-        finally:
-            process.stop()
-        return read_slice(assembly)
+
+    @property
+    def _assembly(self) -> Path:
+        return self.folder / "cdk.out"
 
     def _deploy(self, synthesized: Slice) -> Deployment:
         try:
@@ -155,7 +174,7 @@ class LocalStack:
         runtime_type = self.deployment.runtimes[name].type
         try:
             reply = urllib3.request(
-                "GET", f"http://127.0.0.1:{self._ports[name]}{_READY_PATHS[runtime_type]}", retries=False, timeout=1
+                "GET", f"{self.runtime_url(name)}{_READY_PATHS[runtime_type]}", retries=False, timeout=1
             )
         except urllib3.exceptions.HTTPError:
             return False
@@ -163,7 +182,8 @@ class LocalStack:
 
     def _runtime_process(self, runtime: ModelsRuntime) -> ChildProcess:
         name = runtime.name
-        own = ["--model", runtime.model_filename] if runtime.model_filename else []
+        own = [runtime.model_filename] if runtime.model_filename else []  # the first is what a server starts with
+        checkpoints = dict.fromkeys([*own, *self._checkpoints])
         return ChildProcess(
             f"the stand-in for {name}",
             [
@@ -172,7 +192,7 @@ class LocalStack:
                 "tests.fakes.stand_in_runtime",
                 "--type",
                 runtime.type,
-                *own,
+                *(word for checkpoint in checkpoints for word in ("--model", checkpoint)),
                 "--port",
                 str(self._ports[name]),
                 "--seconds-per-task",
@@ -202,12 +222,22 @@ class LocalStack:
                 "RUNTIME_NAME": runtime.name,
                 "MODEL_FILENAME": configured.model_filename or "",
                 "DYNAMIC_MODEL": "true" if configured.dynamic_model else "false",
-                "API_BASE_URL": f"http://127.0.0.1:{self._ports[runtime.name]}",
+                "API_BASE_URL": self.runtime_url(runtime.name),
                 **self._agent_environment,
             },
             log=self.folder / f"{runtime.name}-agent.log",
             folder=self.folder,
         )
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    _remove_folders_of_dead_runs()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_folders_of_dead_runs() -> None:

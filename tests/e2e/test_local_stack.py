@@ -71,10 +71,12 @@ def test_the_main_job_shows_pictures_of_both_runtimes_and_leaves_no_process(tmp_
 def test_nothing_is_left_when_the_job_is_stopped_half_way(
     tmp_path: Path, number: signal.Signals, once_there_is: str
 ) -> None:
-    job = start("--keep", TMPDIR=str(tmp_path))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    job = start("--output", str(tmp_path / "images"), TMPDIR=str(scratch))
     try:
         deadline = time.monotonic() + 60
-        while not any(once_there_is in command for command in children_of(f"{tmp_path}/")):
+        while not any(once_there_is in command for command in children_of(f"{scratch}/")):
             assert job.poll() is None, job.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -88,9 +90,9 @@ def test_nothing_is_left_when_the_job_is_stopped_half_way(
         job.communicate()
     assert job.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), output
     assert "Traceback" not in output
-    wait_until_nothing_is_left(f"{tmp_path}/")
+    wait_until_nothing_is_left(f"{scratch}/")
     if number != signal.SIGKILL:  # after which the next run removes what is left
-        assert list(tmp_path.iterdir()) == []
+        assert list(scratch.iterdir()) == []
 
 
 def test_fails_when_the_emulator_is_missing(tmp_path: Path) -> None:

@@ -15,17 +15,17 @@ from local_stack.emulator import Emulator
 
 
 class Sts:
-    """An emulator whose roles can be assumed, until it is gone."""
+    """An emulator whose roles can be assumed, until something is wrong with it."""
 
     def __init__(self) -> None:
-        self.is_gone = False
+        self.error: Exception | None = None
 
     def sts(self) -> "Sts":
         return self
 
     def assume_role(self, RoleArn: str, RoleSessionName: str) -> dict[str, Any]:  # noqa: N803 (AWS's names)
-        if self.is_gone:
-            raise EndpointConnectionError(endpoint_url="https://127.0.0.1")
+        if self.error is not None:
+            raise self.error
         expiration = dt.datetime(2030, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
         keys = {"AccessKeyId": f"key of {RoleArn}", "SecretAccessKey": "s", "SessionToken": "t"}
         return {"Credentials": {**keys, "Expiration": expiration}}
@@ -77,5 +77,24 @@ def test_token_is_its_owners_alone(agents: dict[str, dict[str, str]]) -> None:
 
 
 def test_fails_when_the_emulator_is_gone(agents: dict[str, dict[str, str]], sts: Sts) -> None:
-    sts.is_gone = True
+    sts.error = EndpointConnectionError(endpoint_url="https://127.0.0.1")
     assert ask(agents["sd"], token(agents["sd"])) == (503, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "is_logged"), [(BrokenPipeError("the agent has hung up"), False), (RuntimeError("a fault of ours"), True)]
+)
+def test_nothing_is_printed_between_the_lines_of_progress(
+    agents: dict[str, dict[str, str]],
+    sts: Sts,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    error: Exception,
+    is_logged: bool,
+) -> None:
+    sts.error = error
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        ask(agents["sd"], token(agents["sd"]))
+    log = tmp_path / "credentials-server.log"
+    assert (log.exists() and str(error) in log.read_text()) == is_logged
+    assert "".join(capfd.readouterr()) == ""

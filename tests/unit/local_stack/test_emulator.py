@@ -1,7 +1,8 @@
-"""The emulator and its certificate: what is missing is named."""
+"""The emulator: what is missing or wrong is named."""
 
 import socket
-import ssl
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -40,25 +41,29 @@ def test_a_free_port_that_was_taken_meanwhile_is_no_failure(tmp_path: Path, monk
     assert ports == []
 
 
-def test_certificate_is_trusted_by_its_authority_alone(tmp_path: Path) -> None:
-    files = make_certificate(tmp_path)
-    context = ssl.create_default_context(cafile=str(files.authority))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(files.certificate, files.key)
-    mine, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client_side = context.wrap_bio(mine, theirs, server_hostname="127.0.0.1")
-    server_side = server.wrap_bio(theirs, mine, server_side=True)
-    for _ in range(3):
-        for side in (client_side, server_side):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    assert client_side.getpeercert()
+def test_fails_when_its_certificate_is_not_of_its_authority(tmp_path: Path) -> None:
+    other = make_certificate(tmp_path / "other")
+    code = f"""
+        import os, ssl
+        from http.server import BaseHTTPRequestHandler, HTTPServer
 
-
-def test_key_is_its_owners_alone(tmp_path: Path) -> None:
-    assert make_certificate(tmp_path).key.stat().st_mode & 0o777 == 0o600
+        server = HTTPServer(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), BaseHTTPRequestHandler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain({str(other.certificate)!r}, {str(other.key)!r})
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.serve_forever()
+    """
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    program.with_name("ministack").touch()
+    program.write_text(f"#!{sys.executable}\n{textwrap.dedent(code)}")
+    program.chmod(0o755)
+    emulator = Emulator(tmp_path, home=tmp_path)
+    try:
+        with pytest.raises(LocalStackError, match="answers, and its certificate is refused: .*(signature|issuer|self)"):
+            emulator.start()
+    finally:
+        emulator.stop()
 
 
 def test_a_free_port_is_free() -> None:

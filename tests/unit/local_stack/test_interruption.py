@@ -10,9 +10,9 @@ import pytest
 SCRIPTS: Final = Path(__file__).parents[3] / "scripts"
 PROGRAM: Final = """
 import os, signal
-from local_stack.__main__ import _Interruption
+from local_stack.interruption import Interruption
 
-interruption = _Interruption()
+interruption = Interruption()
 
 class Finalized:
     def __del__(self):
