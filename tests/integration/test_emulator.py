@@ -1,6 +1,10 @@
 """The emulator: loopback, TLS and signatures, whatever the machine around it is set up with."""
 
+import io
+import json
 import socket
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +64,37 @@ def test_clients_do_without_the_machines_profile_and_proxy(client: Any, monkeypa
     monkeypatch.setenv("AWS_PROFILE", "nonesuch")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert client.stack.emulator.sts().get_caller_identity()["Account"] == "000000000000"
+
+
+@pytest.fixture(scope="module")
+def echo(client: Any) -> Iterator[Any]:
+    """Invokes a function that returns as many bytes of JSON as it is told to."""
+    emulator = client.stack.emulator
+    lambdas = emulator.session().client("lambda", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("f.py", "def handle(event, context): return 'x' * (event['size'] - 2)")
+    role = client.stack.deployment.runtimes["sd"].role_arn
+    lambdas.create_function(
+        FunctionName="echo", Runtime="python3.14", Role=role, Handler="f.handle", Code={"ZipFile": code.getvalue()}
+    )
+    yield lambda payload: lambdas.invoke(FunctionName="echo", Payload=payload)
+    lambdas.delete_function(FunctionName="echo")
+
+
+def test_fails_when_a_payload_is_too_large_for_lambda(echo: Any) -> None:
+    def payload(size: int) -> bytes:
+        empty = len(json.dumps({"size": 10, "more": ""}, separators=(",", ":")))
+        return json.dumps({"size": 10, "more": "x" * (size - empty)}, separators=(",", ":")).encode()
+
+    assert json.load(echo(payload(6_291_456))["Payload"]) == "x" * 8
+    with pytest.raises(ClientError, match="6291457 byte payload is too large .*limit 6291456 bytes") as error:
+        echo(payload(6_291_457))
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+
+
+def test_fails_when_a_response_is_too_large_for_lambda(echo: Any) -> None:
+    assert "FunctionError" not in echo(json.dumps({"size": 6_291_556}).encode())
+    answer = echo(json.dumps({"size": 6_291_557}).encode())
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.load(answer["Payload"])["errorType"] == "Function.ResponseSizeTooLarge"

@@ -145,14 +145,6 @@ def test_a_page_that_is_not_configured_must_not_be_allowed(origin: str) -> None:
         assert "is allowed" in detail
 
 
-def test_what_the_emulator_cannot_show_is_skipped_and_said() -> None:
-    skipped = only(contract(Gateway(), dataclasses.replace(API, is_emulated=True)), "skipped")
-    assert skipped == {
-        "over Lambda's 6 MB are answered 413, in the contract's words": "the emulator has no limit of size",
-        "over the gateway's 10 MB are answered 413": "the emulator has no limit of size",
-    }
-
-
 class Bucket:
     """Takes uploads at a link: those that were declared, or any."""
 

@@ -72,7 +72,7 @@ def test_what_is_off_the_contract_is_said_check_by_check(run: Run) -> None:
     # Of a server that answers 200 to everything: the first check, and one after it.
     assert said[0].startswith("✗ no key and a wrong key are answered 401: 200 ")
     assert said[1].startswith("✗ an unknown route is answered 404: ")
-    assert "- over the gateway's 10 MB are answered 413: the emulator has no limit of size" in said
+    assert any(line.startswith("✗ over the gateway's 10 MB are answered 413: 200 ") for line in said)
     assert said[-1].endswith(" skipped")
 
 
