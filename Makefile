@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+PORT ?= 4566
 BIN := .venv/bin
 # The CDK and npm start Node by name; the one of the virtual environment comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -26,6 +27,14 @@ setup: $(APP_READY) $(EMULATOR_READY) $(NODE_READY) ## Make .venv (the app), .ve
 .PHONY: local
 local: setup ## The main job on this machine: bring the serverless side up on an emulator, send tasks, show the pictures
 	$(BIN)/python -m local_stack
+
+.PHONY: up
+up: setup ## Leave that stack up in the background (PORT=4566), and print how to use it from curl, Python and Node
+	$(BIN)/python -m local_stack.up --port $(PORT)
+
+.PHONY: down
+down: ## Stop the stack that `make up` left up (PORT=4566)
+	@test ! -x $(BIN)/python || $(BIN)/python -m local_stack.down --port $(PORT)
 
 .PHONY: test
 test: setup lint ## Everything that must hold before a change lands, in at most 5 minutes

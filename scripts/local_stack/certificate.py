@@ -75,7 +75,7 @@ def make_certificate(folder: Path, *, authority: Path | None = None) -> Certific
 
 def _make_authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
-    # Somebody may let a browser trust it: with these constraints its key is good for nothing but loopback.
+    # A user may let a browser trust it: with these constraints its key is of no use for other hosts.
     loopback = [x509.DNSName(_HOST), x509.IPAddress(ipaddress.ip_network(_ADDRESS))]
     name = _name(AUTHORITY_NAME)
     certificate = (
@@ -164,7 +164,7 @@ def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a file for its owner alone; whoever reads meanwhile sees the old one or the new one."""
+    """Write a file for its owner alone; a reader sees the old one or the new one."""
     new = file.with_name(f"{file.name}.{os.getpid()}")
     new.touch(mode=0o600)
     new.write_bytes(content)

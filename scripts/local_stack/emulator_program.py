@@ -1,4 +1,4 @@
-"""The emulator, with what ministack 1.5.33 leaves out. Run by the emulator's own Python, which has nothing of ours.
+"""The emulator, with what ministack 1.5.33 leaves out. Its own Python runs this, without this project's packages.
 
 API Gateway says to a function which API key a request came with. Without it every caller would be nobody, and one
 tenant would see the tasks of the others.

@@ -88,7 +88,7 @@ class LocalStack:
     def __enter__(self) -> Self:
         with ExitStack() as exits:
             self.folder = self._folder or exits.enter_context(_temporary_folder())
-            self._report("synthesizing the serverless side of the stack, and starting the AWS emulator meanwhile")
+            self._report("synthesizing the stack, and starting the AWS emulator meanwhile")
             with self._synthesis_process() as synthesis:  # takes longest, so it is begun first
                 emulator = Emulator(self.folder, home=self._emulator_home, port=self._port, authority=self._authority)
                 self.emulator = exits.enter_context(emulator)

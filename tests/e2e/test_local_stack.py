@@ -66,7 +66,11 @@ def test_the_main_job_shows_pictures_of_both_runtimes_and_leaves_no_process(tmp_
 
 @pytest.mark.parametrize(
     ("number", "once_there_is"),
-    [(signal.SIGINT, "jsii-runtime.js"), (signal.SIGTERM, "stand_in_runtime"), (signal.SIGKILL, "queue_agent")],
+    [
+        (signal.SIGINT, "jsii-runtime.js"),
+        (signal.SIGTERM, "stand_in_runtime"),
+        pytest.param(signal.SIGKILL, "queue_agent", marks=pytest.mark.soak),
+    ],
 )
 def test_nothing_is_left_when_the_job_is_stopped_half_way(
     tmp_path: Path, number: signal.Signals, once_there_is: str

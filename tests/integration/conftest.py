@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import os
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +15,9 @@ import pytest
 import urllib3
 from PIL import Image
 
+from local_stack.client_environment import client_variables, environment_script
 from local_stack.stack import LocalStack
+from local_stack.trust_bundle import write_trust_bundle
 from sd_on_eks.config.loader import parse_config
 
 CONFIG = """
@@ -45,11 +49,11 @@ class Client:
     """A caller of the API, and an operator who looks into what it left."""
 
     stack: LocalStack
-    key: str
     callback_queue_url: str
     callbacks: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.key = self.stack.deployment.api_key
         self.http = urllib3.PoolManager(ca_certs=str(self.stack.emulator.ca_bundle), retries=False, timeout=30)
 
     def request(
@@ -65,11 +69,9 @@ class Client:
 
     def key_of(self, plan: str) -> str:
         """The API key of a plan."""
-        keys = self.stack.emulator.session().client(
-            "apigateway", endpoint_url=self.stack.emulator.endpoint_url, verify=str(self.stack.emulator.ca_bundle)
-        )
+        keys = self.stack.emulator.api_gateway().get_api_keys(includeValues=True)["items"]
         name = f"{self.stack.deployment.stack_name}-{plan}"
-        (value,) = [one["value"] for one in keys.get_api_keys(includeValues=True)["items"] if one["name"] == name]
+        (value,) = [one["value"] for one in keys if one["name"] == name]
         return value
 
     def submit(self, content: dict[str, Any], **metadata: Any) -> dict[str, Any]:
@@ -131,11 +133,6 @@ def client() -> Iterator[Client]:
     config = parse_config(CONFIG, "the tests' own configuration")
     with LocalStack(config, agent_environment=SHORT_TIMES, seconds_per_task=0.3) as stack:
         emulator = stack.emulator
-        api_gateway = emulator.session().client(
-            "apigateway", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle)
-        )
-        key_id = stack.deployment.resources["defaultAPIKey"]
-        key = api_gateway.get_api_key(apiKey=key_id, includeValue=True)["value"]
         sqs = emulator.sqs()
         url = sqs.create_queue(QueueName="callbacks")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -152,7 +149,25 @@ def client() -> Iterator[Client]:
         }
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(allow)})
         emulator.sns().subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        yield Client(stack, key, url)
+        yield Client(stack, url)
+
+
+@pytest.fixture(scope="session")
+def client_environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a shell, with nothing but PATH before, that has sourced what `make up` writes for a stack."""
+    folder = tmp_path_factory.mktemp("client")
+    bundle, file = folder / "trust-bundle.pem", folder / "stack.env"
+    write_trust_bundle(bundle, client.stack.emulator.ca_bundle, {})
+    variables = client_variables(client.stack, parse_config(CONFIG, "the tests' own configuration"), bundle)
+    file.write_text(environment_script(variables))
+    done = subprocess.run(  # noqa: S603 (our own file)
+        ["sh", "-euc", '. "$0"; env -0', str(file)],  # noqa: S607 (any of the machine's)
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
 
 @pytest.fixture(scope="session")

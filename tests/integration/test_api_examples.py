@@ -1,4 +1,4 @@
-"""The examples of the API's page, run as they are written."""
+"""The examples of the API's page, run as they are written, in a shell that has sourced the file of `make up`."""
 
 import json
 import os
@@ -67,19 +67,8 @@ def suffix(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(client: Any, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(client_environment: dict[str, str], suffix: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs an example in a folder of its own, with an image in it."""
-    authority = str(client.stack.emulator.ca_bundle)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENDPOINT": client.stack.deployment.endpoint_url,
-        "API_KEY": client.key,
-        "SDWEBUI_RUNTIME": "sd",
-        "COMFYUI_RUNTIME": "comfy",
-        "CURL_CA_BUNDLE": authority,
-        "SSL_CERT_FILE": authority,
-        "NODE_EXTRA_CA_CERTS": authority,
-    }
 
     def run_example(name: str) -> Ran:
         folder = tmp_path_factory.mktemp(name) / "api-examples"
@@ -88,7 +77,7 @@ def run(client: Any, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> R
         done = subprocess.run(  # noqa: S603 (an example of ours)
             [PROGRAMS[suffix], name + suffix],
             cwd=folder,
-            env=environment,
+            env=client_environment,
             capture_output=True,
             text=True,
             timeout=60,

@@ -38,8 +38,10 @@ Message = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def environment(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What an operator has: credentials of the deployment's account, and the command line."""
+def environment(
+    client: Any, client_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """A shell that has sourced the file of `make up`, and the command line."""
     emulator = client.stack.emulator
 
     def make_client(service: str) -> Any:
@@ -47,11 +49,9 @@ def environment(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
     with aws_cli(tmp_path_factory.mktemp("bin"), make_client) as programs:
         yield {
-            **client.stack.environment(),
+            **client_environment,
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "STACK_NAME": client.stack.deployment.stack_name,
             "QUEUE_NAME": "callbacks-of-sd",
-            "SDWEBUI_RUNTIME": "sd",
         }
 
 

@@ -69,10 +69,12 @@ def test_fails_when_the_emulator_dies_while_it_is_deployed_to(tmp_path: Path, mo
 
 
 def test_a_full_disk_is_named_whatever_died_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = f"the disk of {tmp_path} is full; make room on it, then try again"
     error = LocalStackError("the synthesis has died with exit status 1")
     assert words(error, tmp_path / "not" / "there") == str(error)
+    assert words(LocalStackError(f"{error}: ENOSPC: no space left on device"), tmp_path) == full
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
-    assert words(error, tmp_path) == f"the disk of {tmp_path} is full; make room on it, then try again"
+    assert words(error, tmp_path) == full
 
 
 def test_what_cannot_be_written_is_named_without_a_number(tmp_path: Path) -> None:
