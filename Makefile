@@ -25,7 +25,7 @@ help: ## Say what each target does
 setup: $(APP_READY) $(EMULATOR_READY) $(NODE_READY) ## Make .venv (the app), .venv-emulator (AWS on this machine) and node_modules (the CDK CLI)
 
 .PHONY: local
-local: setup ## The main job on this machine: bring the serverless side up on an emulator, send tasks, show the pictures
+local: setup ## The main job on this machine: bring the serverless side up on an emulator, send tasks, show the images
 	$(BIN)/python -m local_stack
 
 .PHONY: up

@@ -1,4 +1,4 @@
-"""The main job on this machine: bring the local stack up, send a task of each kind, show the pictures.
+"""The main job on this machine: bring the local stack up, send a task of each kind, show the images.
 
 `make local` is this; then everything is stopped. `make up` leaves it up: local_stack.up.
 """
@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from local_stack.emulator import ROOT
 from local_stack.errors import LocalStackError, words
 from local_stack.interruption import Interruption
@@ -21,6 +19,7 @@ from local_stack.stack import LocalStack
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
 from sd_on_eks.config.models import Config
+from terminal import Terminal
 
 _FAILURE: Final = 1
 _USAGE_ERROR: Final = 2
@@ -31,29 +30,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the main job.
 
     Returns:
-        Exit status: 0 when every picture is there; 1 when something failed; 2 for a wrong configuration; 130 after
+        Exit status: 0 when every image is there; 1 when something failed; 2 for a wrong configuration; 130 after
         Ctrl-C.
     """
     options = _options(arguments)
-    console = Console(stderr=True, highlight=False)
+    terminal = Terminal()
     interruption = Interruption()
 
     def report(sentence: str) -> None:
         interruption.check()
-        console.print(sentence)
+        terminal.line(sentence)
 
     try:
         config = load_config()
         with LocalStack(config, emulator_home=options.emulator, report=report) as stack:
-            return _send_tasks(stack, config, interruption, options.output, console)
+            return _send_tasks(stack, config, interruption, options.output, terminal)
     except ConfigError as error:
-        console.print(str(error), markup=False)
+        terminal.line(str(error))
         return _USAGE_ERROR
     except (LocalStackError, OSError) as error:
-        console.print(f"local stack: {words(error, Path(tempfile.gettempdir()))}", markup=False)
+        terminal.line(f"local stack: {words(error, Path(tempfile.gettempdir()))}")
         return _FAILURE
     except KeyboardInterrupt:
-        console.print("interrupted; everything is stopped")
+        terminal.line("interrupted; everything is stopped")
         return _INTERRUPTED
 
 
@@ -64,8 +63,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        default=ROOT / ".local" / "pictures",
-        help="folder for the pictures (default .local/pictures)",
+        default=ROOT / ".local" / "images",
+        help="folder for the images (default .local/images)",
     )
     parser.add_argument(
         "--emulator", type=Path, default=None, help="virtual environment of the emulator (default .venv-emulator)"
@@ -73,7 +72,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _send_tasks(stack: LocalStack, config: Config, interruption: Interruption, output: Path, console: Console) -> int:
+def _send_tasks(stack: LocalStack, config: Config, interruption: Interruption, output: Path, terminal: Terminal) -> int:
     output.mkdir(parents=True, exist_ok=True)
     for runtime_type in dict.fromkeys(runtime.type for runtime in config.models_runtime):
         command = [
@@ -94,9 +93,9 @@ def _send_tasks(stack: LocalStack, config: Config, interruption: Interruption, o
                     test.terminate()
                     raise
         if test.returncode != 0:
-            console.print(f"scripts/test_api.py failed for {runtime_type}")
+            terminal.line(f"scripts/test_api.py failed for {runtime_type}")
             return _FAILURE
-    console.print(f"[bold]the pictures lie in {output}[/bold]")
+    terminal.line(f"the images are in {output}", style="bold")
     return 0
 
 
