@@ -1,6 +1,8 @@
 """What the agent tells the API server about its own pod: on edges that last, over real HTTPS, and nothing else."""
 
 import asyncio
+import datetime as dt
+import ipaddress
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -10,8 +12,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from local_stack.certificate import make_certificate
+from local_stack.certificate import Certificate
 from queue_agent.deletion_cost import OwnPod, PodApiError, tell_deletion_cost
 
 ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
@@ -74,16 +80,57 @@ async def test_a_refused_call_is_made_again() -> None:
     assert [value for _, value in costs] == ["1000"]
 
 
+def certificate_as_of_eks(folder: Path) -> Certificate:
+    """EKS's authority has basic constraints and nothing else, so no certificate of its names the authority's key."""
+    now = dt.datetime.now(dt.UTC)
+    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
+
+    def signed(name: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> bytes:
+        builder = x509.CertificateBuilder(authority_name, name, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(now + dt.timedelta(hours=1))
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        return builder.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    files = Certificate(folder / "authority.pem", folder / "server.pem", folder / "server.key")
+    files.authority.write_bytes(signed(authority_name, authority_key, x509.BasicConstraints(ca=True, path_length=None)))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
+    files.certificate.write_bytes(
+        signed(server_name, server_key, x509.BasicConstraints(ca=False, path_length=None), address)
+    )
+    files.key.write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return files
+
+
+def be_as_strict_as_python_3_13(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients here be as strict as those in the agent's image are by default."""
+    default = ssl.create_default_context
+
+    def strict(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        context = default(*args, **kwargs)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+
+
 @pytest.fixture
-async def api_server(tmp_path: Path) -> AsyncIterator[dict[str, Any]]:
+async def api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, Any]]:
     """An API server that notes one request."""
+    be_as_strict_as_python_3_13(monkeypatch)
     seen: dict[str, Any] = {"status": 200}
 
     async def patch(request: web.Request) -> web.Response:
         seen.update(path=request.path, headers=dict(request.headers), body=await request.json())
         return web.json_response({}, status=seen["status"])
 
-    certificate = make_certificate(tmp_path)
+    certificate = certificate_as_of_eks(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate.certificate, certificate.key)
     app = web.Application()
@@ -134,7 +181,7 @@ async def test_fails_when_the_api_server_says_no(api_server: dict[str, Any]) -> 
 async def test_fails_when_the_api_server_is_somebody_else(api_server: dict[str, Any], tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    shutil.copy(make_certificate(other).authority, api_server["account"] / "ca.crt")
+    shutil.copy(certificate_as_of_eks(other).authority, api_server["account"] / "ca.crt")
     async with aiohttp.ClientSession() as http:
         pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
         assert pod is not None
