@@ -6,23 +6,25 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 4566
 BIN := .venv/bin
+# Set-up runs on the Python of the machine, whatever is in .venv.
+SET_UP := PATH="$(PATH)" $(PYTHON) scripts/set_up.py
 # The CDK and npm start Node by name; the one of the virtual environment comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-APP_READY := .venv/.ready
-EMULATOR_READY := .venv-emulator/.ready
-NODE_READY := node_modules/.ready
-GENERATORS := .venv-generators
-GENERATORS_READY := $(GENERATORS)/.ready
 SHELL_FILES := .ci/run $(wildcard runtime_images/*/*.sh scripts/*.sh docs/api-examples/*.sh docs/callback-examples/*.sh findings/*.sh)
 DOCKERFILES := $(wildcard runtime_images/*/Dockerfile)
 
 .PHONY: help
 help: ## Say what each target does
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(APP_READY) $(EMULATOR_READY) $(NODE_READY) ## Make .venv (the app), .venv-emulator (AWS on this machine) and node_modules (the CDK CLI)
+setup: ## Make .venv (the app), .venv-emulator (AWS on this machine) and node_modules (the CDK CLI), with PYTHON=python3
+	@$(SET_UP) $(if $(filter setup,$(MAKECMDGOALS)),,--quiet)
+
+.PHONY: setup-generators
+setup-generators: setup
+	@$(SET_UP) --quiet --generators
 
 .PHONY: local
 local: setup ## The main job on this machine: bring the serverless side up on an emulator, send tasks, show the images
@@ -40,8 +42,12 @@ down: ## Stop the stack that `make up` left up (PORT=4566)
 test: setup lint ## Everything that must hold before a change lands, in at most 5 minutes
 	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
 
+.PHONY: test-pythons
+test-pythons: setup ## The unit tests on every other Python from 3.11 on that this machine has
+	$(BIN)/python scripts/test_pythons.py
+
 .PHONY: soak
-soak: setup $(GENERATORS_READY) ## The long forms of what `make test` samples, in at most 25 minutes
+soak: setup-generators ## The long forms of what `make test` samples, in at most 25 minutes
 	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist loadgroup
 
 .PHONY: synth
@@ -81,6 +87,7 @@ lock: setup ## Write the lock files anew from pyproject.toml and the requirement
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/emulator.in --output-file requirements/emulator.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/generators.in --output-file requirements/generators.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/bootstrap.in --output-file requirements/bootstrap.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/pip.in --output-file requirements/pip.txt
 	for folder in . $(GENERATED_CLIENTS); do (cd $$folder && npm install --package-lock-only --omit-lockfile-registry-resolved); done
 
 AGENT := runtime_images/queue_agent
@@ -89,30 +96,5 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-emulator $(GENERATORS) node_modules cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf .venv .venv-emulator .venv-generators .venv-3.* node_modules .set-up.lock .cache cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-$(APP_READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, got {sys.version.split()[0]}; name another with make PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bootstrap.txt
-	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $@
-
-$(EMULATOR_READY): requirements/emulator.txt $(APP_READY)
-	test -x .venv-emulator/bin/python || $(PYTHON) -m venv --without-pip .venv-emulator
-	$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
-	touch $@
-
-$(NODE_READY): package.json package-lock.json $(APP_READY)
-	npm ci --silent --no-audit --no-fund --ignore-scripts
-	touch $@
-
-# Generators of API clients, in Python and Node.js: for one test of `make soak` alone.
-$(GENERATORS_READY): requirements/generators.txt $(GENERATED_CLIENTS)/package-lock.json $(APP_READY)
-	test -x $(GENERATORS)/bin/python || $(PYTHON) -m venv --without-pip $(GENERATORS)
-	$(BIN)/uv pip sync --quiet --python $(GENERATORS)/bin/python --require-hashes requirements/generators.txt
-	cp $(GENERATED_CLIENTS)/package.json $(GENERATED_CLIENTS)/package-lock.json $(GENERATORS)
-	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(GENERATORS)
-	touch $@
