@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import uuid
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def test_a_documented_request_of_v1alpha1_has_the_answer_that_is_promised(client
     status, answer = client.request("POST", "v1alpha1", body=body.encode())
     assert (status, answer["id_task"], answer["sd_model_checkpoint"]) == (200, task_id, routing["sd_model_checkpoint"])
     assert re.fullmatch(rf"s3://[^/]+/outputs/{task_id}/", answer["output_location"])
+    client.wait(task_id)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_what_is_answered_otherwise_is_answered_as_the_page_says(
     body = json.dumps({"task": {"metadata": metadata, "content": {"prompt": "x"}}}).encode()
     status, answer = client.request("POST", path, body=body)
     assert (status, answer.get("error", {}).get("field")) == expected
+    if status == HTTPStatus.OK:
+        client.wait(metadata["id"])  # what it leaves would stand before the tasks of the next test
 
 
 def test_outputs_are_named_as_the_page_says(client: Any) -> None:
