@@ -28,10 +28,13 @@ LAMBDA: Final = 14
 
 TESTS: Final = [
     "tests/unit",
-    # Searches for wrong rules, and half of the time: another Python searches no better.
+    # Searches for wrong rules, and a third of the time: another Python searches no better.
+    "--ignore=tests/unit/config/test_reference.py",
     "--ignore=tests/unit/task_api/test_contract_requests.py",
+    "--ignore=tests/unit/task_api/test_contract_validator.py",
     "--ignore=tests/unit/task_record/test_histories.py",
     "--ignore=tests/unit/task_record/test_state_machine.py",
+    "--ignore=tests/unit/task_record/test_transitions.py",
 ]
 _OPTIONS: Final = ["-m", "not soak", "--numprocesses", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "--quiet"]
 _FAILURE: Final = 1
@@ -109,8 +112,10 @@ def passes_on(minor: int, python: Path) -> bool:
         [*install, "--no-deps", "--no-build-isolation", "--editable", "."],
         [own_python, "-m", "pytest", *_OPTIONS, *TESTS],
     ]
+    # Without bytecode every process of the tests would compile for itself.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     # The first that fails is the last: a generator.
-    return all(subprocess.run(command, cwd=ROOT, check=False).returncode == 0 for command in commands)  # noqa: S603 (our own)
+    return all(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0 for command in commands)  # noqa: S603 (our own)
 
 
 def main() -> int:

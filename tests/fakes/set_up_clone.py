@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,11 @@ echo "npm $1" >> {tools}/journal
 if test -e {tools}/while-npm-installs; then . {tools}/while-npm-installs; fi
 mkdir -p node_modules
 """
+
+
+def take_interrupts() -> None:
+    """Let a child be interrupted where these tests run in the background, and ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class FakeClone:
@@ -84,6 +90,7 @@ class FakeClone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=take_interrupts,  # noqa: PLW1509 (one call)
         )
 
     def run(self, *arguments: str, python: Path = PYTHON, **environment: str) -> tuple[int, str]:

@@ -13,6 +13,8 @@ from typing import Final
 
 import pytest
 
+from tests.fakes.set_up_clone import take_interrupts
+
 ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 WHAT_PEOPLE_HAVE_SET: Final = {"NODE_ENV": "production", "PIP_USER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -46,6 +48,7 @@ def start(clone: Path, **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=take_interrupts,  # noqa: PLW1509 (one call)
     )
 
 
