@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sd_on_eks.image_contexts import image_context
+from tests.fakes.interrupts import take_interrupts
 
 STAND_IN: Final = Path(__file__).with_name("stand_in_server.py")
 PROGRAMS: Final = {"comfyui": "main.py", "sdwebui": "launch.py"}
@@ -78,7 +79,10 @@ class RuntimeContainer:
         """Run a command until the server has started; whatever is left of it is killed afterwards."""
         before = AS_FIRST_PROCESS if as_first_process else ()
         with subprocess.Popen(  # noqa: S603 (our own commands)
-            [*before, *command], env=dict(environment), start_new_session=True
+            [*before, *command],
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=take_interrupts,  # noqa: PLW1509 (one call)
         ) as process:
             try:
                 until(lambda: "started" in self.events() or process.poll() is not None)

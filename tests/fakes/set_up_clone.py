@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Final
+
+from tests.fakes.interrupts import take_interrupts
 
 ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
@@ -31,11 +32,6 @@ echo "npm $1" >> {tools}/journal
 if test -e {tools}/while-npm-installs; then . {tools}/while-npm-installs; fi
 mkdir -p node_modules
 """
-
-
-def take_interrupts() -> None:
-    """Let a child be interrupted where these tests run in the background, and ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class FakeClone:

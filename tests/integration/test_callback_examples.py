@@ -106,6 +106,14 @@ def publish(client: Any, topic: str, name: str, *, runtime: str = "sd", status: 
     )
 
 
+def documents(text: str) -> Iterator[Message]:
+    """JSON objects, one behind the other."""
+    while text := text.lstrip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        text = text[end:]
+        yield document
+
+
 def test_a_subscribed_queue_gets_the_callbacks_that_its_filter_names(
     client: Any, environment: dict[str, str], topic: str, queue_url: str
 ) -> None:
@@ -115,14 +123,20 @@ def test_a_subscribed_queue_gets_the_callbacks_that_its_filter_names(
     client.wait(task["id"])
     sqs = client.stack.emulator.sqs()
     attribute = "ApproximateNumberOfMessages"
-    client.until(
-        lambda: sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[attribute])["Attributes"][attribute] == "1"
-    )
-    said = run("receive.sh", environment | {"WAIT_SECONDS": "0"})
-    callback = json.loads(said)  # and nothing behind it
-    assert (callback["id"], callback["status"], callback["error"]) == (task["id"], "completed", None)
+    received: dict[str, Message] = {}
+
+    def has_come() -> bool:
+        # Tasks of earlier tests may end meanwhile.
+        received.update((one["id"], one) for one in documents(run("receive.sh", environment | {"WAIT_SECONDS": "0"})))
+        return task["id"] in received
+
+    client.until(has_come)
+    assert received.keys().isdisjoint({"other", "begun"})
+    callback = received[task["id"]]
+    assert (callback["status"], callback["error"]) == ("completed", None)
     assert callback["image_url"][0].startswith("s3://")
-    assert run("receive.sh", environment | {"WAIT_SECONDS": "0"}) == ""
+    left = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[attribute])["Attributes"][attribute]
+    assert left == "0"
 
 
 def test_the_queue_takes_messages_from_this_topic_alone(client: Any, queue_url: str) -> None:
@@ -145,10 +159,12 @@ def test_the_python_receiver_prints_each_event_once(client: Any, environment: di
     ) as receiver:
         assert receiver.stdout is not None
         try:
-            said = [receiver.stdout.readline() for _ in range(2)]
+            said: list[str] = []
+            while not {"first completed\n", "last failed\n"} <= set(said):
+                said.append(receiver.stdout.readline())
         finally:
             receiver.kill()
-    assert sorted(said) == ["first completed\n", "last failed\n"]
+    assert said.count("first completed\n") == 1
 
 
 class Signer:
@@ -257,11 +273,10 @@ def test_an_endpoint_confirms_its_subscription_and_gets_callbacks(
     client.until(lambda: statuses == [200])
     task = client.submit({"prompt": "a cat"}, context={"user": "ann"})
     client.wait(task["id"])
-    client.until(lambda: handled)
-    assert [(one["id"], one["status"], one["context"]) for one in handled] == [
-        (task["id"], "completed", {"user": "ann"})
-    ]
-    assert statuses == [200, 200]
+    client.until(lambda: task["id"] in {one["id"] for one in handled})
+    (callback,) = (one for one in handled if one["id"] == task["id"])
+    assert (callback["status"], callback["context"]) == ("completed", {"user": "ann"})
+    assert set(statuses) == {200}
 
 
 def test_what_the_emulator_sends_unsigned_is_refused(

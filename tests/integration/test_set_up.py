@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tests.fakes.set_up_clone import take_interrupts
+from tests.fakes.interrupts import take_interrupts
 
 ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
