@@ -4,13 +4,14 @@ SSL_CERT_FILE and its like replace what a program trusts. With the local authori
 reach the internet any more from the same shell.
 """
 
-import importlib.util
 import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import certifi
 
 BUNDLE_VARIABLES: Final = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """What names a bundle to curl; to Python, OpenSSL, Go and uv; to requests and pip; to Node.js."""
@@ -48,15 +49,7 @@ def write_trust_bundle(file: Path, authority: Path, environment: Mapping[str, st
 def _trusted_files(environment: Mapping[str, str], *, without: Path) -> Iterator[Path]:
     named = (environment.get(f"{KEPT_PREFIX}{name}", environment.get(name, "")) for name in BUNDLE_VARIABLES)
     openssl = ssl.get_default_verify_paths().openssl_cafile
-    for place in dict.fromkeys([*named, openssl, *_SYSTEM_BUNDLES, *_bundles_of_python()]):
+    for place in dict.fromkeys([*named, openssl, *_SYSTEM_BUNDLES, certifi.where()]):
         path = Path(place)
         files = sorted(path.iterdir()) if place and path.is_dir() else [path]  # requests takes a folder, too
         yield from (one for one in files if one.is_file() and one != without)
-
-
-def _bundles_of_python() -> Iterator[str]:
-    """What requests and pip bring along, in this virtual environment."""
-    for package, file in (("certifi", "cacert.pem"), ("pip", "_vendor/certifi/cacert.pem")):
-        spec = importlib.util.find_spec(package)
-        if spec is not None and spec.origin is not None:
-            yield str(Path(spec.origin).parent / file)
