@@ -96,5 +96,5 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-emulator .venv-generators .venv-3.* node_modules .set-up.lock .cache cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf .venv .venv-emulator .venv-generators .venv-3.* node_modules .set-up.lock .cache cdk.out .local images .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

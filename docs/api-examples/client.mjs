@@ -27,9 +27,19 @@ export async function call(method, path, body, key = randomUUID()) {
     request.body = toJson(body);
   }
   const reply = await send(ENDPOINT + path, request);
-  const answer = fromJson(await reply.text());
-  if (reply.status !== 200) throw new Error(`${reply.status} ${answer.error.code}: ${answer.error.message}`);
-  return answer;
+  const text = await reply.text();
+  if (reply.status !== 200) throw new Error(`${reply.status} ${words(text)}`);
+  return fromJson(text);
+}
+
+// What an error says. For a body over 10 MB it is API Gateway's own text, and no JSON.
+function words(text) {
+  try {
+    const { code, message } = JSON.parse(text).error;
+    return `${code}: ${message}`;
+  } catch {
+    return text;
+  }
 }
 
 /** Submit a task: its `metadata` and its `content` or `content_ref`. */

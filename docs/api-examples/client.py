@@ -1,5 +1,6 @@
 """A client of the task API, in the standard library and urllib3."""
 
+import json
 import os
 import time
 import uuid
@@ -31,9 +32,9 @@ class TaskApi:
         if body is not None:
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
         reply = self.http.request(method, self._endpoint + path, json=body, headers=headers)
-        answer: dict[str, Any] = reply.json()
         if reply.status != 200:
-            raise RuntimeError(f"{reply.status} {answer['error']['code']}: {answer['error']['message']}")
+            raise RuntimeError(f"{reply.status} {_words(reply.data)}")
+        answer: dict[str, Any] = reply.json()
         return answer
 
     def submit(self, *, key: str | None = None, **task: Any) -> dict[str, Any]:
@@ -45,3 +46,12 @@ class TaskApi:
         while (task := self.call("GET", f"v1alpha2/tasks/{task_id}"))["status"] in {"queued", "running"}:
             time.sleep(1)
         return task
+
+
+def _words(body: bytes) -> str:
+    """What an error says. For a body over 10 MB it is API Gateway's own text, and no JSON."""
+    try:
+        error = json.loads(body)["error"]
+    except ValueError:
+        return body.decode(errors="replace")
+    return f"{error['code']}: {error['message']}"

@@ -2,6 +2,7 @@
 # An input is uploaded first; the workflow's node has its name, and the task says which upload that is.
 set -euo pipefail
 
+content=$(cat workflow_with_input.json)
 upload=$(
   curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2/uploads" \
     --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
@@ -22,7 +23,7 @@ curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
       "tasktype": "pipeline",
       "inputs": {"portrait.png": $(jq .content_ref <<<"$upload")}
     },
-    "content": $(cat workflow_with_input.json)
+    "content": $content
   }
 }
 JSON

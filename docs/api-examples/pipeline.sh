@@ -2,12 +2,13 @@
 # Run a workflow of ComfyUI, exported in the API format.
 set -euo pipefail
 
+content=$(cat workflow.json)
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
   --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
 {
   "task": {
     "metadata": {"id": "dog-1", "runtime": "$COMFYUI_RUNTIME", "tasktype": "pipeline"},
-    "content": $(cat workflow.json)
+    "content": $content
   }
 }
 JSON

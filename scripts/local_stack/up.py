@@ -100,8 +100,12 @@ def how_to_use_it(folder: StackFolder, state: StackState) -> str:
         logs=shown(folder.path / "*.log"),
         environment_file=shown(folder.environment_file),
         runtime=f"${runtime}",
-        end="make down" if state.port == DEFAULT_PORT else f"make down PORT={state.port}",
+        end=_with_port("make down", state.port),
     )
+
+
+def _with_port(command: str, number: int) -> str:
+    return command if number == DEFAULT_PORT else f"{command} PORT={number}"
 
 
 def shown(path: Path) -> str:
@@ -258,7 +262,8 @@ def _check_port(number: int) -> None:
 
 def _warn_of_another_configuration(state: StackState, config: Config, terminal: Terminal) -> None:
     if state.config != config.model_dump_json(by_alias=True):
-        terminal.line("the configuration has changed since it was brought up; `make down` and `make up` apply that")
+        down, up = (_with_port(command, state.port) for command in ("make down", "make up"))
+        terminal.line(f"the configuration has changed since it was brought up; `{down}` and `{up}` apply that")
 
 
 if __name__ == "__main__":

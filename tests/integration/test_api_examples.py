@@ -97,6 +97,32 @@ def submitted(run: Run) -> dict[str, str]:
         return {name: ran.printed for name, ran in zip(names, pool.map(run, names), strict=True)}
 
 
+TOO_LARGE = {
+    ".py": "from client import TaskApi; TaskApi().call('POST', 'v1alpha2', 'a' * 11_000_000)",
+    ".mjs": "import { call } from './client.mjs'; await call('POST', 'v1alpha2', 'a'.repeat(11_000_000));",
+}
+"""API Gateway answers it in plain text."""
+
+
+@pytest.mark.parametrize("language", TOO_LARGE)
+def test_a_client_says_what_is_answered_in_plain_text(
+    client_environment: dict[str, str], language: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "api-examples"
+    shutil.copytree(EXAMPLES, folder)
+    (folder / f"too_large{language}").write_text(TOO_LARGE[language])
+    done = subprocess.run(  # noqa: S603 (our own)
+        [PROGRAMS[language], f"too_large{language}"],
+        cwd=folder,
+        env=client_environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "413 HTTP content length exceeded" in done.stderr
+
+
 @pytest.fixture
 def no_agent(client: Any) -> Iterator[None]:
     """Nobody takes tasks for the SD Web UI."""

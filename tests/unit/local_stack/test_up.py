@@ -85,7 +85,8 @@ def test_a_configuration_that_has_changed_since_is_said(run: Run, folder: StackF
     folder.write(replace(serving(folder), config="{}"))
     status, said = run(up.main, folder.port)
     assert status == 0
-    assert "the configuration has changed since it was brought up; `make down` and `make up` apply that" in said
+    port = f"PORT={folder.port}"
+    assert f"has changed since it was brought up; `make down {port}` and `make up {port}` apply that" in said
 
 
 def test_fails_when_the_port_is_in_use(run: Run) -> None:

@@ -48,12 +48,15 @@ export SDWEBUI_RUNTIME=sdruntime COMFYUI_RUNTIME=comfyui                       #
 
 - Every request carries the key in the header `x-api-key`, and every body is JSON with `Content-Type: application/json`.
 - You see and cancel the tasks of your own API key only, unless the deployment says otherwise.
-- Every answer is JSON. Any but 200 is an [error](#errors) that says what is wrong; nothing wrong leaves a trace.
+- Every answer is JSON, but for a body over 10 MB: API Gateway answers that itself, with 413 and plain text. Any but 200
+  is an [error](#errors) that says what is wrong; nothing wrong leaves a trace.
 - A request without an answer may be sent again: with an `Idempotency-Key` it becomes one task.
 - Fields in **bold** must be there. A field that is not named here is refused, except in a content: the SD Web UI and
   its extensions know more fields, which are passed on as they are.
-
 - A seed is a whole number of up to 64 bits, which not every JSON library keeps: see [Numbers](#numbers).
+
+Run the examples in their folder: they read workflows from it, and `picture.png`, which is an image of yours. Those in
+the shell need curl and `jq`. `get_task` waits for the task of the first example and downloads its results.
 
 The Python examples use this client, [client.py](api-examples/client.py):
 
