@@ -165,6 +165,10 @@ def _in_quotes(details: ErrorDetails, source: str) -> str:
     return ""
 
 
+_NEAR_AN_OLD_KEY: Final = 0.8
+"""Likeness (0-1) from which on an unknown key is taken for one of the existing solution, which few files have."""
+
+
 def unknown_key(path: document.Path) -> str:
     """What is said of a key that a configuration does not have, after the key."""
     key = str(path[-1])
@@ -173,6 +177,8 @@ def unknown_key(path: document.Path) -> str:
     known = known_keys(path[:-1])
     old = existing_solution.names_below(path[:-1])
     nearest = difflib.get_close_matches(key, sorted({*known, *old}), n=1, cutoff=0.5)
+    if nearest and nearest[0] not in known and not difflib.get_close_matches(key, nearest, cutoff=_NEAR_AN_OLD_KEY):
+        nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if not nearest:
         nearest = [one for one in known if one.lower() == key.lower()]
     if not nearest:
@@ -184,7 +190,8 @@ def unknown_key(path: document.Path) -> str:
     here = moved.here.rpartition(".")[2] if moved is not None else ""
     if here in known:
         return f"is unknown; did you mean {here}?"
-    return f"is unknown; did you mean {name}? It {existing_solution.sentence_of((*path[:-1], name))}"
+    advice = str(existing_solution.advice_of((*path[:-1], name)))
+    return f"is unknown; did you mean `{name}`, a key of the existing solution? {advice[0].upper()}{advice[1:]}"
 
 
 def known_keys(path: document.Path) -> list[str]:

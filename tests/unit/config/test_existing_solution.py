@@ -104,17 +104,19 @@ def test_an_old_key_is_answered_with_what_to_write_instead(section: str, key: st
         (
             "karpenter.provisioner",
             "resourceLimit",
-            "is unknown; did you mean resourceLimits? It is a key of the existing solution; instead write gpuLimit",
+            "is unknown; did you mean `resourceLimits`, a key of the existing solution? Instead write gpuLimit",
         ),
         (
             "runtime",
             "serviceAccount",
             (
-                "is unknown; did you mean serviceAccountName? It is a key of the existing solution; remove it: it had "
-                "no effect there either: the stack sets it"
+                "is unknown; did you mean `serviceAccountName`, a key of the existing solution? Remove it: it had no "
+                "effect there either: the stack sets it"
             ),
         ),
-        ("runtime", "replicaz", "is unknown; did you mean replicas? It is a key of the existing solution; "),
+        ("runtime", "replicaz", "is unknown; did you mean `replicas`, a key of the existing solution? Instead write "),
+        ("runtime", "typo", "is unknown; allowed: annotations, "),
+        ("runtime.scaling", "enable", "is unknown; did you mean `enabled`, a key of the existing solution? Instead "),
     ],
 )
 def test_a_key_that_is_nearly_an_old_one_is_answered_alike(section: str, key: str, says: str) -> None:

@@ -41,6 +41,7 @@ class OldKey:
         convert: how its value is written here; None where it is not.
         nothing_lost: values that need no key here, or some keys of such a mapping.
         empty_counts: whether an empty value is other than none.
+        of_strings: whether the scalars in its value are strings, also those that lack their quotes.
         alias_of: the key whose keys it has under another name.
     """
 
@@ -52,6 +53,7 @@ class OldKey:
     convert: Conversion | None = None
     nothing_lost: tuple[object, ...] = ()
     empty_counts: bool = False
+    of_strings: bool = False
     alias_of: str = ""
 
     def loses_nothing(self, value: object) -> bool:
@@ -68,29 +70,30 @@ class OldKey:
         parent, _, name = self.here.rpartition(".")
         return name if parent and self.path.startswith(f"{parent}.") else self.here.replace(f"{_RUNTIME}.", "")
 
-    @property
-    def sentence(self) -> str:
-        """What the loader says of it, after the key."""
-        return _sentence([self.instead] if self.instead else [], self.why)
-
 
 def sentence_of(path: Sequence[str | int]) -> str | None:
     """What the loader says of a path of a file; None where the existing solution has no such key."""
+    advice = advice_of(path)
+    return f"is a key of the existing solution; {advice}" if advice else None
+
+
+def advice_of(path: Sequence[str | int]) -> str | None:
+    """What to do with the key at a path of a file; None where the existing solution has no such key."""
     if key := old_key(path):
-        return key.sentence
+        return _advice([key.instead] if key.instead else [], key.why)
     below = keys_below(path)
     if not below:
         return None
     instead = list(dict.fromkeys(key.instead for key in below if key.instead))
-    return _sentence(instead, "" if instead else below[0].why)
+    return _advice(instead, "" if instead else below[0].why)
 
 
-def _sentence(instead: Sequence[str], why: str) -> str:
+def _advice(instead: Sequence[str], why: str) -> str:
     if not instead:
-        return f"is a key of the existing solution; remove it: {why}"
+        return f"remove it: {why}"
     *first, last = instead
     written = f"{', '.join(first)} and {last}" if first else last
-    return f"is a key of the existing solution; instead write {written}{f' ({why})' if why else ''}"
+    return f"instead write {written}{f' ({why})' if why else ''}"
 
 
 def parts_of(path: str) -> Path:
@@ -129,8 +132,15 @@ def _pattern(path: Sequence[str | int]) -> Path:
     return tuple("[]" if isinstance(part, int) else part for part in path)
 
 
-def _same(path: str, default: str = "", *, why: str = "", convert: Conversion = conversions.same) -> OldKey:
-    return OldKey(path=path, default=default, here=path, why=why, convert=convert)
+def _same(
+    path: str,
+    default: str = "",
+    *,
+    why: str = "",
+    convert: Conversion = conversions.same,
+    of_strings: bool = False,
+) -> OldKey:
+    return OldKey(path=path, default=default, here=path, why=why, convert=convert, of_strings=of_strings)
 
 
 def _moved(
@@ -142,9 +152,17 @@ def _moved(
     write: str = "",
     why: str = "",
     empty_counts: bool = False,
+    of_strings: bool = False,
 ) -> OldKey:
     return OldKey(
-        path=path, default=default, here=here, convert=convert, write=write, why=why, empty_counts=empty_counts
+        path=path,
+        default=default,
+        here=here,
+        convert=convert,
+        write=write,
+        why=why,
+        empty_counts=empty_counts,
+        of_strings=of_strings,
     )
 
 
@@ -234,6 +252,7 @@ OLD_KEYS: Final = (
         "",
         "tags",
         convert=conversions.node_tags,
+        of_strings=True,
         write="tags at the top of the file",
         why="they are tags of everything that costs money, not of one runtime's nodes",
     ),
@@ -299,8 +318,10 @@ OLD_KEYS: Final = (
     # The pod.
     _gone(f"{_POD}.type", why=_SET_BY_THE_STACK),
     _gone(f"{_POD}.serviceAccountName", why=_SET_BY_THE_STACK),
-    _same(f"{_POD}.labels", why="labels of the pods; there of the objects around them"),
-    _same(f"{_POD}.annotations", why="annotations of the pods; there of the objects around them"),
+    *(
+        _same(f"{_POD}.{name}", why=f"{name} of the pods; there of the objects around them", of_strings=True)
+        for name in ("labels", "annotations")
+    ),
     *(
         OldKey(
             path=f"{_SERVER}.image{part}",
@@ -319,10 +340,16 @@ OLD_KEYS: Final = (
         "",
         f"{_SERVER}.args",
         convert=conversions.arguments,
+        of_strings=True,
         write="args, a list of words",
     ),
     _moved(
-        f"{_SERVER}.extraEnv", "", f"{_SERVER}.env", convert=conversions.variables, write="env, a mapping of strings"
+        f"{_SERVER}.extraEnv",
+        "",
+        f"{_SERVER}.env",
+        convert=conversions.variables,
+        of_strings=True,
+        write="env, a mapping of strings",
     ),
     _gone(
         f"{_SERVER}.imagePullPolicy",
@@ -352,6 +379,7 @@ OLD_KEYS: Final = (
         "",
         "notifyRunning",
         convert=conversions.agent_variables,
+        of_strings=True,
         write="notifyRunning: true for EXP_CALLBACK_WHEN_RUNNING",
         why="the agent here is another program, with variables of its own (env)",
     ),
