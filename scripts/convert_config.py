@@ -9,7 +9,8 @@ comment in the place where it was, which says why and what to do; what OLD.yaml 
 is listed at the top. docs/migration.md says what each key becomes.
 
 With --json a report goes to standard output in place of the file: "not_carried_over" and "errors" are lists of line,
-key and message, "other_defaults" of key, there and here. Without --output nothing is written then.
+key and message, "other_defaults" of key, there, here and runtimes, those that leave it out where others have it.
+Without --output nothing is written then.
 
 Exit status: 0 if the new file is valid, also where something was not carried over; 1 if it is not (it is written all
 the same, and its errors are listed), or if a file cannot be read or written; 2 if an option is wrong or FILE exists;
@@ -99,7 +100,13 @@ def _report(conversion: Conversion, problems: list[dict[str, Any]]) -> dict[str,
     return {
         "not_carried_over": [asdict(one) for one in conversion.not_carried_over],
         "other_defaults": [
-            {"key": one.key.path, "there": one.key.default, "here": one.here} for one in conversion.other_defaults
+            {
+                "key": one.default.key.path,
+                "there": one.default.key.default,
+                "here": one.default.here,
+                "runtimes": list(one.runtimes),
+            }
+            for one in conversion.other_defaults
         ],
         "errors": [{key: one[key] for key in ("line", "key", "message")} for one in problems],
     }

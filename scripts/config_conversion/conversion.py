@@ -8,8 +8,8 @@ from config_conversion.commented_yaml import Section, scalar
 from config_conversion.comments import Comments, comments_of
 from config_conversion.yaml_1_2 import Yaml12Loader
 from sd_on_eks.config.document import Document, Path, dotted, read_document
-from sd_on_eks.config.existing_solution.conversions import Carried
-from sd_on_eks.config.existing_solution.defaults import other_defaults
+from sd_on_eks.config.existing_solution.conversions import Carried, Lost
+from sd_on_eks.config.existing_solution.defaults import OtherDefault, other_defaults
 from sd_on_eks.config.existing_solution.keys import OldKey, keys_below, old_key, parts_of, real_path
 from sd_on_eks.config.loader import known_keys, unknown_key
 
@@ -32,6 +32,19 @@ class NotCarriedOver:
     key: str
     value: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A key that the old file leaves out, and whose default differs.
+
+    Attributes:
+        default: the key and its default here.
+        runtimes: names of the runtimes that leave it out, where it is a key of theirs and others have it.
+    """
+
+    default: OtherDefault
+    runtimes: tuple[str, ...] = ()
 
 
 class Conversion:
@@ -57,7 +70,7 @@ class Conversion:
         self.not_carried_over: list[NotCarriedOver] = []
         self._last_comments = self._comments.pop((), Comments()).above
         self._mapping(self._old.value, ())
-        self.other_defaults = [one for one in other_defaults() if self._leaves_out(one.key)]
+        self.other_defaults = [found for one in other_defaults() if (found := self._left_out(one)) is not None]
 
     def text(self) -> str:
         """The new file."""
@@ -69,9 +82,11 @@ class Conversion:
         yield f"# Converted from {self._file}, a configuration of the existing solution: docs/migration.md."
         if self.other_defaults:
             yield "# Keys that it leaves out, and whose defaults differ (there -> here):"
-            for one in self.other_defaults:
+            for left_out in self.other_defaults:
+                one = left_out.default
                 key = one.key.path.removeprefix("modelsRuntime[].extraValues.")
-                yield f"#   {key}: {one.key.default} -> {one.here}"
+                of = f" (of {', '.join(left_out.runtimes)})" if left_out.runtimes else ""
+                yield f"#   {key}: {one.key.default} -> {one.here}{of}"
         yield ""
 
     def _mapping(self, value: Mapping[str, object], path: Path) -> None:
@@ -113,16 +128,18 @@ class Conversion:
         if old.convert is None:
             self._lose(path, value, f"{old.why}; write {old.write}" if old.write else old.why)
             return
+        if old.of_strings:
+            value = self._as_strings(path, value)
         index = next((part for part in path if isinstance(part, int)), 0)
         runtime = self._old.value["modelsRuntime"][index] if path[0] == "modelsRuntime" else {}
         converted = list(old.convert(parts_of(old.here), value, runtime))
+        carried = [one for one in converted if isinstance(one, Carried)]
         # What is lost of a key comes above what is left of it.
-        for one in sorted(converted, key=lambda one: isinstance(one, Carried)):
-            if isinstance(one, Carried):
-                here: Path = tuple(index if part == "[]" else part for part in one.path)
-                self._carry(path, value, here, one.value)
-            else:
-                self._lose(path, value, one.message, is_part=len(converted) > 1)
+        if lost := [one.message for one in converted if isinstance(one, Lost)]:
+            self._lose(path, value, "; ".join(lost), is_part=bool(carried))
+        for one in carried:
+            here: Path = tuple(index if part == "[]" else part for part in one.path)
+            self._carry(path, value, here, one.value)
 
     def _carry(self, path: Path, value: object, here: Path, value_here: object) -> None:
         *parents, key = here
@@ -133,6 +150,10 @@ class Conversion:
             section.annotate(str(key), above=comments.above, beside=comments.beside)
         elif section.get(str(key)) != value_here:
             self._lose(path, value, f"{dotted(here)} is one key here, and has another value already")
+        else:
+            comments = self._comments_of(path)
+            for comment in (*comments.above, *comments.beside):
+                section.comment(comment)
 
     def _lose(self, path: Path, value: object, message: str, *, is_part: bool = False) -> None:
         shown = self._old.sources.get(path) or scalar(value)
@@ -158,9 +179,28 @@ class Conversion:
             found.above += [*within.above, *within.beside]
         return found
 
-    def _leaves_out(self, key: OldKey) -> bool:
-        parts = parts_of(key.path)
+    def _as_strings(self, path: Path, value: object) -> object:
+        """A value whose scalars are strings, as the file writes them."""
+        if isinstance(value, Mapping):
+            return {key: self._as_strings((*path, key), inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._as_strings((*path, index), inner) for index, inner in enumerate(value)]
+        return "" if value is None else self._old.sources.get(path, value)
+
+    def _left_out(self, default: OtherDefault) -> LeftOut | None:
+        parts = parts_of(default.key.path)
         written = {real_path(path) for path in self._old.lines}
+        if "[]" not in parts:
+            return None if parts in written else LeftOut(default)
         runtimes = self._old.value.get("modelsRuntime")
-        indexes = range(len(runtimes) if isinstance(runtimes, list) else 0) if "[]" in parts else (0,)
-        return any(tuple(index if part == "[]" else part for part in parts) not in written for index in indexes)
+        names = [
+            dotted(("modelsRuntime", index)) if name is None else str(name).lower()
+            for index, one in enumerate(runtimes if isinstance(runtimes, list) else [])
+            for name in [one.get("name") if isinstance(one, Mapping) else None]
+        ]
+        without = [
+            name
+            for index, name in enumerate(names)
+            if tuple(index if part == "[]" else part for part in parts) not in written
+        ]
+        return LeftOut(default, () if without == names else tuple(without)) if without else None

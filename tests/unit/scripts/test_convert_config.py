@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from config_conversion.commented_yaml import Section, scalar
 from config_conversion.conversion import Conversion
 from config_conversion.yaml_1_2 import Yaml12Loader
 from sd_on_eks.config.errors import ConfigError
+from sd_on_eks.config.existing_solution.keys import OLD_KEYS, OldKey, parts_of
 from sd_on_eks.config.loader import parse_config
 
 ROOT = Path(__file__).parents[3]
@@ -139,6 +141,72 @@ def test_defaults_that_differ_are_at_the_top_unless_the_file_has_the_key() -> No
     assert "maxReplicaCount: 20 ->" not in converted(scaled).text()
 
 
+def test_a_default_that_some_runtimes_leave_out_names_them() -> None:
+    queue = "extraValues: {runtime: {scaling: {queueLength: 10}}}"
+    shown = converted(f"modelsRuntime: [{{name: a, {queue}}}, {{name: B}}, {{type: comfyui}}]").text()
+    assert "#   runtime.scaling.queueLength: 10 -> 5 (of b, modelsRuntime[2])\n" in shown
+    assert "#   runtime.scaling.maxReplicaCount: 20 -> 5\n" in shown
+
+
+@pytest.mark.parametrize("value", ["1", "'yes'", "on"])
+def test_a_switch_of_the_agent_that_was_not_on_is_named_with_what_is_lost_beside_it(value: str) -> None:
+    variables = f"{{LOGLEVEL: DEBUG, EXP_CALLBACK_WHEN_RUNNING: {value}}}"
+    agent = f"{{runtime: {{queueAgent: {{extraEnv: {variables}}}}}}}"
+    conversion = converted(f"modelsRuntime: [{{name: a, type: comfyui, extraValues: {agent}}}]")
+    (lost,) = conversion.not_carried_over
+    assert f"EXP_CALLBACK_WHEN_RUNNING was {value.strip(chr(39))}, and only true had an effect" in lost.message
+    assert "does not read LOGLEVEL" in lost.message
+    assert "notifyRunning" not in yaml.safe_load(conversion.text())
+    assert "# Not carried over: " in conversion.text()
+
+
+MARK = "zzmark"
+EVERY_VALUE = yaml.safe_load(EVERY_KEY)
+
+
+def marked(value: object, within: tuple[str, ...] = ()) -> Iterator[tuple[object, tuple[str, ...]]]:
+    """A value with the mark in place of, or beside, each thing in it, and what the mark is within."""
+    yield MARK, within
+    if isinstance(value, dict):
+        named = (*within, str(value["name"])) if "name" in value else within
+        yield {MARK: "x", **value}, named
+        for key, inner in value.items():
+            yield from (({**value, key: one}, around) for one, around in marked(inner, (*named, key)))
+    elif isinstance(value, list):
+        yield [MARK, *value], within
+        for index, inner in enumerate(value):
+            yield from (([*value[:index], one, *value[index + 1 :]], around) for one, around in marked(inner, within))
+
+
+def value_at(path: Sequence[str]) -> object:
+    value = EVERY_VALUE
+    for part in path:
+        value = value[0 if part == "[]" else part]
+    return value
+
+
+def file_with(path: Sequence[str], value: object) -> dict[str, Any]:
+    *parents, name = path
+    inner: object = {name: value}
+    for part in reversed(parents):
+        inner = [{"type": "sdwebui", **inner}] if part == "[]" and isinstance(inner, dict) else {part: inner}
+    assert isinstance(inner, dict)
+    return inner
+
+
+@pytest.mark.parametrize("key", OLD_KEYS, ids=lambda key: key.path)
+def test_nothing_in_the_value_of_a_key_vanishes(key: OldKey) -> None:
+    path = parts_of(key.path)
+    for value, within in marked(value_at(path)):
+        if key.loses_nothing(value):
+            continue
+        conversion = converted(yaml.safe_dump(file_with(path, value), sort_keys=False))
+        text = conversion.text()
+        said = " ".join(f"{one.key} {one.message}" for one in conversion.not_carried_over)
+        is_named = any(re.search(rf"\b{re.escape(name)}\b", said) for name in (MARK, *within))
+        assert MARK in str(yaml.safe_load(text)) or is_named or "# Not carried over: " in text, value
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -253,10 +321,13 @@ def test_a_report_says_the_same_as_json(old: Path, tmp_path: Path, capsys: pytes
             "message": "the Kubernetes objects are part of the stack and come from no Helm chart",
         }
     ]
-    assert {"key": "clusterComponents.desiredCount", "there": "2", "here": "2"} not in report["other_defaults"]
-    assert {"key": "clusterComponents.instanceType", "there": "m7g.large", "here": "t4g.large"} in report[
-        "other_defaults"
-    ]
+    assert "clusterComponents.desiredCount" not in [one["key"] for one in report["other_defaults"]]
+    assert report["other_defaults"][0] == {
+        "key": "clusterComponents.instanceType",
+        "there": "m7g.large",
+        "here": "t4g.large",
+        "runtimes": [],
+    }
     assert [(error["key"], error["line"] > 1) for error in report["errors"]] == [("modelsRuntime[0].name", True)]
     assert [file.name for file in tmp_path.iterdir()] == ["old.yaml"]
 

@@ -21,6 +21,8 @@ _FOR_TRIALS: Final = "public.ecr.aws/bingjiao/"
 
 _NO_MAPPING: Final = "must be a mapping of keys"
 
+_CAPACITY: Final = {"spot": "spot", "onDemand": "on-demand"}
+
 _GIB: Final = {"Gi": 1, "Ti": 1024, "G": 1e9 / 2**30, "T": 1e12 / 2**30}
 _BYTES: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
     unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)
@@ -94,12 +96,15 @@ def duration(here: Path, value: object, _runtime: Mapping[str, object]) -> Conve
 
 def capacity_types(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
     """Two switches, both on by default, as a list."""
-    allowed: dict[str, object] = {"spot": True, "onDemand": True}
+    allowed: dict[str, object] = dict.fromkeys(_CAPACITY, True)
     if not isinstance(value, Mapping):
         yield Lost(_NO_MAPPING)
         return
     allowed |= value
-    names = [name for key, name in (("spot", "spot"), ("onDemand", "on-demand")) if allowed[key]]
+    if unknown := [f"{key}: {one}" for key, one in allowed.items() if key not in _CAPACITY or one not in (True, False)]:
+        yield Lost(f"spot and onDemand are true or false, so nothing is known of {', '.join(unknown)}")
+        return
+    names = [name for key, name in _CAPACITY.items() if allowed[key]]
     if names:
         yield Carried(here, names)
     else:
@@ -134,6 +139,8 @@ def nvme(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted
     """The policy for the instance's own disks: RAID0, which is the default here as well, or none."""
     if not value:
         yield Carried(here, value=False)
+    elif value != "RAID0":
+        yield Lost("the policy is RAID0 or none; nvmeAndSoci switches it on and off")
 
 
 def user_data(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
@@ -157,16 +164,21 @@ def behavior(here: Path, value: object, _runtime: Mapping[str, object]) -> Conve
         return
     for direction, rule in value.items():
         match rule:
-            case {"policies": [{"type": "Pods", "value": pods, "periodSeconds": period}], **others}:
+            case {
+                "policies": [{"type": "Pods", "value": pods, "periodSeconds": period, **more}],
+                **others,
+            } if not more:
                 converted = {"pods": pods, "periodSeconds": period}
             case {"stabilizationWindowSeconds": _, **more} if not more:
-                others, converted = rule, {}
+                others, converted = dict(rule), {}
             case _:
                 yield Lost(f"of {direction} one policy of type Pods is known here: write behavior.{direction}")
                 continue
         if "stabilizationWindowSeconds" in others:
-            converted["stabilizationWindowSeconds"] = others["stabilizationWindowSeconds"]
+            converted["stabilizationWindowSeconds"] = others.pop("stabilizationWindowSeconds")
         yield Carried((*here, str(direction)), converted)
+        if others:
+            yield Lost(f"behavior.{direction} has no {', '.join(map(str, others))} here")
 
 
 def server_image(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
@@ -174,7 +186,10 @@ def server_image(here: Path, value: object, _runtime: Mapping[str, object]) -> C
     image = value if isinstance(value, Mapping) else {}
     repository, tag = str(image.get("repository", "")), image.get("tag", "latest")
     if "reference" in image or "build" in image:
-        yield Carried(here, {key: one for key, one in image.items() if key in {"reference", "build"}})
+        known = {key: one for key, one in image.items() if key in {"reference", "build"}}
+        yield Carried(here, known)
+        if others := [str(key) for key in image if key not in known]:
+            yield Lost(f"image has {' and '.join(known)}, which leave nothing for {', '.join(others)}")
     elif not repository or repository.startswith(_FOR_TRIALS):
         yield Lost("cdk deploy builds an image of this product's own (image.build)")
     else:
@@ -185,9 +200,15 @@ def server_image(here: Path, value: object, _runtime: Mapping[str, object]) -> C
 
 
 def arguments(here: Path, value: object, runtime: Mapping[str, object]) -> Converted:
-    """Arguments of the server, split as a shell does."""
+    """Arguments of the server: a string, split as a shell does, or a list, which is one of words already.
+
+    The chart there prints a list as `[--a --b]`, which is no string, so that no pod ever started with it.
+    """
+    if isinstance(value, list) and not all(isinstance(word, str) for word in value):
+        yield Lost("each entry must be a string: write args, a list of words")
+        return
     try:
-        words = shlex.split(str(value or ""))
+        words = value if isinstance(value, list) else shlex.split(str(value or ""))
     except ValueError as error:
         yield Lost(f"it cannot be split into words ({error}): write args, a list")
         return
@@ -209,22 +230,36 @@ def variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Conv
     """Environment variables: a mapping, or a list of names and values as Kubernetes has it."""
     carried: dict[str, object] = {}
     for name, one in _named(value):
-        if "value" in one:
-            carried[name] = one["value"]
-        else:
+        if "value" not in one:
             yield Lost(f"{name} has no value of its own, and only values are known here: write {name} in env")
+            continue
+        if name in carried:
+            yield Lost(f"{name} stands twice, and the last one counts, so {carried[name]} had no effect there either")
+        carried[name] = one["value"]
+        if others := [str(key) for key in one if key not in {"name", "value"}]:
+            yield Lost(f"{name} has a value, and only values are known here, not its {', '.join(others)}")
     if carried:
         yield Carried(here, carried)
 
 
 def agent_variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """Environment variables of the agent there, another program: one of them is a key here."""
+    """Environment variables of the agent there, another program: one of them is a key here.
+
+    Only `true`, in letters of any case, switches it on there.
+    """
     names = []
     for name, one in _named(value):
+        setting = one.get("value")
         if name != "EXP_CALLBACK_WHEN_RUNNING":
             names.append(name)
-        elif str(one.get("value")).lower() == "true":
-            yield Carried(here, value=True)
+        elif set(one) - {"name"} != {"value"}:
+            yield Lost(f"{name} is not a value alone: write {here[-1]}: true if it was true")
+        elif str(setting).lower() in {"true", "false"}:
+            yield Carried(here, value=str(setting).lower() == "true")
+        elif setting:
+            yield Lost(
+                f"{name} was {setting}, and only true had an effect there: write {here[-1]}: true if you want it"
+            )
     if names:
         yield Lost(f"the agent here is another program, which does not read {', '.join(names)}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -50,8 +51,13 @@ def default_here(path: str) -> object:
     return value
 
 
-def other_defaults() -> Iterator[OtherDefault]:
+@cache
+def other_defaults() -> tuple[OtherDefault, ...]:
     """Keys whose defaults differ, in the order of the table."""
+    return tuple(_other_defaults())
+
+
+def _other_defaults() -> Iterator[OtherDefault]:
     for key in OLD_KEYS:
         if not key.default or not key.here or key.convert is None:
             continue
