@@ -26,6 +26,8 @@ _MODULES: Final[dict[Who, str]] = {
     "loop": "bench_agent.loop",
 }
 _TODAY: Final = tuple(ROOT / folder for folder in ("constructs", "runtime_images/queue_agent/src", "scripts", "."))
+_TODAYS_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "16777216"}
+"""As in the agent's image."""
 SETTLED_TASKS: Final = 200
 """After so many tasks everything has been loaded and every pool is full."""
 _READY_S: Final = 20.0
@@ -213,7 +215,8 @@ def _environment(sources: Sequence[Path] = _TODAY) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join(map(str, sources)),
-        "MALLOC_ARENA_MAX": "2",  # as in the agent's image
+        "MALLOC_ARENA_MAX": "2",  # as in the agent's image, of both builds
+        **(_TODAYS_MALLOC if sources is _TODAY else {}),
     }
 
 
