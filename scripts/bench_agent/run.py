@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -26,8 +27,9 @@ _MODULES: Final[dict[Who, str]] = {
     "loop": "bench_agent.loop",
 }
 _TODAY: Final = tuple(ROOT / folder for folder in ("constructs", "runtime_images/queue_agent/src", "scripts", "."))
-_TODAYS_MALLOC: Final = {"MALLOC_MMAP_THRESHOLD_": "4194304", "MALLOC_TRIM_THRESHOLD_": "16777216"}
-"""As in the agent's image."""
+_DOCKERFILE: Final = ROOT / "runtime_images" / "queue_agent" / "Dockerfile"
+_MALLOC: Final = dict(re.findall(r"(MALLOC_\w+)=(\d+)", _DOCKERFILE.read_text(encoding="utf-8")))
+"""How glibc manages memory in today's image."""
 SETTLED_TASKS: Final = 200
 """After so many tasks everything has been loaded and every pool is full."""
 _READY_S: Final = 20.0
@@ -215,8 +217,7 @@ def _environment(sources: Sequence[Path] = _TODAY) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join(map(str, sources)),
-        "MALLOC_ARENA_MAX": "2",  # as in the agent's image, of both builds
-        **(_TODAYS_MALLOC if sources is _TODAY else {}),
+        **(_MALLOC if sources is _TODAY else {"MALLOC_ARENA_MAX": "2"}),  # the previous image has that alone
     }
 
 

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Final
 import pytest
 
 from tests.fakes.interrupts import take_interrupts
+from tests.fakes.set_up_clone import PYTHON
 
 ROOT: Final = Path(__file__).parents[2]
-PYTHON: Final = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 WHAT_PEOPLE_HAVE_SET: Final = {"NODE_ENV": "production", "PIP_USER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("set-up")]
 

@@ -3,7 +3,6 @@
 import re
 import ssl
 import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -16,9 +15,9 @@ import pytest
 
 from local_stack.certificate import make_certificate
 from local_stack.trust_bundle import BUNDLE_VARIABLES, KEPT_PREFIX, write_trust_bundle
+from tests.fakes.set_up_clone import PYTHON
 
-PYTHON = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
-"""The machine's: a virtual environment of `make setup` has no pip."""
+# Of the machine's Python: a virtual environment of `make setup` has no pip.
 HAS_PIP = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0  # noqa: S603 (pip)
 
 

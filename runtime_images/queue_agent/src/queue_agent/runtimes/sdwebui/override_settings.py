@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from queue_agent.runtimes.http import OK, PATIENCE_S, RuntimeHttp
 from queue_agent.runtimes.sdwebui.refusal import refusal
-from task_record.checkpoints import KEY
+from task_record.checkpoints import KEY, SETTINGS
 
-SETTINGS: Final = "override_settings"
 RESTORED: Final = "override_settings_restore_afterwards"
 
 
