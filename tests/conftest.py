@@ -18,6 +18,11 @@ os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes get the argument's name and a number: an archive holds the time, and each xdist worker collects its own."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def idle_loop() -> Iterator[None]:
     """A loop for the main thread: the plugin for virtual time asks for one at every test, and would leave it open."""
