@@ -4,12 +4,12 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from sd_on_eks.cdk_context import cdk_context
+from sd_on_eks.cdk_app.feature_flags import cdk_context
+from sd_on_eks.cdk_app.idle_cost import as_sentence, as_table, idle_cost
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
-from sd_on_eks.config.models import Config
-from sd_on_eks.idle_cost import as_sentence, as_table, idle_cost
-from sd_on_eks.jsii_node import use_bundled_node
 
 if TYPE_CHECKING:
     from rich.console import Console

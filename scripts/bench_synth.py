@@ -23,8 +23,8 @@ from typing import Final
 
 from rich.table import Table
 
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
 from sd_on_eks.config.loader import ENVIRONMENT_VARIABLE
-from sd_on_eks.jsii_node import use_bundled_node
 from terminal import Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[1]

@@ -26,7 +26,7 @@ from typing import Any, Final, Self
 
 from rich.table import Table
 
-from sd_on_eks.staging import staged
+from sd_on_eks.lambda_function.staging import staged
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from terminal import Terminal
 

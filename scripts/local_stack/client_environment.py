@@ -11,7 +11,7 @@ from typing import Final
 
 from local_stack.stack import LocalStack
 from local_stack.trust_bundle import BUNDLE_VARIABLES, KEPT_PREFIX
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 
 _RUNTIME_VARIABLES: Final = {"sdwebui": "SDWEBUI_RUNTIME", "comfyui": "COMFYUI_RUNTIME"}
 """Type -> how the examples name a runtime of that type."""

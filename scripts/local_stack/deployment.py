@@ -10,7 +10,7 @@ from typing import Any, Final
 from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
 from local_stack.synthesis import Slice
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 
 _BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = "30"

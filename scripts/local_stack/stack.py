@@ -19,7 +19,7 @@ from local_stack.deployment import DeployedRuntime, Deployment, deploy
 from local_stack.emulator import ROOT, Emulator
 from local_stack.errors import LocalStackError
 from local_stack.synthesis import Slice, read_slice
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import ModelsRuntime
 
 _READY_S: Final = 20.0

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sd_on_eks.cdk_context import cdk_context
-from sd_on_eks.config.models import Config
+from sd_on_eks.cdk_app.feature_flags import cdk_context
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import ModelsRuntime
-from sd_on_eks.jsii_node import use_bundled_node
 
 if TYPE_CHECKING:
     from aws_cdk import Stack

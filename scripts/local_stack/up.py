@@ -19,9 +19,9 @@ from typing import Final
 from local_stack.errors import LocalStackError, check_room, words
 from local_stack.interruption import Interruption
 from local_stack.stack_folder import Lock, StackFolder, StackState
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import load_config
-from sd_on_eks.config.models import Config
 from terminal import Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[2]

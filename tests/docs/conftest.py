@@ -8,9 +8,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
-from sd_on_eks.cdk_context import cdk_context
+from sd_on_eks.cdk_app.feature_flags import cdk_context
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.loader import load_config
-from sd_on_eks.config.models import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
 from tests.synth.template_references import references
 

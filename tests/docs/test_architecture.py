@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sd_on_eks.autoscaling.karpenter import construct as karpenter
+from sd_on_eks.autoscaling.keda import VERSION as KEDA_VERSION
+from sd_on_eks.cdk_app.idle_cost import idle_cost, total_usd_per_month
 from sd_on_eks.config.cluster import DEFAULT_KUBERNETES_VERSION
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import LONGEST_DRAIN_S
-from sd_on_eks.idle_cost import idle_cost, total_usd_per_month
-from sd_on_eks.karpenter import construct as karpenter
-from sd_on_eks.keda import VERSION as KEDA_VERSION
 from sd_on_eks.manifests.ec2_node_class import BOTTLEROCKET_ALIAS
 
 pytestmark = pytest.mark.xdist_group("documentation")
@@ -141,7 +141,7 @@ def ids_of(resources: Resources, manifests: dict[str, list[dict[str, Any]]]) -> 
 
 
 @pytest.fixture(scope="module")
-def cluster_side(
+def eks_platform(
     resources: Resources, synthesize: Callable[..., dict[str, Any]], default_config: Config
 ) -> dict[str, dict[str, Any]]:
     """What the serverless slice leaves out."""
@@ -202,9 +202,9 @@ def test_thin_arrow_is_a_reference_of_the_template(
             assert referenced(resources[logical_id]["Properties"]) & ids_of(arrow.head)
 
 
-def test_diagram_has_every_type_that_matters(cluster_side: Resources) -> None:
+def test_diagram_has_every_type_that_matters(eks_platform: Resources) -> None:
     drawn = {box.kind for box in BOXES.values() if not box.is_kubernetes}
-    assert {one["Type"] for one in cluster_side.values()} - drawn == TYPES_LEFT_OUT.keys()
+    assert {one["Type"] for one in eks_platform.values()} - drawn == TYPES_LEFT_OUT.keys()
 
 
 def test_diagram_has_every_kind_that_matters(objects: list[dict[str, Any]]) -> None:
@@ -246,11 +246,11 @@ def linked(text: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def facts(cluster_side: Resources, objects: list[dict[str, Any]], default_config: Config) -> list[str]:
+def facts(eks_platform: Resources, objects: list[dict[str, Any]], default_config: Config) -> list[str]:
     """Every figure of the page in its words, from the code."""
 
     def of(kind: str) -> list[dict[str, Any]]:
-        return [one["Properties"] for one in cluster_side.values() if one["Type"] == kind]
+        return [one["Properties"] for one in eks_platform.values() if one["Type"] == kind]
 
     def usd(beginning: str) -> str:
         return f"{total_usd_per_month(line for line in lines if line.what.startswith(beginning)):,.0f}"
@@ -271,7 +271,7 @@ def facts(cluster_side: Resources, objects: list[dict[str, Any]], default_config
     }
     (timeout_s,) = {
         one["Properties"]["Timeout"]
-        for logical_id, one in cluster_side.items()
+        for logical_id, one in eks_platform.items()
         if logical_id.startswith("ClusterEksKubectlProvider") and one["Type"] == "AWS::Lambda::Function"
     }
     return [

@@ -14,9 +14,9 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint  # type: ignore[import-untyped]  # the distribution has no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as above
 
+from sd_on_eks.cdk_app.idle_cost import idle_cost, total_usd_per_month
 from sd_on_eks.config.loader import load_config
 from sd_on_eks.config.schema import SCHEMA_FILE
-from sd_on_eks.idle_cost import idle_cost, total_usd_per_month
 from stacks.sd_on_eks_stack import CONSTRUCT_ID
 
 pytestmark = pytest.mark.xdist_group("examples")

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from sd_on_eks.cdk_app.idle_cost import idle_cost, total_usd_per_month
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.existing_solution.page import PAGE, page_text
-from sd_on_eks.config.models import Config
-from sd_on_eks.idle_cost import idle_cost, total_usd_per_month
 
 ROOT = Path(__file__).parents[2]
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -14,11 +14,11 @@ from aws_cdk import assertions
 from aws_cdk import aws_s3 as s3
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]  # the distribution has no types
 
-from sd_on_eks.cluster_side import ClusterSide
 from sd_on_eks.config.cluster import DEFAULT_KUBERNETES_VERSION
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.loader import parse_config
-from sd_on_eks.config.models import Config
 from sd_on_eks.config.schema import config_schema
+from sd_on_eks.eks_platform import EksPlatform
 from stacks.sd_on_eks_stack import CONSTRUCT_ID
 
 pytestmark = pytest.mark.xdist_group("documentation")
@@ -128,7 +128,7 @@ def cluster_of(make_app: Callable[[], cdk.App]) -> Callable[[str], Template]:
     def make(text: str) -> Template:
         config = parse_config(text, "config.yaml")
         stack = cdk.Stack(make_app(), CONSTRUCT_ID, stack_name=config.stack_name)
-        ClusterSide(stack, config=config, model_bucket=s3.Bucket.from_bucket_name(stack, "Models", "models"))
+        EksPlatform(stack, config=config, model_bucket=s3.Bucket.from_bucket_name(stack, "Models", "models"))
         return dict(assertions.Template.from_stack(stack).to_json()["Resources"])
 
     return cache(make)
@@ -208,7 +208,7 @@ def test_bottlerocket_upgrade_changes_the_runtimes_manifests_alone(
 def test_karpenter_upgrade_changes_its_two_charts_alone(
     resources: Template, synthesize: Synthesize, default_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sd_on_eks.karpenter.construct.VERSION", "9.9.9")
+    monkeypatch.setattr("sd_on_eks.autoscaling.karpenter.construct.VERSION", "9.9.9")
     found = changes(resources, synthesize(default_config)["Resources"])
     kind = "Custom::AWSCDK-EKS-HelmChart"
     assert found == {(kind, "KarpenterCrds"): {"Version"}, (kind, "KarpenterChart"): {"Version"}}
@@ -228,7 +228,7 @@ def test_karpenter_s_crds_are_upgraded_before_karpenter(
 def test_keda_upgrade_changes_one_resource(
     resources: Template, synthesize: Synthesize, default_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sd_on_eks.keda.VERSION", "9.9.9")
+    monkeypatch.setattr("sd_on_eks.autoscaling.keda.VERSION", "9.9.9")
     found = changes(resources, synthesize(default_config)["Resources"])
     assert found == {("Custom::AWSCDK-EKS-HelmChart", "KedaChart"): {"Version"}}
 

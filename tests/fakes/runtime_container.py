@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sd_on_eks.image_contexts import image_context
+from sd_on_eks.runtime.image_contexts import image_context
 from tests.fakes.interrupts import take_interrupts
 
 STAND_IN: Final = Path(__file__).with_name("stand_in_server.py")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sd_on_eks.image_contexts import AGENT, image_context
+from sd_on_eks.runtime.image_contexts import AGENT, image_context
 from tests.fakes.runtime_container import AS_FIRST_PROCESS, PROGRAMS, STAND_IN, ContainerProcess, until
 
 BASE = "localhost/debian-base"

@@ -6,7 +6,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from sd_on_eks.cdk_context import cdk_context
+from sd_on_eks.cdk_app.feature_flags import cdk_context
 
 _REPOSITORY = Path(__file__).parents[2]
 

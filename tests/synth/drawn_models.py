@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 from hypothesis import strategies as st
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 
 T = TypeVar("T")
 Data = dict[str, Any]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from sd_on_eks.config import values
 from sd_on_eks.config.cluster import ClusterComponents, ClusterConfig, GpuNodeGroup
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.gateway import ApiGateway, Plan
 from sd_on_eks.config.loader import parse_config
-from sd_on_eks.config.models import Config
 from sd_on_eks.config.network import ExistingSubnet, ExistingVpc, Network, Registries
 from sd_on_eks.config.rules.nodes import disk_needed_gib
 from sd_on_eks.config.runtime import ModelsRuntime

@@ -10,7 +10,7 @@ from typing import Any, Final
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
 from template_objects import manifests, objects_of, text_of
 

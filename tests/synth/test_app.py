@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sd_on_eks.cdk_app.idle_cost import as_sentence, idle_cost
 from sd_on_eks.config.loader import load_config
-from sd_on_eks.idle_cost import as_sentence, idle_cost
 from tests.fakes.screen import Screen
 
 ROOT = Path(__file__).parents[2]

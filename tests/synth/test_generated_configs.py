@@ -20,7 +20,7 @@ from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import parse_config
 from tests.fakes.api_server import CUSTOM_KINDS, ApiServer
 from tests.synth import invariants, role_rights
-from tests.synth.cluster_side.test_crd_rules import _broken, _schemas_in
+from tests.synth.eks_platform.test_crd_rules import _broken, _schemas_in
 from tests.synth.generated_configs import as_yaml, config_data, load
 from tests.synth.invariants import INVARIANTS
 from tests.synth.role_rights import ROLES, kind_of, rights_of

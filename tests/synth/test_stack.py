@@ -9,8 +9,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.loader import parse_config
-from sd_on_eks.config.models import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
 
 pytestmark = pytest.mark.xdist_group("synth")

@@ -19,7 +19,7 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as abov
 from sd_on_eks.config.loader import parse_config
 from sd_on_eks.config.rules.gateway import MOST_ENVIRONMENT_BYTES, environment_bytes
 from sd_on_eks.config.rules.size import most_resources
-from sd_on_eks.staging import content_hash, staged
+from sd_on_eks.lambda_function.staging import content_hash, staged
 from sd_on_eks.task_api.access import resource_policy
 from sd_on_eks.task_api.construct import TaskApi
 from sd_on_eks.task_api.gateway_responses import ANSWERS
@@ -227,7 +227,7 @@ def staged_table(app: cdk.App, config: str, patch: pytest.MonkeyPatch) -> tuple[
             found.append(((asset / "handler" / RUNTIMES_FILE).read_text("utf-8"), content_hash(asset)))
             yield asset
 
-    patch.setattr("sd_on_eks.handler_asset.staged", watched)
+    patch.setattr("sd_on_eks.lambda_function.handler_asset.staged", watched)
     task_api(app, config)
     ((table, digest),) = found
     return table, digest

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.values import InstanceType, PrincipalArn
 
 KubernetesVersion = Literal["1.34", "1.35"]

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.values import (
     BudgetDuration,
     CapacityReservationId,

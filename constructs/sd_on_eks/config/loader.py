@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sd_on_eks.config import document
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.document import Document, dotted, read_document
 from sd_on_eks.config.errors import ConfigError, Problem
 from sd_on_eks.config.existing_solution import keys as existing_solution
-from sd_on_eks.config.models import Config
 from sd_on_eks.config.rules.violation import RuleError
 from sd_on_eks.config.values import PATTERN_WORDS
 

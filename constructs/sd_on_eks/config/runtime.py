@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
+from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.karpenter import Karpenter
-from sd_on_eks.config.model import ConfigModel
 from sd_on_eks.config.values import DnsLabel, FileName, RuntimeName
 from sd_on_eks.config.workload import Workload
 from task_record.inputs.sizes import InputSizes, input_sizes

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.values import Cron
 
 _PATIENCE_S: Final = 60

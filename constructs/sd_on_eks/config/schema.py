@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 
 SCHEMA_FILE: Final = Path(__file__).resolve().parents[3] / "config.schema.json"
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 from task_record.protocol_times import DAY_S, HOUR_S, ProtocolTimes
 
 _DEFAULTS: Final = ProtocolTimes()

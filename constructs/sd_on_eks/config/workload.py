@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from sd_on_eks.config.model import ConfigModel
+from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.scaling import Scaling
 from sd_on_eks.config.values import (
     BucketArn,

@@ -10,9 +10,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from sd_on_eks.config.models import Config
-from sd_on_eks.function import HandlerFunction
-from sd_on_eks.handler_asset import handler_asset
+from sd_on_eks.config.config import Config
+from sd_on_eks.lambda_function.function import HandlerFunction
+from sd_on_eks.lambda_function.handler_asset import handler_asset
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from task_record.table import INDEX_BY_OWNER, INDEX_BY_STATUS
 

@@ -9,8 +9,8 @@ from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from sd_on_eks.acknowledgment import acknowledge
 from sd_on_eks.config.gateway import Canary
+from sd_on_eks.nag import acknowledge
 
 ALIAS: Final = "live"
 

@@ -6,9 +6,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from sd_on_eks.acknowledgment import acknowledge
-from sd_on_eks.config.models import Config
-from sd_on_eks.function import HandlerFunction
+from sd_on_eks.config.config import Config
+from sd_on_eks.lambda_function.function import HandlerFunction
+from sd_on_eks.nag import acknowledge
 from sd_on_eks.task_api.api_function import build_api_function
 from sd_on_eks.task_api.api_keys import PlanKey, build_default_key, build_usage_plan, get_api_key_command
 from sd_on_eks.task_api.canary import build_alias, shift_gradually

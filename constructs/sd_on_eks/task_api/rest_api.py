@@ -8,8 +8,8 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from sd_on_eks.acknowledgment import acknowledge
 from sd_on_eks.config.gateway import ApiGateway
+from sd_on_eks.nag import acknowledge
 from sd_on_eks.task_api.access import endpoint_configuration, resource_policy
 
 _ACCESS_LOG_FIELDS: Final = {

@@ -13,8 +13,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from sd_on_eks.function import HandlerFunction
-from sd_on_eks.handler_asset import handler_asset
+from sd_on_eks.lambda_function.function import HandlerFunction
+from sd_on_eks.lambda_function.handler_asset import handler_asset
 from task_record.status import TERMINAL, Status
 from task_record.table import BODY_SK_PREFIX, META_SK_PREFIX
 

@@ -14,8 +14,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from sd_on_eks.function import HandlerFunction
-from sd_on_eks.handler_asset import handler_asset
+from sd_on_eks.lambda_function.function import HandlerFunction
+from sd_on_eks.lambda_function.handler_asset import handler_asset
 from sd_on_eks.task_bus.runtime_queue import DEAD_LETTER_HANDLER_TIMEOUT, RuntimeQueue
 from task_record.protocol_times import ProtocolTimes
 from task_record.table import INDEX_BY_STATUS, INDEX_OPEN

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic_core import ErrorDetails
 
 from sd_on_eks.config import document, loader
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.errors import ConfigError, Problem
 from sd_on_eks.config.loader import load_config, parse_config
-from sd_on_eks.config.models import Config
 from sd_on_eks.config.rules import gateway, names, network, nodes, pod_metadata, runtimes, tags, task_times
 from sd_on_eks.config.rules.violation import Violation
 from sd_on_eks.config.runtime import ModelsRuntime

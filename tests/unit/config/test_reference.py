@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sd_on_eks.config.models import Config
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.reference import REFERENCE_FILE, reference_text
 
 KEY = re.compile(r"^(?:- \*\*`(?P<key>[^`]+)`\*\*: |##+ `(?P<section>[^`]+)`$)", re.MULTILINE)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import parse_config
-from sd_on_eks.config.models import Config
 from sd_on_eks.manifests.agent_container import AgentTargets, agent_container
 from sd_on_eks.manifests.runtime_container import _CACHE_DIRS, runtime_container
 

@@ -11,11 +11,11 @@ import pytest
 
 from queue_agent import clock
 from queue_agent.errors import AwsUnreachableError
+from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Message, Queue
-from queue_agent.record import Record, Refused, Written
 from queue_agent.runtimes.base import Description, InputFile, OutputFile, RuntimeTask
 from queue_agent.settings import Settings
-from queue_agent.store import Store
+from queue_agent.task_table import Refused, TaskTable, Written
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.callback import callback_of
@@ -159,7 +159,7 @@ class MemoryQueue(Queue):
         self._world.arrive(message)
 
 
-class MemoryRecord(Record):
+class MemoryTaskTable(TaskTable):
     """A table with one record, by the very writes that are sent."""
 
     def __init__(self, world: World) -> None:
@@ -191,7 +191,7 @@ class MemoryRecord(Record):
         return 0.0
 
 
-class MemoryStore(Store):
+class MemoryOutputBucket(OutputBucket):
     """A bucket."""
 
     def __init__(self, world: World) -> None:
@@ -425,8 +425,8 @@ def work(world: World) -> Work:
         worker = Worker(
             queue=MemoryQueue(world),
             runtime=fake,
-            store=MemoryStore(world),
-            record=MemoryRecord(world),
+            output_bucket=MemoryOutputBucket(world),
+            task_table=MemoryTaskTable(world),
             inputs=MemoryInputs(world),
             settings=make_settings(**settings),
         )

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from queue_agent import clock
 from queue_agent.queue import Message
-from queue_agent.record import Refused, Written
 from queue_agent.runtimes.base import InputFile, RuntimeTask
+from queue_agent.task_table import Refused, Written
 from queue_agent.worker import Worker
 from task_record import table, transitions
 from task_record.protocol_times import ProtocolTimes
@@ -23,9 +23,9 @@ from task_record.transitions import TaskRef
 from tests.unit.queue_agent.conftest import (
     FakeOutputs,
     MemoryInputs,
+    MemoryOutputBucket,
     MemoryQueue,
-    MemoryRecord,
-    MemoryStore,
+    MemoryTaskTable,
     World,
     key_of,
     make_message,
@@ -144,22 +144,22 @@ class GatedQueue(MemoryQueue):
         await self._gate.call("delete", lambda: MemoryQueue.delete(self, handle))
 
 
-class GatedRecord(MemoryRecord):
+class GatedTaskTable(MemoryTaskTable):
     def __init__(self, world: World, gate: Gate) -> None:
         super().__init__(world)
         self._gate = gate
 
     async def write(self, transition: Transition, *, until: float) -> Written | Refused:
-        return await self._gate.call(transition.name, lambda: MemoryRecord.write(self, transition, until=until))
+        return await self._gate.call(transition.name, lambda: MemoryTaskTable.write(self, transition, until=until))
 
 
-class GatedStore(MemoryStore):
+class GatedOutputBucket(MemoryOutputBucket):
     def __init__(self, world: World, gate: Gate) -> None:
         super().__init__(world)
         self._gate = gate
 
     async def put(self, key: str, body: bytes, content_type: str) -> str:
-        return await self._gate.call("put", lambda: MemoryStore.put(self, key, body, content_type))
+        return await self._gate.call("put", lambda: MemoryOutputBucket.put(self, key, body, content_type))
 
 
 class GatedInputs(MemoryInputs):
@@ -305,8 +305,8 @@ def _start(shared: Shared, server: Server, gate: Gate) -> "asyncio.Task[None]":
     worker = Worker(
         queue=GatedQueue(shared.world, gate),
         runtime=GatedRuntime(server, gate),
-        store=GatedStore(shared.world, gate),
-        record=GatedRecord(shared.world, gate),
+        output_bucket=GatedOutputBucket(shared.world, gate),
+        task_table=GatedTaskTable(shared.world, gate),
         inputs=GatedInputs(shared.world, gate),
         settings=make_settings(),
     )

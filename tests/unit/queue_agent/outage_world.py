@@ -15,9 +15,9 @@ from typing import Any, Final, Literal, TypeVar
 from queue_agent import clock
 from queue_agent.aws_client import Answer, AwsClient
 from queue_agent.errors import AwsError, AwsUnreachableError
+from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.record import Record
-from queue_agent.store import Store
+from queue_agent.task_table import TaskTable
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.attribute_values import to_attribute_values
@@ -225,8 +225,8 @@ def _worker(shared: Shared, outage: Outage, inference_s: float) -> Worker:
     return Worker(
         queue=Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s),
         runtime=GatedRuntime(Server(shared, inference_s), Gate(shared, Fault())),
-        store=Store(aws, settings.bucket),
-        record=Record(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
+        output_bucket=OutputBucket(aws, settings.bucket),
+        task_table=TaskTable(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
         inputs=MemoryInputs(shared.world),
         settings=settings,
     )

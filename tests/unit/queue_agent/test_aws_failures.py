@@ -11,9 +11,9 @@ from botocore.credentials import Credentials
 from queue_agent import clock
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
 from queue_agent.errors import AwsError, AwsUnreachableError
+from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.record import Record, Written
-from queue_agent.store import Store
+from queue_agent.task_table import TaskTable, Written
 from task_record import table, transitions
 from task_record.message import PayloadRef
 from task_record.protocol_times import ProtocolTimes
@@ -34,8 +34,8 @@ class Ports:
         client = AwsClient(http, BotocoreCredentials(Credentials("x", "x")), region=REGION, endpoint_url=aws.url)
         self.client = client
         self.queue = Queue(client, aws.queue_url, visibility_s=33)
-        self.store = Store(client, BUCKET)
-        self.record = Record(client, TABLE, call_timeout_s=CALL_S)
+        self.store = OutputBucket(client, BUCKET)
+        self.record = TaskTable(client, TABLE, call_timeout_s=CALL_S)
 
     def calls(self, service: Service) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
         """Everything that the agent asks of a service."""
@@ -75,7 +75,7 @@ async def aws() -> AsyncIterator[CarefulAws]:
 @pytest.fixture
 async def ports(aws: CarefulAws, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
     monkeypatch.setattr("queue_agent.queue._CALL_S", CALL_S)
-    monkeypatch.setattr("queue_agent.store._CALL_S", CALL_S)
+    monkeypatch.setattr("queue_agent.output_bucket._CALL_S", CALL_S)
     async with aiohttp.ClientSession() as http:
         yield Ports(http, aws)
 

@@ -15,9 +15,9 @@ from tests.unit.queue_agent.conftest import (
     EPOCH_MS,
     FakeOutputs,
     MemoryInputs,
+    MemoryOutputBucket,
     MemoryQueue,
-    MemoryRecord,
-    MemoryStore,
+    MemoryTaskTable,
     World,
     key_of,
     make_message,
@@ -154,8 +154,8 @@ def _worker(world: World, pod: Pod) -> Worker:
     return Worker(
         queue=MemoryQueue(world),
         runtime=pod,
-        store=MemoryStore(world),
-        record=MemoryRecord(world),
+        output_bucket=MemoryOutputBucket(world),
+        task_table=MemoryTaskTable(world),
         inputs=MemoryInputs(world),
         settings=make_settings(),
     )

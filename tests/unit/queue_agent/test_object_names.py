@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from queue_agent.delivery import _folder
-from queue_agent.intake import Held
+from queue_agent.message_receiver import ClaimedTask
 from task_record import table, transitions
 from task_record.callback import callback_of
 from task_record.identifiers import RESERVED_PREFIXES
@@ -41,10 +41,10 @@ def received(task_id: str, prefix: str | None = None, context: object = None) ->
 def key_of(task_id: str, prefix: str | None = None) -> str:
     """Key of the last of many outputs."""
     message, task = received(task_id, prefix)
-    held = Held(
+    held = ClaimedTask(
         message=message,
         tasktype="text-to-image",
-        holding=cast("Any", SimpleNamespace(task=task)),
+        lease=cast("Any", SimpleNamespace(task=task)),
         asked_at=0,
         received_at=0,
         queued_ms=0,

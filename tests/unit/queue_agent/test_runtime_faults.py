@@ -20,9 +20,9 @@ from tests.fakes.stand_in_runtime.bench import Bench, bench, restarted_bench, un
 from tests.unit.queue_agent.conftest import (
     EPOCH_MS,
     MemoryInputs,
+    MemoryOutputBucket,
     MemoryQueue,
-    MemoryRecord,
-    MemoryStore,
+    MemoryTaskTable,
     World,
     make_message,
     make_settings,
@@ -56,8 +56,8 @@ async def agent(world: World, one: Bench, **settings: Any) -> AsyncIterator[None
     worker = Worker(
         queue=MemoryQueue(world),
         runtime=one.runtime,
-        store=MemoryStore(world),
-        record=MemoryRecord(world),
+        output_bucket=MemoryOutputBucket(world),
+        task_table=MemoryTaskTable(world),
         inputs=MemoryInputs(world),
         settings=make_settings(runtime_type=one.runtime_type, **settings),
     )
@@ -131,7 +131,7 @@ async def test_a_fault_of_the_runtime_ends_the_task_once(
 async def test_a_runtime_that_never_answers_is_given_up_with_its_task(
     world: World, runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queue_agent.stages._STALLED_IDLE_S", 0.3)
+    monkeypatch.setattr("queue_agent.pipeline._STALLED_IDLE_S", 0.3)
     async with bench(runtime_type, INFERENCE_S) as one:
         await one.fault("hang")
         async with agent(world, one, stall_s=0.5, times=ProtocolTimes(interrupt_s=0.3)):

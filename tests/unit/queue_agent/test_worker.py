@@ -20,7 +20,7 @@ from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef
 from task_record.status import Status
-from tests.unit.queue_agent.conftest import MemoryRecord
+from tests.unit.queue_agent.conftest import MemoryTaskTable
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -165,7 +165,7 @@ async def test_a_message_whose_task_the_table_never_takes_is_parked(
     async def refuse(*_: Any, **__: Any) -> None:
         raise AwsError("ValidationException", "the key is too long", status=400)
 
-    monkeypatch.setattr(MemoryRecord, "write", refuse)
+    monkeypatch.setattr(MemoryTaskTable, "write", refuse)
     await work()
     assert list(world.objects) == ["parked/queue/m1"]
     assert world.names() == [*START, "put parked/queue/m1", "delete h1", "exit"]

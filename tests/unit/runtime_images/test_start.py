@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
-from sd_on_eks.model_layout import FILES
+from sd_on_eks.runtime.model_layout import FILES
 from task_record.model_folders import COMFYUI, FOLDERS_WITHOUT_CHECKPOINTS, ROOT, SDWEBUI
 from tests.fakes.runtime_container import PROGRAMS, RuntimeContainer
 
@@ -283,4 +283,4 @@ def test_metadata_in_images_is_switched_off_in_both_servers(started: dict[str, S
 
 def test_written_files_are_those_of_the_table() -> None:
     stale = [str(file) for file, text in FILES.items() if file.read_text(encoding="utf-8") != text()]
-    assert stale == [], "run `.venv/bin/python -m sd_on_eks.model_layout`"
+    assert stale == [], "run `.venv/bin/python -m sd_on_eks.runtime.model_layout`"

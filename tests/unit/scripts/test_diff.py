@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 import diff
-from sd_on_eks.jsii_node import use_bundled_node
+from sd_on_eks.cdk_app.jsii_node import use_bundled_node
 from template_changes import ObjectChange, object_changes, resource_changes
 from template_objects import MANIFEST, TemplateError, reference, text_of
 

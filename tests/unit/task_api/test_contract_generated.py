@@ -22,8 +22,8 @@ from sd_on_eks.task_api.contract.sentences import must
 from sd_on_eks.task_api.contract.validator import ENTRY_POINTS, VALIDATOR_FILE
 from sd_on_eks.task_api.gateway_responses import ANSWERS
 from task_record.identifiers import ID_PATTERN, is_prefix, is_task_id
+from task_record.runtime_types import TASKTYPES
 from task_record.status import Status
-from task_record.tasktypes import TASKTYPES
 
 HANDLER = VALIDATOR_FILE.parent
 KEYWORDS = {

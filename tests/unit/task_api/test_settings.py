@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sd_on_eks.staging import staged
+from sd_on_eks.lambda_function.staging import staged
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE, Runtimes
 from sd_on_eks.task_api.handler.settings import Settings, SettingsError, read_runtimes
 

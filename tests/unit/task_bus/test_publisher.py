@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sd_on_eks.execution_environment.topic import Topic
-from sd_on_eks.execution_environment.variables import SettingsError
+from sd_on_eks.handler_support.topic import Topic
+from sd_on_eks.handler_support.variables import SettingsError
 from sd_on_eks.task_bus.publisher.batch import BatchNotDoneError, FailureBucket, process
 from sd_on_eks.task_bus.publisher.notifier import Notifier
 from sd_on_eks.task_bus.publisher.relay import Relay

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from task_record.checkpoints import CheckpointError, checkpoint_of, with_checkpoint, with_settings_in_place
-from task_record.tasktypes import TASKTYPES
+from task_record.runtime_types import TASKTYPES
 
 OWN = "sd15/base.safetensors"
 PLACES = ("override_settings", "alwayson_scripts", "alwayson_scripts.override_settings")

@@ -20,9 +20,9 @@ from task_record.callback import callback_of
 from task_record.identifiers import ID_PATTERN, new_submission
 from task_record.message import PayloadRef, TaskMessage, decode_message, encode_message
 from task_record.protocol_times import ProtocolTimes
+from task_record.runtime_types import TASKTYPES
 from task_record.submission import Idempotency, Submission
 from task_record.table import Item
-from task_record.tasktypes import TASKTYPES
 from task_record.transitions import TaskRef
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "schema-1"

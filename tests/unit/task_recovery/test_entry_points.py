@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from sd_on_eks.execution_environment.variables import SettingsError
+from sd_on_eks.handler_support.variables import SettingsError
 from sd_on_eks.task_recovery.recovery.run import RunNotDoneError
 from sd_on_eks.task_recovery.recovery.settings import DeadLetterSettings, ReconcilerSettings
 from task_record import table

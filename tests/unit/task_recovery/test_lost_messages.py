@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sd_on_eks.execution_environment.topic import Topic
+from sd_on_eks.handler_support.topic import Topic
 from sd_on_eks.task_recovery.recovery import lost_messages
 from sd_on_eks.task_recovery.recovery.lost_messages import LostMessages
 from sd_on_eks.task_recovery.recovery.records import Refused

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import yaml
 
+from sd_on_eks.config.config import Config
 from sd_on_eks.config.existing_solution.conversions import Carried
 from sd_on_eks.config.existing_solution.keys import OLD_KEYS, OldKey, parts_of
-from sd_on_eks.config.models import Config
 from sd_on_eks.config.runtime import ModelsRuntime
 
 _CONFIG: Final = Config.model_validate_json(

@@ -8,7 +8,7 @@ from sd_on_eks.config.rules.violation import Path, Violation
 from task_record.protocol_times import ProtocolTimes
 
 if TYPE_CHECKING:
-    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.config import Config
     from sd_on_eks.config.workload import Workload
 
 SHARED_POOL: Final = "shared"

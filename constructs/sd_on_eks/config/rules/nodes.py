@@ -8,8 +8,8 @@ from sd_on_eks.config.rules.violation import Path, Violation
 from task_record.inputs.sizes import input_sizes
 
 if TYPE_CHECKING:
+    from sd_on_eks.config.config import Config
     from sd_on_eks.config.karpenter import Provisioner
-    from sd_on_eks.config.models import Config
     from sd_on_eks.config.runtime import ModelsRuntime
 
 GPU_FAMILIES: Final = (

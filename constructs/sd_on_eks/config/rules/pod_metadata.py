@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sd_on_eks.config.rules.violation import Path, Violation
 
 if TYPE_CHECKING:
-    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.config import Config
     from sd_on_eks.config.workload import Workload
 
 _OWN_LABELS: Final = ("app.kubernetes.io/",)

@@ -9,7 +9,7 @@ from sd_on_eks.config.rules.violation import Path, Violation
 from sd_on_eks.config.runtime import LONGEST_DRAIN_S
 
 if TYPE_CHECKING:
-    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.config import Config
     from sd_on_eks.config.runtime import ModelsRuntime
     from sd_on_eks.config.workload import Image, InferenceApi, Workload
 

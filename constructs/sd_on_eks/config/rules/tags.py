@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from sd_on_eks.config.rules.violation import Violation
 
 if TYPE_CHECKING:
-    from sd_on_eks.config.models import Config
+    from sd_on_eks.config.config import Config
 
 _OWNERS: Final = {
     "aws:": "AWS",

@@ -7,7 +7,7 @@ from typing import Final
 
 from task_record.checkpoint_names import means, normalized
 from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes, input_sizes
-from task_record.tasktypes import TASKTYPES
+from task_record.runtime_types import TASKTYPES
 
 from .errors import ApiError, invalid, not_found, runtime_retired
 from .nearest import nearest

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from task_record.checkpoints import SCRIPTS
-from task_record.tasktypes import ROUTING_KEYS
+from task_record.runtime_types import ROUTING_KEYS
 
 from . import request_schema
 from .body import Body

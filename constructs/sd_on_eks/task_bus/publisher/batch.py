@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sd_on_eks.execution_environment.topic import MessageRefusedError
+from sd_on_eks.handler_support.topic import MessageRefusedError
 
 from .stream_record import PoisonRecordError, StreamRecord
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sd_on_eks.execution_environment.topic import Topic
+from sd_on_eks.handler_support.topic import Topic
 from task_record import table
 from task_record.callback import callback_of
 from task_record.status import Status

@@ -1,6 +1,6 @@
 """Relay: publishes the message of every new task to the input topic."""
 
-from sd_on_eks.execution_environment.topic import Topic
+from sd_on_eks.handler_support.topic import Topic
 from task_record import table
 from task_record.message import RUNTIME_ATTRIBUTE
 

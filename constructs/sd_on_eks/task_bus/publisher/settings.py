@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sd_on_eks.execution_environment.variables import required
+from sd_on_eks.handler_support.variables import required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

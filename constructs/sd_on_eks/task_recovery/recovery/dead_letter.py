@@ -14,7 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sd_on_eks.execution_environment.clients import dynamodb_client, s3_client
+from sd_on_eks.handler_support.clients import dynamodb_client, s3_client
 
 from .dead_messages import DeadMessage, DeadMessages, Outcome
 from .records import Records

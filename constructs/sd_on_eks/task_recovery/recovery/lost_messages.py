@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from sd_on_eks.execution_environment.topic import MessageRefusedError, Topic
+from sd_on_eks.handler_support.topic import MessageRefusedError, Topic
 from task_record import table, transitions
 from task_record.message import RUNTIME_ATTRIBUTE
 from task_record.table import Item

@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from sd_on_eks.execution_environment.clients import dynamodb_client, sns_client, sqs_client
-from sd_on_eks.execution_environment.topic import Topic
+from sd_on_eks.handler_support.clients import dynamodb_client, sns_client, sqs_client
+from sd_on_eks.handler_support.topic import Topic
 
 from .lost_messages import LostMessages
 from .records import Records

@@ -23,15 +23,15 @@ from queue_agent.inputs.inputs import Inputs
 from queue_agent.inputs.s3_links import S3Links
 from queue_agent.log_stream import LogStream
 from queue_agent.logs import configure_logs, log
+from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.record import Record
 from queue_agent.runtimes.base import Runtime
 from queue_agent.runtimes.comfyui import ComfyUi
 from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.sdwebui import SdWebUi
 from queue_agent.settings import Settings, SettingsError
-from queue_agent.store import Store
+from queue_agent.task_table import TaskTable
 from queue_agent.worker import Worker
 
 _USAGE_ERROR: Final = 2
@@ -69,14 +69,14 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         )
         http = RuntimeHttp(runtime_http, settings.api_base_url, reads=runtime_reads)
         runtime = _runtime(http, settings)
-        store = Store(aws, settings.bucket)
+        output_bucket = OutputBucket(aws, settings.bucket)
         limits = settings.input_limits
         inputs = Inputs(HttpsLinks(limits), S3Links(aws, settings.bucket, limits), limits)
         worker = Worker(
             queue=Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s),
             runtime=runtime,
-            store=store,
-            record=Record(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
+            output_bucket=output_bucket,
+            task_table=TaskTable(aws, settings.table_name, call_timeout_s=settings.times.table_call_timeout_s),
             inputs=inputs,
             settings=settings,
         )

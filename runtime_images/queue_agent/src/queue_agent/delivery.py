@@ -8,16 +8,16 @@ import orjson
 
 from queue_agent import clock
 from queue_agent.errors import AwsError, BadTaskError, StalledError, TaskFailedError
-from queue_agent.intake import Held
 from queue_agent.json_codec import encode_json
 from queue_agent.logs import log
+from queue_agent.message_receiver import ClaimedTask
 from queue_agent.metrics import Outcome, TaskMetrics
+from queue_agent.output_bucket import NameTakenError, OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.record import Record, Refused
 from queue_agent.result import bounded_text, result_of
 from queue_agent.runtimes.base import Description, OutputFile, Outputs
 from queue_agent.settings import Settings
-from queue_agent.store import NameTakenError, Store
+from queue_agent.task_table import Refused, TaskTable
 from task_record import transitions
 from task_record.object_keys import TAGS_OF_A_CLAIM, answer_key, claim_tag, output_key, task_folder
 from task_record.status import Status
@@ -34,24 +34,26 @@ class Delivery:
     """Stores what came out, ends the record, deletes the message.
 
     Args:
-        record: the task table.
+        task_table: the task table.
         queue: the queue.
-        store: the output bucket.
+        output_bucket: the output bucket.
         settings: times.
         metrics: counts what becomes of tasks.
 
     Attributes:
-        store: the output bucket.
+        output_bucket: the output bucket.
     """
 
-    def __init__(self, record: Record, queue: Queue, store: Store, settings: Settings, metrics: TaskMetrics) -> None:
-        self._record = record
+    def __init__(
+        self, task_table: TaskTable, queue: Queue, output_bucket: OutputBucket, settings: Settings, metrics: TaskMetrics
+    ) -> None:
+        self._task_table = task_table
         self._queue = queue
-        self.store: Store = store
+        self.output_bucket: OutputBucket = output_bucket
         self._settings = settings
         self._metrics = metrics
 
-    async def complete(self, held: Held, outputs: Outputs, timings: Mapping[str, float]) -> None:
+    async def complete(self, claimed: ClaimedTask, outputs: Outputs, timings: Mapping[str, float]) -> None:
         """Deliver what the runtime made.
 
         Raises:
@@ -61,14 +63,16 @@ class Delivery:
         """
         started = clock.monotonic_s()
         try:
-            result = await self._store_outputs(held, outputs)
+            result = await self._store_outputs(claimed, outputs)
         except AwsError as error:
-            await self.fail(held, TaskFailedError("storage", f"the results could not be stored: {error}"), timings)
+            await self.fail(claimed, TaskFailedError("storage", f"the results could not be stored: {error}"), timings)
             return
         stored = {**timings, "store_ms": round((clock.monotonic_s() - started) * 1000)}
-        await self._finish(held, result=bounded_text(result), timings=stored, error=None)
+        await self._finish(claimed, result=bounded_text(result), timings=stored, error=None)
 
-    async def fail(self, held: Held, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]) -> None:
+    async def fail(
+        self, claimed: ClaimedTask, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]
+    ) -> None:
         """Deliver a failure.
 
         Raises:
@@ -77,8 +81,8 @@ class Delivery:
         details = failure.details if isinstance(failure, TaskFailedError) else {}
         error = transitions.error_text(failure.code, str(failure), **details)
         if isinstance(failure, StalledError):
-            log("task_stalled", task_id=held.message.id)
-        await self._finish(held, result=None, timings=timings, error=error)
+            log("task_stalled", task_id=claimed.message.id)
+        await self._finish(claimed, result=None, timings=timings, error=error)
 
     async def delete(self, handle: str) -> None:
         """Delete a message whose task has ended; where that fails, the next receipt does it."""
@@ -112,78 +116,80 @@ class Delivery:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
-    async def _store_outputs(self, held: Held, outputs: Outputs) -> dict[str, Any]:
+    async def _store_outputs(self, claimed: ClaimedTask, outputs: Outputs) -> dict[str, Any]:
         """Store each output as it comes, while the next one is read."""
         files: list[OutputFile] = []
-        tag = claim_tag(held.holding.claim_id)
+        tag = claim_tag(claimed.lease.claim_id)
         puts: list[asyncio.Task[str]] = []
         try:
             async for file in outputs.files():
-                puts.append(asyncio.create_task(self._put(held, tag, len(files), file)))
+                puts.append(asyncio.create_task(self._put(claimed, tag, len(files), file)))
                 files.append(file)
             for draw in range(1, TAGS_OF_A_CLAIM):
                 try:
                     urls = list(await asyncio.gather(*puts))
-                    return await self._answer(held, tag, outputs.description(), urls, files)
+                    return await self._answer(claimed, tag, outputs.description(), urls, files)
                 except NameTakenError:
                     # Another claim's tag begins alike: everything of this task gets the next one.
-                    tag = claim_tag(held.holding.claim_id, draw)
+                    tag = claim_tag(claimed.lease.claim_id, draw)
                     await _settled(puts)
-                    puts = [asyncio.create_task(self._put(held, tag, n, file)) for n, file in enumerate(files)]
+                    puts = [asyncio.create_task(self._put(claimed, tag, n, file)) for n, file in enumerate(files)]
         finally:
             await _settled(puts)
         raise AwsError("NameTaken", "every name of this claim is taken by another object", status=412)
 
-    async def _put(self, held: Held, tag: str, number: int, file: OutputFile) -> str:
-        task = held.holding.task
-        key = output_key(_folder(held), task.id, tag, number, file.extension)
-        return await self.retried(lambda: self.store.put(key, file.data, file.content_type))
+    async def _put(self, claimed: ClaimedTask, tag: str, number: int, file: OutputFile) -> str:
+        task = claimed.lease.task
+        key = output_key(_folder(claimed), task.id, tag, number, file.extension)
+        return await self.retried(lambda: self.output_bucket.put(key, file.data, file.content_type))
 
     async def _answer(
-        self, held: Held, tag: str, description: Description, urls: list[str], files: list[OutputFile]
+        self, claimed: ClaimedTask, tag: str, description: Description, urls: list[str], files: list[OutputFile]
     ) -> dict[str, Any]:
-        task = held.holding.task
+        task = claimed.lease.task
         result = result_of(urls, files, description)
         out = encode_json(
             {
-                "id": held.message.id,
-                "id_task": held.message.id,
+                "id": claimed.message.id,
+                "id_task": claimed.message.id,
                 "submission": task.submission,
                 "runtime": self._settings.runtime_name,
                 "status": Status.COMPLETED.value,
-                "context": held.message.context,
+                "context": claimed.message.context,
                 **result,
                 "response": description.response,
             }
         )
-        key = answer_key(_folder(held), task.id, tag)
-        url = await self.retried(lambda: self.store.put(key, out, "application/json"))
+        key = answer_key(_folder(claimed), task.id, tag)
+        url = await self.retried(lambda: self.output_bucket.put(key, out, "application/json"))
         return {"output_url": url, **result}
 
-    async def _finish(self, held: Held, *, result: str | None, timings: Mapping[str, float], error: str | None) -> None:
+    async def _finish(
+        self, claimed: ClaimedTask, *, result: str | None, timings: Mapping[str, float], error: str | None
+    ) -> None:
         transition = transitions.finish(
-            held.holding.task,
-            claim_id=held.holding.claim_id,
+            claimed.lease.task,
+            claim_id=claimed.lease.claim_id,
             now_ms=clock.now_ms(),
             times=self._settings.times,
             result=result,
             timings=orjson.dumps(dict(timings)).decode(),
             error=error,
         )
-        outcome = await self._record.write(transition, until=clock.monotonic_s() + _FINISH_RETRY_S)
+        outcome = await self._task_table.write(transition, until=clock.monotonic_s() + _FINISH_RETRY_S)
         if isinstance(outcome, Refused):
-            log("results_dropped", task_id=held.message.id)
+            log("results_dropped", task_id=claimed.message.id)
             self._metrics.ended(Outcome.UNFINISHED, timings)
             if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:
                 return  # another's claim: its holder deletes
         else:
-            log("task_finished", task_id=held.message.id, failed=error is not None, **timings)
+            log("task_finished", task_id=claimed.message.id, failed=error is not None, **timings)
             self._metrics.ended(Outcome.COMPLETED if error is None else Outcome.FAILED, timings)
-        await self.delete(held.holding.handle)
+        await self.delete(claimed.lease.handle)
 
 
-def _folder(held: Held) -> str:
-    return task_folder(held.message.id, held.message.prefix)
+def _folder(claimed: ClaimedTask) -> str:
+    return task_folder(claimed.message.id, claimed.message.prefix)
 
 
 async def _settled(puts: list[asyncio.Task[str]]) -> None:

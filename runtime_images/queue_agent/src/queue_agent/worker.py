@@ -1,4 +1,4 @@
-"""The agent's life: become ready, receive just in time, stop. What becomes of a task stands in `stages`.
+"""The agent's life: become ready, receive just in time, stop. `pipeline` has what becomes of a task.
 
     receive --claim--> prepare --+
                                  v
@@ -18,18 +18,18 @@ from queue_agent import clock
 from queue_agent.delivery import Delivery
 from queue_agent.errors import AwsError, ShutdownError
 from queue_agent.gpu_slot import GpuSlot
-from queue_agent.holding import Holding
-from queue_agent.intake import Held, Intake
+from queue_agent.lease import Lease
 from queue_agent.logs import log
 from queue_agent.markers import Marker
+from queue_agent.message_receiver import ClaimedTask, MessageReceiver
 from queue_agent.metrics import TaskMetrics
+from queue_agent.output_bucket import OutputBucket
+from queue_agent.pipeline import Inputs, Signals, TaskPipeline
 from queue_agent.prefetch import Prefetch
 from queue_agent.queue import Message, Queue
-from queue_agent.record import Record
 from queue_agent.runtimes.base import Runtime
 from queue_agent.settings import Settings
-from queue_agent.stages import Inputs, Signals, Stages
-from queue_agent.store import Store
+from queue_agent.task_table import TaskTable
 from task_record.transitions import TaskRef
 
 _LOOK_EVERY_S: Final = 0.5
@@ -45,8 +45,8 @@ class Worker:
     Args:
         queue: the runtime's queue.
         runtime: the inference server.
-        store: the output bucket.
-        record: the task table.
+        output_bucket: the output bucket.
+        task_table: the task table.
         inputs: fetches what tasks refer to.
         settings: everything else.
 
@@ -56,21 +56,28 @@ class Worker:
     """
 
     def __init__(
-        self, *, queue: Queue, runtime: Runtime, store: Store, record: Record, inputs: Inputs, settings: Settings
+        self,
+        *,
+        queue: Queue,
+        runtime: Runtime,
+        output_bucket: OutputBucket,
+        task_table: TaskTable,
+        inputs: Inputs,
+        settings: Settings,
     ) -> None:
         self._queue = queue
         self._runtime = runtime
-        self._record = record
+        self._task_table = task_table
         self._settings = settings
         self._signals = Signals()
         self._prefetch = Prefetch()
         self.gpu: GpuSlot = GpuSlot()
         self.metrics: TaskMetrics = TaskMetrics()
-        self._delivery = Delivery(record, queue, store, settings, self.metrics)
-        self._stages = Stages(
+        self._delivery = Delivery(task_table, queue, output_bucket, settings, self.metrics)
+        self._pipeline = TaskPipeline(
             runtime=runtime,
             inputs=inputs,
-            record=record,
+            task_table=task_table,
             delivery=self._delivery,
             gpu=self.gpu,
             prefetch=self._prefetch,
@@ -78,8 +85,8 @@ class Worker:
             settings=settings,
             metrics=self.metrics,
         )
-        self._holdings: dict[TaskRef, Holding] = {}
-        self._intake = Intake(record, queue, store, settings, self._holdings, self.metrics)
+        self._leases: dict[TaskRef, Lease] = {}
+        self._receiver = MessageReceiver(task_table, queue, output_bucket, settings, self._leases, self.metrics)
         self._runs: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._ready = Marker(settings.ready_marker)
@@ -146,7 +153,7 @@ class Worker:
     async def _clock_is_right(self) -> bool:
         # Half the error that the protocol tolerates between two agents: docs/adr/0004-clocks.md.
         try:
-            error_s = await self._record.clock_error_s()
+            error_s = await self._task_table.clock_error_s()
         except AwsError as error:
             log("table_unreachable", error=str(error))
             return False
@@ -214,17 +221,17 @@ class Worker:
     async def _work_on(self, message: Message, *, asked_at: float, hold_s: float | None) -> None:
         """Take a message, and start work on its task; returns when the task is on the GPU, or has ended."""
         try:
-            held = await self._intake.take(message, asked_at=asked_at)
+            claimed = await self._receiver.take(message, asked_at=asked_at)
         except AwsError as error:
             log("table_unreachable", error=str(error))
             await self._delivery.show_again(message.handle, _TABLE_AWAY_S)
             while not self._stop.is_set() and not await self._clock_is_right():
                 await self._pause(_LOOK_EVERY_S)
             return
-        if held is None:
+        if claimed is None:
             return
         turn = self.gpu.turn
-        run = asyncio.create_task(self._run(held, hold_s=hold_s))
+        run = asyncio.create_task(self._run(claimed, hold_s=hold_s))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
         # A task of a GPU that is free has the next turn; a prefetched one waits for the end of the present one.
@@ -234,16 +241,16 @@ class Worker:
             await asyncio.wait({run, changed}, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
 
-    async def _run(self, held: Held, *, hold_s: float | None) -> None:
-        self._holdings[held.holding.task] = held.holding
+    async def _run(self, claimed: ClaimedTask, *, hold_s: float | None) -> None:
+        self._leases[claimed.lease.task] = claimed.lease
         try:
-            async with held.holding:
-                await self._stages.run(held, hold_s=hold_s)
+            async with claimed.lease:
+                await self._pipeline.run(claimed, hold_s=hold_s)
         except Exception as error:  # noqa: BLE001 (the one outermost loop)
             # The outermost place: one task must not end the others. Its lease runs out, and its attempts are counted.
-            log("task_left", task_id=held.message.id, error=repr(error))
+            log("task_left", task_id=claimed.message.id, error=repr(error))
         finally:
-            del self._holdings[held.holding.task]
+            del self._leases[claimed.lease.task]
 
     async def _first_of(self, wanted: asyncio.Future[Any], *, timeout_s: float | None = None) -> None:
         """Wait for something, the stop, or the loss of the runtime, whichever comes first."""

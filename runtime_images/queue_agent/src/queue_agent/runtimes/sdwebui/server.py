@@ -24,7 +24,7 @@ from task_record.checkpoints import (
     with_checkpoint,
     with_settings_in_place,
 )
-from task_record.tasktypes import ROUTING_KEYS
+from task_record.runtime_types import ROUTING_KEYS
 
 _PATHS: Final = {
     "text-to-image": "/sdapi/v1/txt2img",

@@ -1,0 +1,87 @@
+"""What a queue agent may do."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from sd_on_eks.cluster.pod_identity import pod_identity_principal
+from sd_on_eks.nag import acknowledge_wildcards
+from sd_on_eks.runtime.agent_metrics import AgentMetrics
+
+
+class AgentRole(Construct):
+    """The role of one runtime's agents, by Pod Identity.
+
+    Args:
+        scope: the runtime's own scope.
+        construct_id: `AgentRole`.
+        runtime_name: name of the runtime.
+        queue: its queue.
+        table: the task table.
+        output_bucket: where results go, and where large request bodies and uploaded inputs are.
+        metrics: where they write their metrics.
+        input_bucket_arns: further buckets that tasks may link inputs from.
+
+    Attributes:
+        role: the role.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        runtime_name: str,
+        queue: sqs.IQueue,
+        table: dynamodb.ITable,
+        output_bucket: s3.IBucket,
+        metrics: AgentMetrics,
+        input_bucket_arns: Sequence[str] = (),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        objects = output_bucket.arn_for_objects("*")
+        streams = metrics.streams_of(runtime_name)
+        statements = [
+            iam.PolicyStatement(
+                sid="Queue",
+                actions=["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+                resources=[queue.queue_arn],
+            ),
+            iam.PolicyStatement(
+                sid="Table", actions=["dynamodb:GetItem", "dynamodb:UpdateItem"], resources=[table.table_arn]
+            ),
+            iam.PolicyStatement(
+                sid="Metrics", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams]
+            ),
+            iam.PolicyStatement(sid="Objects", actions=["s3:PutObject", "s3:GetObject"], resources=[objects]),
+            # Results go anywhere but there: what was uploaded or parked by a caller stays as it was validated.
+            iam.PolicyStatement(
+                sid="InputsStay",
+                effect=iam.Effect.DENY,
+                actions=["s3:PutObject"],
+                resources=[output_bucket.arn_for_objects(f"{prefix}/*") for prefix in ("uploads", "payloads")],
+            ),
+        ]
+        inputs = [f"{arn}/*" for arn in input_bucket_arns]
+        if inputs:
+            statements.append(iam.PolicyStatement(sid="Inputs", actions=["s3:GetObject"], resources=inputs))
+        role = iam.Role(
+            self,
+            "Role",
+            description=f"Queue agents of the runtime {runtime_name}",
+            assumed_by=pod_identity_principal(),
+            inline_policies={"QueueAgent": iam.PolicyDocument(statements=statements)},
+        )
+        acknowledge_wildcards(
+            role,
+            [objects, *(output_bucket.arn_for_objects(f"{prefix}/*") for prefix in ("uploads", "payloads"))],
+            reason="Callers choose the prefix of their results, so the bucket is the narrowest place.",
+        )
+        if inputs:
+            acknowledge_wildcards(role, inputs, reason="Any object of a bucket for inputs may be an input.")
+        acknowledge_wildcards(role, [streams], reason="Each agent names its stream when it starts.")
+        self.role: iam.IRole = role

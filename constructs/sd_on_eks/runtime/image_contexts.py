@@ -1,0 +1,57 @@
+"""The build contexts of the images; `python -m sd_on_eks.runtime.image_contexts FOLDER` writes them."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import task_record
+from sd_on_eks.lambda_function.staging import staged
+
+RUNTIME_IMAGES: Final = Path(__file__).parents[3] / "runtime_images"
+"""One folder an image: `queue_agent`, and one for each type of runtime, named like the type; and `shared`, which the
+images of the runtimes have in common."""
+
+AGENT: Final = "queue_agent"
+_IMAGES: Final = (AGENT, "sdwebui", "comfyui")
+_SHARED: Final = "shared"
+
+
+@contextmanager
+def image_context(name: str, contexts: Path = RUNTIME_IMAGES) -> Iterator[Path]:
+    """Put an image's own files together with those that it shares.
+
+    The agent has the package of task states beside its own under `src/`, so its Dockerfile copies one folder. A
+    runtime's image has `shared/`.
+
+    Args:
+        name: `queue_agent`, or a type of runtime.
+        contexts: folder of the build contexts.
+
+    Yields:
+        The build context; it is gone afterwards.
+
+    Raises:
+        StagingError: a folder is missing.
+    """
+    shared = {"src/task_record": Path(task_record.__file__).parent} if name == AGENT else {_SHARED: contexts / _SHARED}
+    with staged(folders={"": contexts / name, **shared}) as context:
+        yield context
+
+
+def main() -> int:
+    """Write the contexts of all images below a folder."""
+    parser = argparse.ArgumentParser(description="Write a folder with a Dockerfile for each image.")
+    parser.add_argument("folder", type=Path, help="where the folders are written")
+    folder: Path = parser.parse_args().folder
+    for name in _IMAGES:
+        with image_context(name) as context:
+            shutil.copytree(context, folder / name, dirs_exist_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

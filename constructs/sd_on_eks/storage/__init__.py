@@ -1,0 +1,1 @@
+"""Where data is stored: the buckets and the task table."""

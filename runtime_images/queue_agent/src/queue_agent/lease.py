@@ -1,0 +1,168 @@
+"""A claimed task: its lease is renewed while it is held, and whoever works on it learns at once when it is lost."""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from queue_agent import clock
+from queue_agent.errors import AgentError, AwsError, ClaimLostError
+from queue_agent.queue import Queue
+from queue_agent.task_table import Refused, TaskTable
+from task_record import table, transitions
+from task_record.protocol_times import ProtocolTimes
+from task_record.status import Status
+from task_record.transitions import TaskRef
+
+T = TypeVar("T")
+_RETRY_S: Final = 1.0
+_TICK_S: Final = 0.001
+"""A shorter sleep may end before a clock has moved at all."""
+
+
+class Lease:
+    """Holds a task by a beat: every few seconds it renews the lease and the message's visibility, side by side.
+
+    The deadline counts on the monotonic clock from before the send of the last acknowledged renewal. It ends work on
+    the task unless that has come to delivery, where the finish itself decides.
+
+    Args:
+        task: the task.
+        claim_id: the claim.
+        handle: receipt handle of the task's message; a redelivery replaces it.
+        claimed_at: monotonic time before the first send of the claim.
+        task_table: the task table.
+        queue: the queue.
+        times: beat, lease, deadline, visibility.
+    """
+
+    def __init__(
+        self,
+        task: TaskRef,
+        *,
+        claim_id: str,
+        handle: str,
+        claimed_at: float,
+        task_table: TaskTable,
+        queue: Queue,
+        times: ProtocolTimes,
+    ) -> None:
+        self.task = task
+        self.claim_id = claim_id
+        self.handle = handle
+        self.progress: float | None = None
+        self.is_delivering = False
+        self._task_table = task_table
+        self._queue = queue
+        self._times = times
+        self._deadline = claimed_at + times.deadline_s
+        self._lost: asyncio.Future[ClaimLostError] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def check_deadline(self) -> None:
+        """To be called last thing before the inference begins.
+
+        Raises:
+            ClaimLostError: the claim is lost, or so old that another agent may soon take over.
+        """
+        if self._lost.done():
+            raise self._lost.result()
+        if clock.monotonic_s() >= self._deadline:
+            raise self._deadline_passed()
+
+    async def guard(self, work: Coroutine[Any, Any, T], *endings: "asyncio.Future[AgentError]") -> T:
+        """Do work for as long as the task is held.
+
+        Args:
+            work: what to do; cancelled when the claim is lost.
+            endings: each completes with the error that ends the work early.
+
+        Raises:
+            ClaimLostError: the claim is lost.
+            AgentError: one of the endings says so.
+        """
+        running = asyncio.ensure_future(work)
+        ends: tuple[asyncio.Future[Any], ...] = (self._lost, *endings)
+        try:
+            await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                return running.result()
+            raise next(end for end in ends if end.done()).result()
+        finally:
+            if not running.done():
+                running.cancel()
+                await asyncio.wait({running})
+
+    async def _beat(self) -> None:
+        extending: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as calls:
+            while True:
+                await asyncio.sleep(self._times.beat_s)
+                # Not waited for: a queue that hangs must not keep the lease from being renewed.
+                if extending is None or extending.done():
+                    extending = calls.create_task(self._extend_visibility())
+                await self._renew()
+
+    async def _renew(self) -> None:
+        while not self._lost.done():
+            sent_at = clock.monotonic_s()
+            renewal = transitions.renew(
+                self.task,
+                claim_id=self.claim_id,
+                now_ms=clock.now_ms(),
+                times=self._times,
+                progress=self.progress,
+            )
+            try:
+                written = await self._task_table.write(renewal, until=sent_at)
+            except AwsError:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if isinstance(written, Refused):
+                self._lose(_lost_to(written))
+            else:
+                self._deadline = sent_at + self._times.deadline_s
+            return
+
+    async def _extend_visibility(self) -> None:
+        try:
+            await self._queue.change_visibility(self.handle, self._times.visibility_s)
+        except AwsError:
+            return  # the lease is what counts; a redelivery meets it and waits
+
+    async def _watch_deadline(self) -> None:
+        while True:
+            left_s = self._deadline - clock.monotonic_s()
+            if left_s <= 0:
+                break
+            await asyncio.sleep(max(left_s, _TICK_S))
+        if not self.is_delivering:
+            self._lose(self._deadline_passed())
+
+    def _lose(self, error: ClaimLostError) -> None:
+        if not self._lost.done():
+            self._lost.set_result(error)
+
+    @staticmethod
+    def _deadline_passed() -> ClaimLostError:
+        return ClaimLostError("no renewal was acknowledged in time", record_is_terminal=False, may_release=True)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch_deadline())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _lost_to(refused: Refused) -> ClaimLostError:
+    status = None if refused.old is None else Status(str(refused.old[table.STATUS]))
+    return ClaimLostError(
+        f"the record is {status or 'gone'}",
+        record_is_terminal=status is None or status.is_terminal,
+        may_release=False,
+    )
