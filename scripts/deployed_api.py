@@ -13,6 +13,7 @@ import urllib3
 from botocore.config import Config
 
 from aws_errors import aws_errors
+from task_record.runtime_types import RUNTIME_TYPES
 
 DEFAULT_KEY: Final = "defaultAPIKey"
 """Logical id of the deployment's own key; those of APIGW.plans have others."""
@@ -145,7 +146,7 @@ def _runtimes(code_url: str) -> list[_Runtime]:
         ]
     except (urllib3.exceptions.HTTPError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise VerificationError(f"the code of the task API cannot be read: {type(error).__name__}") from error
-    return sorted(taking, key=lambda one: one.type == "sdwebui" and not one.checkpoint)
+    return sorted(taking, key=lambda one: RUNTIME_TYPES[one.type].has_checkpoint and not one.checkpoint)
 
 
 def _endpoint(url: str, resources: Mapping[str, Mapping[str, str]]) -> str:

@@ -32,9 +32,10 @@ import urllib3
 
 import conformance.checklist
 from deployed_api import VerificationError, find_api
+from task_record.runtime_types import RUNTIME_TYPES
 from terminal import Terminal
 from verification.api_client import ApiClient
-from verification.checklist import RUNTIME_TYPES, checks
+from verification.checklist import checks
 from verification.display import Display
 from verification.tasks import Tasks
 

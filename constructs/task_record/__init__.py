@@ -18,7 +18,7 @@ agent's image, so it imports the standard library alone.
     object_keys       names of the objects that a task leaves in the output bucket
     result            what a runtime made of a task, and how it is cut to what fits
     callback          the message on the output topic
-    runtime_types     what each type of runtime does, and the keys that route a v1alpha1 body
+    runtime_types     one row a type of runtime: its task types, inputs, checkpoint
     checkpoints       which checkpoint a task runs
     checkpoint_names  which file a checkpoint's name means
     model_folders     kinds of models, and the folders of the model bucket that hold them

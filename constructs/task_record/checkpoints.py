@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from task_record.checkpoint_names import means, normalized
+from task_record.runtime_types import TASK_TYPES
 
 KEY: Final = "sd_model_checkpoint"
 """The SD Web UI's name of the setting; the place of a task's checkpoint."""
 
 SETTINGS: Final = "override_settings"
 SCRIPTS: Final = "alwayson_scripts"
-
-TASKTYPES_WITH_CHECKPOINT: Final = frozenset({"text-to-image", "image-to-image"})
-"""Upscaling uses none: its models are upscalers and face restorers."""
 
 NAME_MAX_LENGTH: Final = 512
 """Characters of a name: an object key's path with the longest hash."""
@@ -53,7 +51,7 @@ def checkpoint_of(
     Raises:
         CheckpointError: it names two, one that the runtime does not serve, or none where it must.
     """
-    if tasktype not in TASKTYPES_WITH_CHECKPOINT:
+    if not TASK_TYPES[tasktype].runs_checkpoint:
         return None
     field, named = named_checkpoint(content)
     if named is None:

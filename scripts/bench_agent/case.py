@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Final, Literal
 
-Server = Literal["sdwebui", "comfyui"]
+from task_record.runtime_types import RUNTIME_TYPES, RuntimeTypeName
+
 Who = Literal["agent", "previous agent", "loop"]
 
 IMAGE_BYTES: Final = 1_500_000
@@ -40,7 +41,7 @@ class Case:
         as_even: name of the case of equal length and even progress, of whose writes it may have a fifth more.
     """
 
-    server: Server
+    server: RuntimeTypeName
     seconds: float
     images: int
     tasks: int
@@ -74,7 +75,7 @@ class Case:
         return [self._message(number) for number in range(self.tasks)]
 
     def _message(self, number: int) -> dict[str, Any]:
-        tasktype = "text-to-image" if self.server == "sdwebui" else "pipeline"
+        tasktype = RUNTIME_TYPES[self.server].task_types[0].name
         metadata = {
             "id": f"task-{number}",
             "runtime": "bench",

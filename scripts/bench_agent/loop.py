@@ -13,10 +13,9 @@ import botocore.session
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
 from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.runtimes.base import Runtime, RuntimeTask
-from queue_agent.runtimes.comfyui import ComfyUi
+from queue_agent.runtimes.base import RuntimeTask
 from queue_agent.runtimes.http import RuntimeHttp
-from queue_agent.runtimes.sdwebui import SdWebUi
+from queue_agent.runtimes.registry import client_of
 from queue_agent.settings import Settings
 from queue_agent.task_table import TaskTable
 from task_record import transitions
@@ -35,10 +34,7 @@ async def work(settings: Settings) -> None:
         )
         queue = Queue(aws, settings.queue_url, visibility_s=settings.times.visibility_s)
         store, record = OutputBucket(aws, settings.bucket), TaskTable(aws, settings.table_name, call_timeout_s=2)
-        server = RuntimeHttp(http, settings.api_base_url)
-        runtime: Runtime = ComfyUi(server)
-        if settings.runtime_type == "sdwebui":
-            runtime = SdWebUi(server, model_filename=settings.model_filename, dynamic_model=settings.dynamic_model)
+        runtime = client_of(settings, RuntimeHttp(http, settings.api_base_url))
         while True:
             message = await queue.receive(wait_s=20)
             if message is None:

@@ -19,6 +19,7 @@ import urllib3
 
 from bench_agent.case import IMAGE_BYTES, LATENCY_MS, QUICK_NODE_S, Case, Who
 from local_stack.child_process import ChildProcess, free_port
+from task_record.runtime_types import RUNTIME_TYPES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _MODULES: Final[dict[Who, str]] = {
@@ -33,7 +34,6 @@ _MALLOC: Final = dict(re.findall(r"(MALLOC_\w+)=(\d+)", _DOCKERFILE.read_text(en
 SETTLED_TASKS: Final = 200
 """After so many tasks everything has been loaded and every pool is full."""
 _READY_S: Final = 20.0
-_READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -127,7 +127,7 @@ def run(case: Case, who: Who, previous_build: Sequence[Path]) -> Run:
         for number in range(case.agents):
             server_port, journal = free_port(), folder / f"journal-{number}"
             server = processes.enter_context(_server(case, server_port, journal, folder / f"server-{number}.log"))
-            server.wait_until(partial(_answers, server_port, _READY_PATHS[case.server]), timeout_s=_READY_S)
+            server.wait_until(partial(_answers, server_port, RUNTIME_TYPES[case.server].ready_path), timeout_s=_READY_S)
             journals.append(journal)
             workers.append(
                 ChildProcess(

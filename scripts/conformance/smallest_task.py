@@ -2,16 +2,12 @@
 
 from typing import Any
 
+from task_record.runtime_types import RUNTIME_TYPES
+from verification.samples import SMALLEST
 
-def smallest_task(task_id: str, runtime: str, kind: str) -> dict[str, Any]:
+
+def smallest_task(task_id: str, runtime: str, runtime_type: str) -> dict[str, Any]:
     """A request body of v1alpha2, for a runtime of this type."""
-    if kind == "comfyui":
-        tasktype = "pipeline"
-        content: dict[str, Any] = {
-            "1": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
-        }
-    else:
-        tasktype, content = "text-to-image", {"prompt": "x", "steps": 1, "width": 64, "height": 64}
-    return {
-        "task": {"metadata": {"id": task_id, "runtime": runtime, "tasktype": tasktype}, "content": content},
-    }
+    tasktype = RUNTIME_TYPES[runtime_type].task_types[0].name
+    metadata = {"id": task_id, "runtime": runtime, "tasktype": tasktype}
+    return {"task": {"metadata": metadata, "content": dict(SMALLEST[tasktype])}}

@@ -12,8 +12,9 @@ from typing import Final
 from local_stack.stack import LocalStack
 from local_stack.trust_bundle import BUNDLE_VARIABLES, KEPT_PREFIX
 from sd_on_eks.config.config import Config
+from task_record.runtime_types import RUNTIME_TYPES
 
-_RUNTIME_VARIABLES: Final = {"sdwebui": "SDWEBUI_RUNTIME", "comfyui": "COMFYUI_RUNTIME"}
+_RUNTIME_VARIABLES: Final = {name: f"{name.upper()}_RUNTIME" for name in RUNTIME_TYPES}
 """Type -> how the examples name a runtime of that type."""
 
 _REMOVED: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
@@ -56,7 +57,9 @@ def client_variables(stack: LocalStack, config: Config, bundle: Path) -> dict[st
     """
     variables = {"ENDPOINT": stack.deployment.endpoint_url, "API_KEY": stack.deployment.api_key}
     # A runtime that takes a task without a checkpoint comes first: the examples name none.
-    for runtime in sorted(config.models_runtime, key=lambda one: one.type == "sdwebui" and not one.model_filename):
+    for runtime in sorted(
+        config.models_runtime, key=lambda one: one.runtime_type.has_checkpoint and not one.model_filename
+    ):
         variables.setdefault(_RUNTIME_VARIABLES[runtime.type], runtime.name)
     return {
         **variables,

@@ -21,10 +21,10 @@ from local_stack.errors import LocalStackError
 from local_stack.synthesis import Slice, read_slice
 from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import ModelsRuntime
+from task_record.runtime_types import RUNTIME_TYPES
 
 _READY_S: Final = 20.0
 _SYNTHESIZED_S: Final = 120.0
-_READY_PATHS: Final = {"sdwebui": "/sdapi/v1/options", "comfyui": "/system_stats"}
 _FOLDER_PREFIX: Final = "sd-on-eks-local-"
 _OURS: Final = ("constructs", "runtime_images/queue_agent/src", "scripts", ".")
 
@@ -171,11 +171,9 @@ class LocalStack:
             raise LocalStackError(f"the AWS emulator did not take the stack: {error}") from error
 
     def _answers(self, name: str) -> bool:
-        runtime_type = self.deployment.runtimes[name].type
+        path = RUNTIME_TYPES[self.deployment.runtimes[name].type].ready_path
         try:
-            reply = urllib3.request(
-                "GET", f"{self.runtime_url(name)}{_READY_PATHS[runtime_type]}", retries=False, timeout=1
-            )
+            reply = urllib3.request("GET", f"{self.runtime_url(name)}{path}", retries=False, timeout=1)
         except urllib3.exceptions.HTTPError:
             return False
         return reply.status == 200  # noqa: PLR2004 (OK)

@@ -1,32 +1,16 @@
 """Which checks a deployment gets."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Final
 
 from deployed_api import VerificationError
+from task_record.runtime_types import RUNTIME_TYPES
 from verification.check import Check
 from verification.checks.api_key import api_key_is_needed
-from verification.checks.image_to_image import image_to_image
-from verification.checks.pipeline import pipeline
-from verification.checks.text_to_image import text_to_image
+from verification.checks.task_type import task_ends_with_its_image
 from verification.checks.text_to_image_v1alpha1 import text_to_image_v1alpha1
+from verification.samples import SAMPLES
 from verification.tasks import Tasks
-
-TaskCheck = Callable[[Tasks, str], str]
-"""Takes the tasks and the name of a runtime."""
-
-_OF_RUNTIMES: Final[Mapping[str, Mapping[str, TaskCheck]]] = {
-    "sdwebui": {
-        "text-to-image": text_to_image,
-        "image-to-image": image_to_image,
-        "text-to-image by v1alpha1": text_to_image_v1alpha1,
-    },
-    "comfyui": {"pipeline": pipeline},
-}
-"""Type of a runtime -> name -> check."""
-
-RUNTIME_TYPES: Final = tuple(_OF_RUNTIMES)
 
 
 def checks(tasks: Tasks, runtime_types: Sequence[str]) -> list[Check]:
@@ -49,5 +33,8 @@ def _of_runtime(tasks: Tasks, runtime_type: str) -> Iterator[Check]:
     if name is None:
         has = ", ".join(f"{name} ({kind})" for name, kind in runtimes.items())
         raise VerificationError(f"the stack has no {runtime_type} runtime; it has {has or 'none'}")
-    for what, look in _OF_RUNTIMES[runtime_type].items():
-        yield Check(f"{what} on {name}", partial(look, tasks, name))
+    for task_type in RUNTIME_TYPES[runtime_type].task_types:
+        if task_type.name in SAMPLES:
+            yield Check(f"{task_type.name} on {name}", partial(task_ends_with_its_image, tasks, name, task_type.name))
+    if RUNTIME_TYPES[runtime_type].has_checkpoint:
+        yield Check(f"text-to-image by v1alpha1 on {name}", partial(text_to_image_v1alpha1, tasks, name))

@@ -3,6 +3,7 @@
 import base64
 import io
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from PIL import Image
@@ -57,3 +58,17 @@ def workflow() -> dict[str, Any]:
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
         "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "ComfyUI", "images": ["8", 0]}},
     }
+
+
+SAMPLES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    "text-to-image": text_to_image,
+    "image-to-image": image_to_image,
+    "pipeline": workflow,
+}
+"""Task type -> its content; a type that is not here is not checked."""
+
+SMALLEST: Final[Mapping[str, dict[str, Any]]] = {
+    "text-to-image": {"prompt": "x", "steps": 1, "width": 64, "height": 64},
+    "pipeline": {"1": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}},
+}
+"""First task type of a type of runtime -> a content that costs next to nothing."""

@@ -1,7 +1,7 @@
 """`modelsRuntime[]`: one runtime."""
 
 import math
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import Field, field_validator
 
@@ -9,9 +9,8 @@ from sd_on_eks.config.base import ConfigModel
 from sd_on_eks.config.karpenter import Karpenter
 from sd_on_eks.config.values import DnsLabel, FileName, RuntimeName
 from sd_on_eks.config.workload import Workload
-from task_record.inputs.sizes import InputSizes, input_sizes
-
-RuntimeType = Literal["sdwebui", "comfyui"]
+from task_record.inputs.sizes import InputSizes
+from task_record.runtime_types import RUNTIME_TYPES, RuntimeType, RuntimeTypeName
 
 LONGEST_DRAIN_S: Final = 480
 """Longest inference that a pod is allowed to finish when it is told to stop. A minute for delivery on top keeps it
@@ -37,8 +36,11 @@ class ModelsRuntime(ConfigModel):
     namespace: DnsLabel = "default"
     """Kubernetes namespace of its pods."""
 
-    type: RuntimeType
-    """Which inference server: sdwebui (AUTOMATIC1111 Stable Diffusion Web UI) or comfyui (ComfyUI)."""
+    type: RuntimeTypeName = Field(
+        description="Which inference server: "
+        + " or ".join(f"{one.name} ({one.server})" for one in RUNTIME_TYPES.values())
+        + "."
+    )
 
     model_filename: FileName | None = None
     """The checkpoint of an sdwebui runtime, a file of the model bucket: what a task runs that names none. By default
@@ -86,9 +88,14 @@ class ModelsRuntime(ConfigModel):
         return {name: value for name, value in known.items() if value is not None}
 
     @property
+    def runtime_type(self) -> RuntimeType:
+        """What each runtime of its type does."""
+        return RUNTIME_TYPES[self.type]
+
+    @property
     def input_sizes(self) -> InputSizes:
         """Bounds of its tasks' inputs."""
-        return input_sizes(self.type, self.extra_values.runtime.queue_agent.max_input_mb)
+        return self.runtime_type.input_sizes(self.extra_values.runtime.queue_agent.max_input_mb)
 
     @property
     def drain_s(self) -> int:

@@ -57,6 +57,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
     """
     config = runtime.extra_values.runtime.queue_agent
     stops = stops_on_signal(runtime.extra_values.runtime.inference_api)
+    named_inputs = runtime.runtime_type.has_named_inputs
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
     # For messages that do not say which checkpoint they run: the rule that the task API follows.
     own_checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
@@ -85,7 +86,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "FINISHED_FILES": pod_markers.FINISHED_FILES,
                 }
                 | own_checkpoint
-                | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if runtime.type == "comfyui" else {})
+                | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if named_inputs else {})
                 | ({} if stops else {"RUNTIME_STOPS_ON_SIGNAL": "false"})
                 | targets.times.environment()
                 | config.env
@@ -106,8 +107,8 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
 
 def agent_volumes(runtime: ModelsRuntime) -> list[Manifest]:
     """Volumes of the pod that the container mounts."""
-    # Inputs of the SD Web UI stay in memory.
-    inputs_mib = runtime.input_sizes.max_total_bytes >> 20 if runtime.type == "comfyui" else 0
+    # Others stay in memory.
+    inputs_mib = runtime.input_sizes.max_total_bytes >> 20 if runtime.runtime_type.has_named_inputs else 0
     return [
         {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": f"{_TMP_MIB + inputs_mib}Mi"}},
         {

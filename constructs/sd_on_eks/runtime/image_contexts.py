@@ -10,13 +10,14 @@ from typing import Final
 
 import task_record
 from sd_on_eks.lambda_function.staging import staged
+from task_record.runtime_types import RUNTIME_TYPES
 
 RUNTIME_IMAGES: Final = Path(__file__).parents[3] / "runtime_images"
 """One folder an image: `queue_agent`, and one for each type of runtime, named like the type; and `shared`, which the
 images of the runtimes have in common."""
 
 AGENT: Final = "queue_agent"
-_IMAGES: Final = (AGENT, "sdwebui", "comfyui")
+_IMAGES: Final = (AGENT, *RUNTIME_TYPES)
 _SHARED: Final = "shared"
 
 

@@ -7,9 +7,12 @@ https://github.com/Mikubill/sd-webui-controlnet/wiki/API
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from task_record.runtime_types import SDWEBUI
+
 Path = tuple[str | int, ...]
 """Keys and positions, from the outside in."""
 
+_FIELDS: Final = tuple(field for task_type in SDWEBUI.task_types for field in task_type.image_fields)
 _CONTROLNET: Final = "controlnet"
 _OF_A_UNIT: Final = ("image", "input_image", "mask", "mask_image", "effective_region_mask")
 _DEEPEST: Final = 3
@@ -18,10 +21,13 @@ _DEEPEST: Final = 3
 
 def image_fields(content: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Every text in a body that is a picture: its place and itself."""
-    for name in ("init_images", "mask", "image"):
-        yield from _texts(content.get(name), (name,))
-    for number, entry in enumerate(_list(content.get("imageList"))):
-        yield from _texts(_object(entry).get("data"), ("imageList", number, "data"))
+    for field in _FIELDS:
+        name, _, inner = field.partition("[].")
+        if not inner:
+            yield from _texts(content.get(name), (name,))
+            continue
+        for number, entry in enumerate(_list(content.get(name))):
+            yield from _texts(_object(entry).get(inner), (name, number, inner))
     for name, script in _object(content.get("alwayson_scripts")).items():
         if name.lower() == _CONTROLNET:
             for number, unit in enumerate(_list(_object(script).get("args"))):

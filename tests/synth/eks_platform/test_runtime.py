@@ -10,6 +10,7 @@ from queue_agent.settings import Settings
 from sd_on_eks.config.workload import InferenceApi
 from sd_on_eks.manifests.runtime_container import command_of
 from task_record.protocol_times import ProtocolTimes
+from task_record.runtime_types import SDWEBUI
 from unused_objects import KINDS
 
 Find = Callable[[str, str], dict[str, Any]]
@@ -191,7 +192,7 @@ def test_agent_reads_the_environment_that_its_container_gets(pod: Callable[[str]
         queue_url=environment["SQS_QUEUE_URL"],
         table_name="tasks",
         bucket="output",
-        runtime_type="sdwebui",
+        runtime_type=SDWEBUI,
         model_filename="v1-5.safetensors",
         runtime_name="sd",
         api_base_url="http://127.0.0.1:8080",

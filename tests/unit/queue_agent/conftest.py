@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +13,14 @@ from queue_agent import clock
 from queue_agent.errors import AwsUnreachableError
 from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Message, Queue
-from queue_agent.runtimes.base import Description, InputFile, OutputFile, RuntimeTask
+from queue_agent.runtimes.base import Content, Description, InputFile, OutputFile, RuntimeTask
 from queue_agent.settings import Settings
 from queue_agent.task_table import Refused, TaskTable, Written
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.callback import callback_of
 from task_record.message import PayloadRef, TaskMessage, encode_message
+from task_record.runtime_types import RUNTIME_TYPES
 from task_record.status import TERMINAL, Status
 from task_record.table import Item
 from task_record.transition import Transition
@@ -275,6 +276,9 @@ class FakeRuntime:
     def likeness(self, task: RuntimeTask) -> str:
         return str(task.content.get("prompt"))
 
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
+        return await fetched(content)
+
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator["FakeRequest"]:
         await asyncio.sleep(self.prepare_s)
@@ -339,7 +343,8 @@ def make_settings(**changes: Any) -> Settings:
         "runtime_name": "sd",
         "api_base_url": "http://runtime",
     }
-    return Settings(**known | changes)
+    given = known | changes
+    return Settings(**given | {"runtime_type": RUNTIME_TYPES[given["runtime_type"]]})
 
 
 def make_message(number: int = 1, **changes: Any) -> Message:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from queue_agent import clock
 from queue_agent.queue import Message
-from queue_agent.runtimes.base import InputFile, RuntimeTask
+from queue_agent.runtimes.base import Content, InputFile, RuntimeTask
 from queue_agent.task_table import Refused, Written
 from queue_agent.worker import Worker
 from task_record import table, transitions
@@ -230,6 +230,9 @@ class GatedRuntime:
 
     def likeness(self, task: RuntimeTask) -> str:
         return task.tasktype
+
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
+        return await fetched(content)
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         async def interrupt() -> bool:

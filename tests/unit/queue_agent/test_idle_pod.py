@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from queue_agent import clock
-from queue_agent.runtimes.base import RuntimeTask
+from queue_agent.runtimes.base import Content, RuntimeTask
 from queue_agent.worker import Worker
 from tests.unit.queue_agent.conftest import (
     EPOCH_MS,
@@ -68,6 +68,9 @@ class Pod:
 
     def likeness(self, task: RuntimeTask) -> str:
         return task.tasktype
+
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
+        return await fetched(content)
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
         return True

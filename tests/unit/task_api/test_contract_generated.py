@@ -22,7 +22,7 @@ from sd_on_eks.task_api.contract.sentences import must
 from sd_on_eks.task_api.contract.validator import ENTRY_POINTS, VALIDATOR_FILE
 from sd_on_eks.task_api.gateway_responses import ANSWERS
 from task_record.identifiers import ID_PATTERN, is_prefix, is_task_id
-from task_record.runtime_types import TASKTYPES
+from task_record.runtime_types import SDWEBUI, TASK_TYPES
 from task_record.status import Status
 
 HANDLER = VALIDATOR_FILE.parent
@@ -174,10 +174,10 @@ def test_prefixes_are_those_of_the_record(text: str) -> None:
 
 
 def test_kinds_of_tasks_and_states_are_those_of_the_record() -> None:
-    assert schemas()["Tasktype"]["enum"] == [one for kind in TASKTYPES.values() for one in kind]
-    assert schemas()["SubmitV1alpha1"]["properties"]["alwayson_scripts"]["properties"]["task"]["enum"] == list(
-        TASKTYPES["sdwebui"]
-    )
+    assert schemas()["Tasktype"]["enum"] == list(TASK_TYPES)
+    assert schemas()["SubmitV1alpha1"]["properties"]["alwayson_scripts"]["properties"]["task"]["enum"] == [
+        one.name for one in SDWEBUI.task_types
+    ]
     assert schemas()["Status"]["enum"] == list(Status)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from task_record.checkpoints import CheckpointError, checkpoint_of, with_checkpoint, with_settings_in_place
-from task_record.runtime_types import TASKTYPES
+from task_record.runtime_types import TASK_TYPES
 
 OWN = "sd15/base.safetensors"
 PLACES = ("override_settings", "alwayson_scripts", "alwayson_scripts.override_settings")
@@ -23,7 +23,7 @@ def decide(content: dict[str, Any], own: str | None = OWN, *, dynamic: bool = Fa
     return checkpoint_of("text-to-image", content, model_filename=own, dynamic_model=dynamic)
 
 
-@pytest.mark.parametrize("tasktype", [one for kind in TASKTYPES.values() for one in kind])
+@pytest.mark.parametrize("tasktype", TASK_TYPES)
 def test_what_makes_an_image_with_a_model_has_a_checkpoint(tasktype: str) -> None:
     decided = checkpoint_of(tasktype, {}, model_filename=OWN, dynamic_model=True)
     assert decided == (OWN if tasktype in {"text-to-image", "image-to-image"} else None)

@@ -114,16 +114,18 @@ def _checkpoints(config: "Config") -> Iterator[Violation]:
     owners: dict[str, str] = {}
     for index, runtime in enumerate(config.models_runtime):
         path: Path = ("modelsRuntime", index)
-        if runtime.type == "sdwebui" and runtime.extra_values.runtime.queue_agent.max_input_mb is not None:
-            message = "must not be set for sdwebui, which gets its inputs inside a request, of 20 MiB at most each"
+        kind = runtime.runtime_type
+        if not kind.has_named_inputs and runtime.extra_values.runtime.queue_agent.max_input_mb is not None:
+            message = (
+                f"must not be set for {kind.name}, which gets its inputs inside a request, of "
+                f"{kind.max_input_bytes >> 20} MiB at most each"
+            )
             yield Violation((*path, "extraValues", "runtime", "queueAgent", "maxInputMb"), message)
-        if runtime.type == "comfyui":
-            if runtime.model_filename is not None:
-                message = "must not be set for comfyui, whose workflows name their models"
-                yield Violation((*path, "modelFilename"), message)
-            if runtime.dynamic_model:
-                message = "must not be set for comfyui, whose workflows name their models"
-                yield Violation((*path, "dynamicModel"), message)
+        if not kind.has_checkpoint:
+            for key, value in (("modelFilename", runtime.model_filename), ("dynamicModel", runtime.dynamic_model)):
+                if value:
+                    message = f"must not be set for {kind.name}, whose workflows name their models"
+                    yield Violation((*path, key), message)
         elif runtime.model_filename is None:
             if not runtime.dynamic_model:
                 yield Violation(

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from sd_on_eks.config.rules.violation import Path, Violation
-from task_record.inputs.sizes import input_sizes
 
 if TYPE_CHECKING:
     from sd_on_eks.config.config import Config
@@ -50,7 +49,7 @@ def disk_needed_gib(runtime: "ModelsRuntime") -> int:
 
 def _large_inputs_gib(runtime: "ModelsRuntime") -> int:
     """What a task's inputs take beyond those of the default size."""
-    usual = input_sizes(runtime.type).max_total_bytes
+    usual = runtime.runtime_type.input_sizes().max_total_bytes
     return max(0, math.ceil((runtime.input_sizes.max_total_bytes - usual) / 2**30))
 
 

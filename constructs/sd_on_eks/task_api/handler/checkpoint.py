@@ -7,13 +7,13 @@ from typing import Any
 from task_record.checkpoints import (
     KEY,
     SETTINGS,
-    TASKTYPES_WITH_CHECKPOINT,
     CheckpointError,
     checkpoint_of,
     named_checkpoint,
     with_checkpoint,
     with_settings_in_place,
 )
+from task_record.runtime_types import TASK_TYPES
 
 from .errors import ApiError, invalid
 from .runtimes import Runtime
@@ -38,7 +38,7 @@ def decided(
         ApiError: it names two, one that the runtime does not serve, or none where it must; or a setting is in two
             places with different values.
     """
-    if tasktype not in TASKTYPES_WITH_CHECKPOINT:
+    if not TASK_TYPES[tasktype].runs_checkpoint:
         return content, None
     try:
         checkpoint = checkpoint_of(

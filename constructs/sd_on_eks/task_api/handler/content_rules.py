@@ -14,6 +14,7 @@ from task_record.inputs.workflow_files import names_in
 from . import request_schema
 from .errors import ApiError, invalid
 from .inputs import Inputs
+from .runtimes import Runtime
 
 MAX_IMAGES: Final = 64
 """Images that one task makes: they come in one answer, which the agent must hold."""
@@ -24,7 +25,6 @@ MAX_BATCH: Final = 16
 MAX_SIDE: Final = 8192
 """Pixels of one side after a second pass: four times 2048, where the sliders of the SD Web UI end."""
 
-_PIPELINE: Final = "pipeline"
 _INPUTS: Final = "task.metadata.inputs"
 _LONGEST_NAME: Final = 60
 _LONGEST_FIELD: Final = 300
@@ -32,11 +32,12 @@ _LONGEST_FIELD: Final = 300
 _Content = Mapping[str, Any]
 
 
-def check_content(tasktype: str, content: Any, path: str, inputs: Inputs) -> None:  # noqa: ANN401 (any JSON value)
+def check_content(tasktype: str, runtime: Runtime, content: Any, path: str, inputs: Inputs) -> None:  # noqa: ANN401 (any JSON value)
     """Check the content of a task.
 
     Args:
         tasktype: a kind of task that its runtime does.
+        runtime: who will do it.
         content: the request body for the runtime.
         path: where it stands in the caller's body, with a dot before it.
         inputs: checks its images.
@@ -45,7 +46,7 @@ def check_content(tasktype: str, content: Any, path: str, inputs: Inputs) -> Non
         ApiError: it cannot be run.
     """
     _CHECKS[tasktype](content, path)
-    if tasktype == _PIPELINE:
+    if runtime.runtime_type.has_named_inputs:
         return
     for place, image in image_fields(content):
         inputs.check_image(image, f"{path}.{spelled(place)}".removeprefix("."))
@@ -57,11 +58,14 @@ def check_content(tasktype: str, content: Any, path: str, inputs: Inputs) -> Non
         )
 
 
-def check_named_inputs(tasktype: str, named: Mapping[str, str], content: _Content, inputs: Inputs) -> None:
+def check_named_inputs(
+    tasktype: str, runtime: Runtime, named: Mapping[str, str], content: _Content, inputs: Inputs
+) -> None:
     """Check the named inputs of a workflow.
 
     Args:
         tasktype: a kind of task that its runtime does.
+        runtime: who will do it.
         named: base64 or a link by name.
         content: the workflow, which was checked.
         inputs: checks each.
@@ -69,7 +73,7 @@ def check_named_inputs(tasktype: str, named: Mapping[str, str], content: _Conten
     Raises:
         ApiError: the task takes none, no node uses one, or it is none.
     """
-    if named and tasktype != _PIPELINE:
+    if named and not runtime.runtime_type.has_named_inputs:
         raise invalid(_INPUTS, f"must be left out for {tasktype}, whose content holds its images")
     used = names_in(content) if named else set()
     for name, value in named.items():
@@ -163,5 +167,5 @@ _CHECKS: Final[dict[str, Callable[[_Content, str], None]]] = {
     "image-to-image": _image_to_image,
     "extra-single-image": request_schema.extra_single_image,
     "extra-batch-images": request_schema.extra_batch_images,
-    _PIPELINE: _pipeline,
+    "pipeline": _pipeline,
 }

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import Final
 
 from task_record.checkpoint_names import means, normalized
-from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes, input_sizes
-from task_record.runtime_types import TASKTYPES
+from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes
+from task_record.runtime_types import RUNTIME_TYPES, RuntimeType
 
 from .errors import ApiError, invalid, not_found, runtime_retired
 from .nearest import nearest
@@ -44,9 +44,14 @@ class Runtime:
     max_input_mib: int | None = None
 
     @property
+    def runtime_type(self) -> RuntimeType:
+        """What each runtime of its type does."""
+        return RUNTIME_TYPES[self.type]
+
+    @property
     def input_sizes(self) -> InputSizes:
         """Bounds of its tasks' inputs."""
-        return input_sizes(self.type, self.max_input_mib)
+        return self.runtime_type.input_sizes(self.max_input_mib)
 
 
 class Runtimes:
@@ -95,8 +100,8 @@ class Runtimes:
         Raises:
             ApiError: there is none, it takes no further tasks, or the name fits the checkpoints of several.
         """
-        web_uis = [runtime for runtime in self._by_name.values() if runtime.type == "sdwebui"]
-        accepting = [runtime for runtime in web_uis if not runtime.retired]
+        serving = [runtime for runtime in self._by_name.values() if runtime.runtime_type.has_checkpoint]
+        accepting = [runtime for runtime in serving if not runtime.retired]
         owners = _owners(checkpoint, accepting)
         own = {normalized(str(runtime.model_filename)): runtime for runtime in reversed(owners)}
         if len(own) > 1:
@@ -109,7 +114,7 @@ class Runtimes:
             )
         for runtime in (*owners, *(one for one in accepting if one.dynamic_model)):
             return runtime
-        for retired in _owners(checkpoint, web_uis) or [one for one in web_uis if one.dynamic_model]:
+        for retired in _owners(checkpoint, serving) or [one for one in serving if one.dynamic_model]:
             raise runtime_retired(retired.name, field)
         known = [runtime.model_filename for runtime in accepting if runtime.model_filename]
         raise not_found(
@@ -125,7 +130,7 @@ def check_tasktype(tasktype: str, runtime: Runtime, field: str) -> None:
     Raises:
         ApiError: it does not.
     """
-    allowed = TASKTYPES[runtime.type]
+    allowed = [one.name for one in runtime.runtime_type.task_types]
     if tasktype not in allowed:
         raise invalid(
             field,

@@ -57,7 +57,7 @@ def read_v1alpha1(
         translated["init_images"] = [scripts["image_link"]]
     kept = {name: value for name, value in settled[SCRIPTS].items() if name not in ROUTING_KEYS}
     content = {**settled, **translated, SCRIPTS: kept}
-    check_content(tasktype, content, "", inputs)
+    check_content(tasktype, runtime, content, "", inputs)
 
     def answer(_submission: str, output_location: str) -> dict[str, Any]:
         return {"id_task": task_id, "sd_model_checkpoint": checkpoint, "output_location": output_location}

@@ -49,11 +49,11 @@ def read_v1alpha2(
     expires_at_ms = expiry_ms(metadata.get("expires_at"), f"{_METADATA}.expires_at", now_ms=now_ms, max_age_s=max_age_s)
     content = _content(task, uploads, owner)
     # What was uploaded is told wrong in the same words as what came along.
-    check_content(metadata["tasktype"], content.value, _CONTENT, inputs)
+    check_content(metadata["tasktype"], runtime, content.value, _CONTENT, inputs)
     settled, checkpoint = decided(metadata["tasktype"], content.value, runtime, _CONTENT)
     is_as_sent = content.payload is None and settled is content.value
     named = metadata.get("inputs") or {}
-    check_named_inputs(metadata["tasktype"], named, content.value, inputs)
+    check_named_inputs(metadata["tasktype"], runtime, named, content.value, inputs)
 
     def answer(submission: str, output_location: str) -> dict[str, Any]:
         return {

@@ -25,11 +25,8 @@ from queue_agent.log_stream import LogStream
 from queue_agent.logs import configure_logs, log
 from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
-from queue_agent.runtimes.base import Runtime
-from queue_agent.runtimes.comfyui import ComfyUi
-from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.http import RuntimeHttp
-from queue_agent.runtimes.sdwebui import SdWebUi
+from queue_agent.runtimes.registry import client_of
 from queue_agent.settings import Settings, SettingsError
 from queue_agent.task_table import TaskTable
 from queue_agent.worker import Worker
@@ -68,7 +65,7 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
             endpoint_url=settings.endpoint_url,
         )
         http = RuntimeHttp(runtime_http, settings.api_base_url, reads=runtime_reads)
-        runtime = _runtime(http, settings)
+        runtime = client_of(settings, http)
         output_bucket = OutputBucket(aws, settings.bucket)
         limits = settings.input_limits
         inputs = Inputs(HttpsLinks(limits), S3Links(aws, settings.bucket, limits), limits)
@@ -91,12 +88,6 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         finally:
             if telling is not None:
                 telling.cancel()
-
-
-def _runtime(http: RuntimeHttp, settings: Settings) -> Runtime:
-    if settings.runtime_type == "comfyui":
-        return ComfyUi(http, FinishedFiles(settings.finished_files))
-    return SdWebUi(http, model_filename=settings.model_filename, dynamic_model=settings.dynamic_model)
 
 
 def _metrics_written(worker: Worker, aws: AwsClient, settings: Settings) -> AbstractAsyncContextManager[None]:

@@ -18,7 +18,6 @@ from queue_agent.task_table import Refused, TaskTable, Written
 from task_record import table, transitions
 from task_record.message import SCHEMA_VERSION, MalformedMessageError, TaskMessage, decode_message
 from task_record.object_keys import parked_key
-from task_record.runtime_types import TASKTYPES
 from task_record.status import Status
 from task_record.submission import first_attributes, task_of_message
 from task_record.table import Item, Scalar
@@ -162,16 +161,12 @@ class MessageReceiver:
             )
         if message.runtime is not None and message.runtime != self._settings.runtime_name:
             raise BadTaskError("bad_message", f"runtime must be {self._settings.runtime_name}, got {message.runtime}")
-        tasktype = message.tasktype or self._usual_tasktype(message)
-        allowed = TASKTYPES[self._settings.runtime_type]
+        runtime_type = self._settings.runtime_type
+        tasktype = message.tasktype or runtime_type.usual_task_type(message.content or {})
+        allowed = [one.name for one in runtime_type.task_types]
         if tasktype not in allowed:
             raise BadTaskError("bad_message", f"tasktype must be one of {', '.join(allowed)}, got {tasktype}")
         return tasktype
-
-    def _usual_tasktype(self, message: TaskMessage) -> str:
-        if self._settings.runtime_type == "comfyui":
-            return "pipeline"
-        return "image-to-image" if (message.content or {}).get("init_images") else "text-to-image"
 
     def _first_attributes(self, task: TaskRef, message: TaskMessage, sent_at_ms: int) -> Item:
         return first_attributes(

@@ -208,9 +208,10 @@ class TaskPipeline:
             content = await self._read(message.payload)
             if message.payload.inputs is not None:
                 inputs = await self._read(message.payload.inputs)
-        if self._settings.runtime_type == "sdwebui":
-            fixed = content
-            content = await self._delivery.retried(lambda: self._inputs.in_content(fixed, owner=message.owner))
+        content = await self._runtime.with_inputs(
+            content,
+            lambda one: self._delivery.retried(lambda: self._inputs.in_content(one, owner=message.owner)),
+        )
         # When the task is prepared the runtime has the files, and the disk is free for the next task's.
         async with AsyncExitStack() as files:
             task = RuntimeTask(

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final
 
 from queue_agent.inputs.limits import InputLimits
-from task_record.inputs.sizes import MOST_INPUT_MIB, input_sizes
+from task_record.inputs.sizes import MOST_INPUT_MIB
 from task_record.protocol_times import ProtocolTimes
+from task_record.runtime_types import RUNTIME_TYPES, RuntimeType
 
-RuntimeType = Literal["sdwebui", "comfyui"]
-_RUNTIME_TYPES: Final = ("sdwebui", "comfyui")
 _REQUIRED: Final = (
     "AWS_REGION",
     "SQS_QUEUE_URL",
@@ -97,18 +96,18 @@ class Settings:
         if missing:
             raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
         runtime_type = environment["RUNTIME_TYPE"].lower()
-        if runtime_type not in _RUNTIME_TYPES:
-            raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(_RUNTIME_TYPES)}, got {runtime_type!r}")
+        if runtime_type not in RUNTIME_TYPES:
+            raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(RUNTIME_TYPES)}, got {runtime_type!r}")
         model_filename = environment.get("MODEL_FILENAME") or None
         dynamic_model = environment.get("DYNAMIC_MODEL", "false").lower() == "true"
-        if runtime_type == "sdwebui" and model_filename is None and not dynamic_model:
-            raise SettingsError("MODEL_FILENAME must be set for sdwebui, or DYNAMIC_MODEL be true")
+        if RUNTIME_TYPES[runtime_type].has_checkpoint and model_filename is None and not dynamic_model:
+            raise SettingsError(f"MODEL_FILENAME must be set for {runtime_type}, or DYNAMIC_MODEL be true")
         return cls(
             region=environment["AWS_REGION"],
             queue_url=environment["SQS_QUEUE_URL"],
             table_name=environment["TASK_TABLE_NAME"],
             bucket=environment["S3_BUCKET"],
-            runtime_type=cast("RuntimeType", runtime_type),
+            runtime_type=RUNTIME_TYPES[runtime_type],
             runtime_name=environment["RUNTIME_NAME"],
             api_base_url=environment["API_BASE_URL"].rstrip("/"),
             model_filename=model_filename,
@@ -120,7 +119,7 @@ class Settings:
             stall_s=_seconds(environment, "STALL_S", cls.stall_s),
             storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
             spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
-            input_limits=_input_limits(environment, runtime_type),
+            input_limits=_input_limits(environment, RUNTIME_TYPES[runtime_type]),
             ready_marker=_path(environment, "READY_MARKER"),
             runtime_stops_on_signal=environment.get("RUNTIME_STOPS_ON_SIGNAL", "true").lower() != "false",
             runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
@@ -137,14 +136,14 @@ def _times(environment: Mapping[str, str]) -> ProtocolTimes:
         raise SettingsError(f"the protocol's times do not fit together: {error}") from error
 
 
-def _input_limits(environment: Mapping[str, str], runtime_type: str) -> InputLimits:
+def _input_limits(environment: Mapping[str, str], runtime_type: RuntimeType) -> InputLimits:
     buckets = environment.get("INPUT_BUCKETS", "").split(",")
     text = environment.get("MAX_INPUT_MB") or None
     if text is not None and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_INPUT_MIB):
         raise SettingsError(f"MAX_INPUT_MB must be a whole number from 1 to {MOST_INPUT_MIB}, got {text!r}")
     return InputLimits(
         input_buckets=frozenset(bucket for bucket in buckets if bucket),
-        sizes=input_sizes(runtime_type, None if text is None else int(text)),
+        sizes=runtime_type.input_sizes(None if text is None else int(text)),
     )
 
 

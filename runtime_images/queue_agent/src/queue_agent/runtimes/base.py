@@ -6,13 +6,38 @@ The three steps are apart so that the GPU never waits: the next task is prepared
 request is on its way before this one's answer is read.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from queue_agent.runtimes.media import Media
 from queue_agent.runtimes.output_kind import OutputKind, output_kind
+from task_record.runtime_types import RuntimeType
+
+Content = Mapping[str, Any]
+"""The body of a request, as the server takes it."""
+
+
+class ClientSettings(Protocol):
+    """What clients are made of, part of the agent's settings.
+
+    Attributes:
+        runtime_type: which server runs beside the agent.
+        model_filename: the runtime's own checkpoint, which a task runs that names none.
+        dynamic_model: whether the runtime switches to the checkpoint that a task names.
+        finished_files: list of files that the server needs no more, for the janitor of its disk.
+    """
+
+    @property
+    def runtime_type(self) -> RuntimeType: ...  # noqa: D102 (see above)
+    @property
+    def model_filename(self) -> str | None: ...  # noqa: D102
+    @property
+    def dynamic_model(self) -> bool: ...  # noqa: D102
+    @property
+    def finished_files(self) -> Path | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +181,15 @@ class Runtime(Protocol):
 
         Returns:
             Whether it was seen idle in time.
+        """
+        ...
+
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
+        """The content with the inputs that the server takes inside it; those that it takes as files are not in there.
+
+        Args:
+            content: as it was submitted.
+            fetched: gives a content with what its links lead to in their place; raises as `prepare`.
         """
         ...
 

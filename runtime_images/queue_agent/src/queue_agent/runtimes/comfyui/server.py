@@ -3,14 +3,14 @@
 import asyncio
 import math
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from queue_agent import clock
 from queue_agent.errors import RuntimeBusyError, RuntimeUnavailableError
 from queue_agent.json_codec import encode_json
-from queue_agent.runtimes.base import RuntimeTask
+from queue_agent.runtimes.base import Content, RuntimeTask
 from queue_agent.runtimes.comfyui.events import Events
 from queue_agent.runtimes.comfyui.features import Features
 from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
@@ -19,6 +19,7 @@ from queue_agent.runtimes.comfyui.uploads import Uploads
 from queue_agent.runtimes.comfyui.workflow import check_workflow, likeness_of
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from task_record.inputs.workflow_files import names_in, with_files
+from task_record.runtime_types import COMFYUI, TASK_TYPES
 
 _LOOK_EVERY_S: Final = 0.25
 _DELETED_EVERY_S: Final = 1.0
@@ -46,7 +47,7 @@ class ComfyUi:
         """Whether it answers; it loads its models when a workflow asks for them."""
         self._features.forget()
         try:
-            return (await self._http.get("/system_stats")).status == OK
+            return (await self._http.get(COMFYUI.ready_path)).status == OK
         except RuntimeUnavailableError:
             return False
 
@@ -69,6 +70,10 @@ class ComfyUi:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)
 
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:  # noqa: ARG002
+        """As it is: its inputs are files, which `prepare` uploads."""
+        return content
+
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[ComfyUiRequest]:
         """Upload the inputs that the workflow names, and listen under a client id of the task's own."""
@@ -87,7 +92,7 @@ class ComfyUi:
             held.push_async_callback(events.close)
             await events.open()
             body = {"prompt": workflow, "client_id": client_id, "prompt_id": prompt_id}
-            post = self._http.hold("/prompt", encode_json(body))
+            post = self._http.hold(TASK_TYPES[task.tasktype].server_path, encode_json(body))
             held.callback(post.close)
             request = ComfyUiRequest(
                 self._http,

@@ -1,14 +1,14 @@
 """The SD Web UI as a whole: whether it is ready, how it is stopped, how a task is prepared."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from queue_agent import clock
 from queue_agent.errors import BadTaskError, RuntimeBusyError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.json_codec import encode_json
-from queue_agent.runtimes.base import RuntimeTask
+from queue_agent.runtimes.base import Content, RuntimeTask
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 from queue_agent.runtimes.sdwebui.checkpoints import Checkpoints
@@ -18,20 +18,13 @@ from queue_agent.runtimes.sdwebui.request import SdWebUiRequest
 from task_record.checkpoints import (
     KEY,
     SCRIPTS,
-    TASKTYPES_WITH_CHECKPOINT,
     CheckpointError,
     checkpoint_of,
     with_checkpoint,
     with_settings_in_place,
 )
-from task_record.runtime_types import ROUTING_KEYS
+from task_record.runtime_types import ROUTING_KEYS, SDWEBUI, TASK_TYPES
 
-_PATHS: Final = {
-    "text-to-image": "/sdapi/v1/txt2img",
-    "image-to-image": "/sdapi/v1/img2img",
-    "extra-single-image": "/sdapi/v1/extra-single-image",
-    "extra-batch-images": "/sdapi/v1/extra-batch-images",
-}
 _LOOK_EVERY_S: Final = 0.25
 _LASTING: Final = (
     "width",
@@ -79,7 +72,7 @@ class SdWebUi:
         self._choices.forget()
         self._override_settings.forget()
         try:
-            options = await self._http.get("/sdapi/v1/options")
+            options = await self._http.get(SDWEBUI.ready_path)
             return options.status == OK and await self._has_own(is_selected=bool(options.object().get(KEY)))
         except (RuntimeUnavailableError, TaskFailedError):
             return False
@@ -111,6 +104,10 @@ class SdWebUi:
                 return False
             await asyncio.sleep(_LOOK_EVERY_S)
 
+    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
+        """With every image in its field: the server itself never gets a link to follow."""
+        return await fetched(content)
+
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[SdWebUiRequest]:
         """Find the checkpoint that it runs, check what else it names, encode the body, and connect."""
@@ -123,7 +120,7 @@ class SdWebUi:
                 content = with_checkpoint(content, file.title)
         request = SdWebUiRequest(
             self._http,
-            post=self._http.hold(_PATHS[task.tasktype], encode_json(content)),
+            post=self._http.hold(TASK_TYPES[task.tasktype].server_path, encode_json(content)),
             checkpoint=file,
             further_checkpoints=further,
             checkpoints=self._checkpoints,
@@ -139,7 +136,7 @@ class SdWebUi:
         """The body without what routes it, and the checkpoint: as decided at submit, else by the same rule here."""
         checkpoint, content = task.checkpoint, task.content
         try:
-            if task.tasktype in TASKTYPES_WITH_CHECKPOINT:
+            if TASK_TYPES[task.tasktype].runs_checkpoint:
                 content = with_settings_in_place(content)
                 checkpoint = checkpoint or checkpoint_of(
                     task.tasktype,
