@@ -68,6 +68,10 @@ lint: setup ## Formatting, style, types, layers, templates' and images' linters
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
+.PHONY: generate
+generate: setup ## Write what is generated from the code: schemas, validator, OpenAPI, pages, lists of model folders
+	$(BIN)/python scripts/generate.py
+
 .PHONY: format
 format: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --quiet --fix . || true

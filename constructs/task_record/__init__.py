@@ -13,9 +13,9 @@ agent's image, so it imports the standard library alone.
     transition        one conditional write of one record
     transitions       the writes W2 to W7 of the protocol
     submission        the transaction W1
-    identifiers       ids, prefixes, ULIDs: what is allowed, and how they are made
+    identifiers       ids, ULIDs: what is allowed, and how they are made
     message           the message on the input topic and in the queues
-    object_keys       names of the objects that a task leaves in the output bucket
+    object_keys       names of the objects in the output bucket, and the prefixes that the product keeps for itself
     result            what a runtime made of a task, and how it is cut to what fits
     callback          the message on the output topic
     runtime_types     one row a type of runtime: its task types, inputs, checkpoint

@@ -1,4 +1,4 @@
-"""Ids of tasks and submissions, and prefixes: what is allowed, and how they are made."""
+"""Ids of tasks and submissions: what is allowed, and how they are made."""
 
 import hashlib
 import os
@@ -9,12 +9,6 @@ from urllib.parse import quote
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
 """An id that a caller may give a task: safe in a URL path, an object key and a record's key."""
 
-PREFIX_PATTERN: Final = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
-"""Segments that are safe in an object key; `is_prefix` refuses what the pattern alone cannot."""
-
-PREFIX_MAX_BYTES: Final = 512
-RESERVED_PREFIXES: Final = frozenset({"uploads", "payloads", "parked"})
-"""First segments that the product itself uses in the output bucket."""
 
 _ID_MAX_LENGTH: Final = 128
 _HASH_HEX_DIGITS: Final = 16
@@ -22,7 +16,6 @@ _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID_LENGTH: Final = 26
 _RANDOM_BYTES: Final = 10
 _ID = re.compile(ID_PATTERN)
-_PREFIX = re.compile(PREFIX_PATTERN)
 
 
 def is_task_id(text: str) -> bool:
@@ -45,27 +38,6 @@ def safe_task_id(text: str) -> str:
         return encoded
     digest = hashlib.sha256(encoded.encode()).hexdigest()[:_HASH_HEX_DIGITS]
     return f"{encoded[: _ID_MAX_LENGTH - _HASH_HEX_DIGITS - 1]}-{digest}"
-
-
-def is_prefix(text: str) -> bool:
-    """Whether results may be stored under this prefix of the output bucket."""
-    segments = text.rstrip("/").split("/")
-    return (
-        _PREFIX.fullmatch(text) is not None
-        and len(text) <= PREFIX_MAX_BYTES
-        and segments[0] not in RESERVED_PREFIXES
-        and not any(segment in {".", ".."} for segment in segments)
-    )
-
-
-def safe_prefix(text: str) -> str:
-    """Turn any prefix into one that is safe in a key; an allowed one stays as it is.
-
-    For messages that did not come through the API. Any other becomes one segment, percent-encoded.
-    """
-    if is_prefix(text):
-        return text
-    return "prefix-" + safe_task_id(quote(text, safe="", errors="surrogatepass").replace(".", "%2E"))
 
 
 def new_submission(now_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 One bucket serves both servers. Its folders are named as either server names them, so a bucket that was laid out for one
 of them, or for the existing solution on Amazon EKS, is used as it is. The start scripts' lists and docs/models.md are
-written from here, by `python -m sd_on_eks.runtime.model_layout`.
+written from here, by `make generate`.
 
 Read on 2026-11-29 from AUTOMATIC1111 SD Web UI 1.10.1 with sd-webui-controlnet 1.1.455, Forge of 2025-06-26, and
 ComfyUI 0.33.0. Not mapped are ComfyUI's `custom_nodes`, which is code, and `datasets`, which is no model.

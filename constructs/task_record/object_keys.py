@@ -2,19 +2,56 @@
 
     [<prefix>/]<id>/<id>-<tag>-<n>.<ext>   an output; the tag is 4 hex digits of the claim that made it
     [<prefix>/]<id>/<id>-<tag>.out         the whole answer of the runtime, as JSON
+    uploads/<owner>/<ULID>                 what a caller uploaded: a large content, or an input
     payloads/<owner>/<sha256>              a request body too large for a message
     parked/<queue>/<message id>            a message that no agent can handle
 
 The tag belongs to one claim: an agent that was fenced off can never overwrite what the winner stored.
 """
 
+import re
 from typing import Final
+from urllib.parse import quote
 
-from task_record.identifiers import RESERVED_PREFIXES, safe_prefix, safe_task_id
+from task_record.identifiers import safe_task_id
+
+UPLOADS: Final = "uploads"
+PAYLOADS: Final = "payloads"
+PARKED: Final = "parked"
+RESERVED_PREFIXES: Final = (UPLOADS, PAYLOADS, PARKED)
+"""First segments that the product itself uses."""
+
+PREFIX_PATTERN: Final = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
+"""Segments that are safe in an object key; `is_prefix` refuses what the pattern alone cannot."""
+
+PREFIX_MAX_BYTES: Final = 512
 
 TAG_HEX_DIGITS: Final = 4
 TAGS_OF_A_CLAIM: Final = 8
 """How many tags a claim (32 hex digits) has; the next one is drawn where a name is taken already."""
+
+_PREFIX: Final = re.compile(PREFIX_PATTERN)
+
+
+def is_prefix(text: str) -> bool:
+    """Whether results may be stored under this prefix of the output bucket."""
+    segments = text.rstrip("/").split("/")
+    return (
+        _PREFIX.fullmatch(text) is not None
+        and len(text) <= PREFIX_MAX_BYTES
+        and segments[0] not in RESERVED_PREFIXES
+        and not any(segment in {".", ".."} for segment in segments)
+    )
+
+
+def safe_prefix(text: str) -> str:
+    """Turn any prefix into one that is safe in a key; an allowed one stays as it is.
+
+    For messages that did not come through the API. Any other becomes one segment, percent-encoded.
+    """
+    if is_prefix(text):
+        return text
+    return "prefix-" + safe_task_id(quote(text, safe="", errors="surrogatepass").replace(".", "%2E"))
 
 
 def task_folder(task_id: str, prefix: str | None) -> str:
@@ -52,11 +89,16 @@ def answer_key(folder: str, task_id: str, tag: str) -> str:
     return f"{folder}{task_id}-{tag}.out"
 
 
+def uploads_folder(owner: str) -> str:
+    """Key prefix of everything that a caller uploaded, with the slash at its end."""
+    return f"{UPLOADS}/{owner}/"
+
+
 def payload_key(owner: str, sha256_hex: str) -> str:
     """Key of a request body that is too large for a message."""
-    return f"payloads/{owner}/{sha256_hex}"
+    return f"{PAYLOADS}/{owner}/{sha256_hex}"
 
 
 def parked_key(queue_name: str, message_id: str) -> str:
     """Key of a message that no agent can handle."""
-    return f"parked/{queue_name}/{message_id}"
+    return f"{PARKED}/{queue_name}/{message_id}"

@@ -15,7 +15,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from sd_on_eks.config.cluster import ClusterComponents, GpuNodeGroup
-from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
+from sd_on_eks.config.rules.names import SHARED_POOL
+from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL
 from sd_on_eks.nag import acknowledge
 
 _OS_VOLUME_GIB: Final = 4

@@ -1,8 +1,7 @@
-"""`python -m sd_on_eks.config.reference`: writes docs/configuration.md, which says what every key means."""
+"""docs/configuration.md, which says what every key means."""
 
 import json
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ _Schema = dict[str, Any]
 _INTRODUCTION: Final = """\
 # Configuration
 
-<!-- Written by `python -m sd_on_eks.config.reference`; change the models in constructs/sd_on_eks/config instead. -->
+<!-- Written by `make generate`; change the models in constructs/sd_on_eks/config instead. -->
 
 Every key of `config.yaml`: its type, what it may be, its default, what it means and why the default is what it is.
 
@@ -42,12 +41,6 @@ def reference_text() -> str:
     lines = [*_INTRODUCTION.splitlines(), "", "## Top level", ""]
     lines += page.keys(schema, prefix="")
     return "\n".join(lines).rstrip() + "\n"
-
-
-def main() -> int:
-    """Write the page into docs."""
-    REFERENCE_FILE.write_text(reference_text(), encoding="utf-8")
-    return 0
 
 
 class _Page:
@@ -222,7 +215,3 @@ def _paragraph(text: str, indent: str = "") -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     return text.replace("<", "&lt;")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,6 @@
-"""`python -m sd_on_eks.config.schema`: writes config.schema.json, by which editors complete and check config.yaml."""
+"""config.schema.json, by which editors complete and check config.yaml."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +18,3 @@ def config_schema() -> dict[str, Any]:
 def schema_text() -> str:
     """The schema as it stands in the file."""
     return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-def main() -> int:
-    """Write the schema beside config.yaml."""
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

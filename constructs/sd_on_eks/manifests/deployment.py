@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from sd_on_eks.config.rules.names import SHARED_POOL
 from sd_on_eks.config.runtime import ModelsRuntime
 from sd_on_eks.config.workload import Toleration
 from sd_on_eks.manifests import runtime_container as sidecar
 from sd_on_eks.manifests.agent_container import AgentTargets, agent_container, agent_volumes
-from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL, SHARED_POOL
+from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL
 from sd_on_eks.manifests.labels import labels, selector_labels
 from sd_on_eks.manifests.manifest import Manifest
 from sd_on_eks.manifests.service_account import agent_account

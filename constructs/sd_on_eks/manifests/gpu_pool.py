@@ -3,10 +3,7 @@
 from typing import Final
 
 POOL_LABEL: Final = "pool"
-"""Node label: `SHARED_POOL`, or the name of the one runtime that the node was bought for."""
-
-SHARED_POOL: Final = "shared"
-"""Nodes of the managed GPU node groups: always there, open to every runtime, and preferred while they have room."""
+"""Node label: `config.rules.names.SHARED_POOL`, or the name of the one runtime that the node was bought for."""
 
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 

@@ -11,6 +11,7 @@ from constructs import Construct
 from sd_on_eks.cluster.pod_identity import pod_identity_principal
 from sd_on_eks.nag import acknowledge_wildcards
 from sd_on_eks.runtime.agent_metrics import AgentMetrics
+from task_record.object_keys import PAYLOADS, UPLOADS
 
 
 class AgentRole(Construct):
@@ -44,6 +45,7 @@ class AgentRole(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         objects = output_bucket.arn_for_objects("*")
+        kept = [output_bucket.arn_for_objects(f"{prefix}/*") for prefix in (UPLOADS, PAYLOADS)]
         streams = metrics.streams_of(runtime_name)
         statements = [
             iam.PolicyStatement(
@@ -63,7 +65,7 @@ class AgentRole(Construct):
                 sid="InputsStay",
                 effect=iam.Effect.DENY,
                 actions=["s3:PutObject"],
-                resources=[output_bucket.arn_for_objects(f"{prefix}/*") for prefix in ("uploads", "payloads")],
+                resources=kept,
             ),
         ]
         inputs = [f"{arn}/*" for arn in input_bucket_arns]
@@ -78,7 +80,7 @@ class AgentRole(Construct):
         )
         acknowledge_wildcards(
             role,
-            [objects, *(output_bucket.arn_for_objects(f"{prefix}/*") for prefix in ("uploads", "payloads"))],
+            [objects, *kept],
             reason="Callers choose the prefix of their results, so the bucket is the narrowest place.",
         )
         if inputs:

@@ -1,6 +1,5 @@
-"""The layout of the model bucket, as the images and docs/models.md have it; `python -m` of this module writes them."""
+"""The layout of the model bucket, as the images and docs/models.md have it."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -8,9 +7,7 @@ from typing import Final
 from task_record.model_folders import COMFYUI, ROOT, SDWEBUI
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[3]
-_WRITTEN: Final = (
-    "Written by `python -m sd_on_eks.runtime.model_layout`; change constructs/task_record/model_folders.py instead."
-)
+_WRITTEN: Final = "Written by `make generate`; change constructs/task_record/model_folders.py instead."
 
 _PAGE: Final = f"""\
 # Models
@@ -53,7 +50,7 @@ and `.ckpt`; give a download without a suffix its own.
   huggingface.co when a pod first loads a model. Without a way there, build an image that has it, and name its folder as
   `HF_HOME` in `inferenceApi.env`.
 - **Other kinds**, such as those of your own extensions or node packs: add a line to the table in
-  `constructs/task_record/model_folders.py`, run `.venv/bin/python -m sd_on_eks.runtime.model_layout`, and deploy.
+  `constructs/task_record/model_folders.py`, run `make generate`, and deploy.
 
 | Folder of the bucket | SD Web UI | ComfyUI |
 | --- | --- | --- |
@@ -102,14 +99,3 @@ def _kinds_by_folder(folders_by_kind: Mapping[str, tuple[str, ...]]) -> dict[str
         for folder in folders:
             found.setdefault(folder, []).append(kind)
     return {folder: ", ".join(kinds) for folder, kinds in found.items()}
-
-
-def main() -> int:
-    """Write the files."""
-    for file, text in FILES.items():
-        file.write_text(text(), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,6 +14,7 @@ from sd_on_eks.config.config import Config
 from sd_on_eks.lambda_function.function import HandlerFunction
 from sd_on_eks.lambda_function.handler_asset import handler_asset
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
+from task_record.object_keys import PAYLOADS, UPLOADS
 from task_record.table import INDEX_BY_OWNER, INDEX_BY_STATUS
 
 _HANDLER: Final = Path(__file__).parent / "handler"
@@ -67,7 +68,7 @@ def build_api_function(
 
 
 def _grant(handler: HandlerFunction, table: dynamodb.ITable, output_bucket: s3.IBucket) -> None:
-    written = [output_bucket.arn_for_objects(f"{prefix}/*") for prefix in ("payloads", "uploads")]
+    written = [output_bucket.arn_for_objects(f"{prefix}/*") for prefix in (PAYLOADS, UPLOADS)]
     read = output_bucket.arn_for_objects("*")
     for statement in (
         iam.PolicyStatement(

@@ -11,6 +11,7 @@ from constructs import Construct
 from sd_on_eks.config.gateway import ApiGateway
 from sd_on_eks.nag import acknowledge
 from sd_on_eks.task_api.access import endpoint_configuration, resource_policy
+from sd_on_eks.task_api.contract.operations import OPERATIONS
 
 _ACCESS_LOG_FIELDS: Final = {
     "requestId": "$context.requestId",
@@ -27,15 +28,6 @@ _ACCESS_LOG_FIELDS: Final = {
 """No header, no body, no key, no query: what a caller sent is not logged."""
 
 _LOGGING_POLICY: Final = "AmazonAPIGatewayPushToCloudWatchLogs"
-
-_ROUTES: Final = (
-    ("v1alpha1", "POST"),
-    ("v1alpha2", "POST"),
-    ("v1alpha2/tasks", "GET"),
-    ("v1alpha2/tasks/{id}", "GET"),
-    ("v1alpha2/tasks/{id}/cancel", "POST"),
-    ("v1alpha2/uploads", "POST"),
-)
 
 _PREFLIGHT_HOLDS: Final = Duration.hours(1)
 _SENT_HEADERS: Final = ["Content-Type", "Idempotency-Key", "X-Api-Key"]
@@ -99,13 +91,14 @@ def add_routes(api: apigateway.RestApi, integration: apigateway.Integration, con
         integration: what answers.
         config: the API's section of the configuration.
     """
-    for path, method in _ROUTES:
-        resource = api.root.resource_for_path(path)
-        resource.add_method(method, integration, api_key_required=True)
+    # A path comes after those that it begins with, which are made first.
+    for operation in sorted(OPERATIONS, key=lambda one: one.path):
+        resource = api.root.resource_for_path(operation.path)
+        resource.add_method(operation.method, integration, api_key_required=True)
         if config.cors.allow_origins:
             preflight = resource.add_cors_preflight(
                 allow_origins=list(config.cors.allow_origins),
-                allow_methods=[method],
+                allow_methods=[operation.method],
                 allow_headers=_SENT_HEADERS,
                 expose_headers=_READ_HEADERS,
                 max_age=_PREFLIGHT_HOLDS,

@@ -12,9 +12,8 @@ from queue_agent.delivery import _folder
 from queue_agent.message_receiver import ClaimedTask
 from task_record import table, transitions
 from task_record.callback import callback_of
-from task_record.identifiers import RESERVED_PREFIXES
 from task_record.message import TaskMessage, decode_message, encode_message
-from task_record.object_keys import claim_tag, output_key
+from task_record.object_keys import RESERVED_PREFIXES, claim_tag, output_key
 from task_record.protocol_times import ProtocolTimes
 from task_record.submission import first_attributes, task_of_message
 from task_record.table import Item

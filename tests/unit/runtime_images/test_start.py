@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
-from sd_on_eks.runtime.model_layout import FILES
 from task_record.model_folders import COMFYUI, FOLDERS_WITHOUT_CHECKPOINTS, ROOT, SDWEBUI
 from tests.fakes.runtime_container import PROGRAMS, RuntimeContainer
 
@@ -279,8 +278,3 @@ def settings(started: Started) -> dict[str, Any]:
 def test_metadata_in_images_is_switched_off_in_both_servers(started: dict[str, Started], empty: Started) -> None:
     assert "--disable-metadata" in started["comfyui"].arguments
     assert (settings(started["sdwebui"])["enable_pnginfo"], settings(empty)["enable_pnginfo"]) == (False, True)
-
-
-def test_written_files_are_those_of_the_table() -> None:
-    stale = [str(file) for file, text in FILES.items() if file.read_text(encoding="utf-8") != text()]
-    assert stale == [], "run `.venv/bin/python -m sd_on_eks.runtime.model_layout`"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_record.identifiers import first_submission, is_prefix, is_task_id, new_submission, submission_of_message
+from task_record.identifiers import first_submission, is_task_id, new_submission, submission_of_message
+from task_record.object_keys import is_prefix
 
 
 @pytest.mark.parametrize("text", ["a", "A0._~-z", "x" * 128])

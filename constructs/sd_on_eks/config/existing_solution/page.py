@@ -1,7 +1,6 @@
-"""`python -m sd_on_eks.config.existing_solution.page`: writes the table of keys into docs/migration.md."""
+"""The table of keys in docs/migration.md."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +10,7 @@ from sd_on_eks.config.existing_solution.keys import OLD_KEYS, OldKey
 PAGE: Final = Path(__file__).resolve().parents[4] / "docs" / "migration.md"
 
 _BEGIN: Final = (
-    "<!-- Written by `python -m sd_on_eks.config.existing_solution.page`; change "
-    "constructs/sd_on_eks/config/existing_solution/keys.py instead. -->\n"
+    "<!-- Written by `make generate`; change constructs/sd_on_eks/config/existing_solution/keys.py instead. -->\n"
 )
 _END: Final = "<!-- End of the table of keys. -->"
 _HEAD: Final = (
@@ -30,12 +28,6 @@ def page_text(page: str) -> str:
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n{_HEAD}{_rows()}\n{_END}{after}"
-
-
-def main() -> int:
-    """Write the table into the page."""
-    PAGE.write_text(page_text(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    return 0
 
 
 def _rows() -> str:
@@ -60,7 +52,3 @@ def _here(key: OldKey) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`" if text else ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from sd_on_eks.config.workload import Workload
 
 SHARED_POOL: Final = "shared"
-"""Pool label of the nodes of the managed GPU node groups; elsewhere it is the runtime's name."""
+"""Pool label of the nodes of the managed GPU node groups, which are always there, open to every runtime, and preferred
+while they have room; elsewhere it is the runtime's name."""
 
 FALLBACK_SUFFIX: Final = "-fallback"
 """End of the name of a runtime's second NodePool."""

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from sd_on_eks.task_api.contract.error_codes import ERROR_CODES
+from sd_on_eks.task_api.contract.lists import listed
 from sd_on_eks.task_api.contract.openapi import answer_example, codes_of
 from sd_on_eks.task_api.contract.operations import OPERATIONS, Operation, Parameter
+from sd_on_eks.task_api.contract.request_examples import REQUEST_EXAMPLES
 from sd_on_eks.task_api.contract.schemas import CONTENTS, REFERENCE_PREFIX, Schema, resolved, schemas
-from sd_on_eks.task_api.contract.sentences import alternatives, must
+from sd_on_eks.task_api.contract.sentences import must
 from sd_on_eks.task_api.handler.inputs import MAX_LINKS
 from task_record.inputs.sizes import DEFAULT_INPUT_MIB, INPUT_MAX_BYTES, INPUTS_MAX_BYTES
+from task_record.runtime_types import SDWEBUI, TASK_TYPES
 
 _DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
 REFERENCE_FILE: Final = _DOCS / "api.md"
@@ -23,7 +26,7 @@ _LINE: Final = 120
 _INTRODUCTION: Final = """\
 # API
 
-<!-- Written by `python -m sd_on_eks.task_api.contract`; change constructs/sd_on_eks/task_api/{schemas,contract}. -->
+<!-- Written by `make generate`; change constructs/sd_on_eks/task_api/{schemas,contract}. -->
 
 Send a task, get an answer at once, and be told when the pictures lie in S3. An accepted task always ends, and none is
 run twice.
@@ -92,8 +95,9 @@ def reference_text() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+_IMAGES: Final = [field.partition("[]")[0] for task_type in SDWEBUI.task_types for field in task_type.image_fields]
 _LINKS: Final = (
-    "An image of the SD Web UI (`init_images`, `mask`, `image`, `imageList`, those of ControlNet's units) and an input "
+    f"An image of the SD Web UI ({', '.join(f'`{one}`' for one in _IMAGES)}, those of ControlNet's units) and an input "
     "of a workflow (`metadata.inputs`) may be a link in place of base64. It is followed just before the task runs, "
     "never by the inference server itself."
 )
@@ -150,9 +154,10 @@ _GENERATOR_ROWS: Final = (
         "client.setConfig({ baseUrl, auth: API_KEY })",
     ),
 )
+_WITH_CHECKPOINT: Final = listed([one.name for one in TASK_TYPES.values() if one.runs_checkpoint], "or")
 _CHECKPOINTS: Final = (
     (
-        "A text-to-image or image-to-image task runs the checkpoint that it names, in "
+        f"A {_WITH_CHECKPOINT} task runs the checkpoint that it names, in "
         "`override_settings.sd_model_checkpoint` or `alwayson_scripts.sd_model_checkpoint`, else its runtime's own "
         "(`modelFilename`). It is decided when the task is submitted, loaded before it runs and verified afterwards; "
         "the callback's `result.checkpoint` is the path of the file. Upscaling uses none."
@@ -239,13 +244,13 @@ def _request(schema: Schema) -> Iterator[str]:
         yield f"#### Content of `{tasktype}`"
         yield ""
         yield from _paragraph(_words(content))
-        yield from _example(tasktype.replace("-", "_"))
+        yield from _content_example(tasktype)
         yield from _table(_fields(content, only_own=True))
         for part in content.get("allOf", ()):
             if "$ref" in part:
                 common.setdefault(part["$ref"].removeprefix(REFERENCE_PREFIX), []).append(tasktype)
     for name, tasktypes in common.items():
-        yield f"#### Content of {alternatives([f'`{one}`' for one in tasktypes])}, further fields"
+        yield f"#### Content of {listed([f'`{one}`' for one in tasktypes], 'or')}, further fields"
         yield ""
         yield from _paragraph(_words(schemas()[name]))
         yield from _table(_fields(schemas()[name]))
@@ -331,6 +336,15 @@ def _example(name: str) -> Iterator[str]:
     yield from _code(f"{name}.sh", "bash")
     for title, suffix, language in (("Python", "py", "python"), ("JavaScript", "mjs", "javascript")):
         yield from _folded(f"The same in {title}", _code(f"{name}.{suffix}", language))
+
+
+def _content_example(tasktype: str) -> Iterator[str]:
+    """The programs that submit such a task, or the body alone where there are none."""
+    name = tasktype.replace("-", "_")
+    if (EXAMPLES / f"{name}.sh").exists():
+        yield from _example(name)
+    else:
+        yield from ("```json", json.dumps(REQUEST_EXAMPLES["submitTask"][tasktype], indent=2), "```", "")
 
 
 def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:

@@ -8,9 +8,16 @@ another one is the second part of its `allOf`.
 import copy
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Any, Final
 
 import yaml
+
+from sd_on_eks.task_api.contract.lists import listed
+from task_record.identifiers import ID_PATTERN
+from task_record.object_keys import PREFIX_MAX_BYTES, RESERVED_PREFIXES, UPLOADS
+from task_record.runtime_types import RUNTIME_TYPES, TASK_TYPES
+from task_record.status import Status
 
 Schema = dict[str, Any]
 
@@ -18,33 +25,54 @@ SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 REFERENCE_PREFIX: Final = "#/components/schemas/"
 """How schemas refer to each other: as in the OpenAPI document, so that none is rewritten."""
 
-CONTENTS: Final = {
-    "text-to-image": "TextToImage",
-    "image-to-image": "ImageToImage",
-    "extra-single-image": "ExtraSingleImage",
-    "extra-batch-images": "ExtraBatchImages",
-    "pipeline": "Pipeline",
-}
-"""Schema of a content by its tasktype."""
-
-
-@cache
-def schemas() -> dict[str, Schema]:
-    """Every schema by its name: that of its file, `task_id.yaml` gives `TaskId`."""
-    files = sorted(SCHEMAS.glob("*.yaml"))
-    found = {component_name(file.stem): yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    return {**found, "SubmitTask": _submit_task(found["TaskEnvelope"])}
-
 
 def component_name(stem: str) -> str:
     """Name of a schema, of the name of its file."""
     return "".join(word[:1].upper() + word[1:] for word in stem.split("_"))
 
 
+CONTENTS: Final = {tasktype: component_name(tasktype.replace("-", "_")) for tasktype in TASK_TYPES}
+"""Schema of a content by its tasktype, whose name it has."""
+
+
+@cache
+def schemas() -> dict[str, Schema]:
+    """Every schema by its name: that of its file, `task_id.yaml` gives `TaskId`."""
+    files = sorted(SCHEMAS.glob("*.yaml"))
+    found = {component_name(file.stem): yaml.safe_load(_text(file)) for file in files}
+    return {**found, "SubmitTask": _submit_task(found["TaskEnvelope"])}
+
+
 def resolved(schema: Schema) -> Schema:
     """The schema that another one refers to, or itself."""
     reference = schema.get("$ref")
     return schema if reference is None else resolved(schemas()[reference.removeprefix(REFERENCE_PREFIX)])
+
+
+def _text(file: Path) -> str:
+    return Template(file.read_text(encoding="utf-8")).safe_substitute(_facts())
+
+
+def _facts() -> dict[str, str]:
+    """What the schemas take from `task_record`: `${task_types}` in a file stands for it."""
+    facts = {
+        "id_pattern": ID_PATTERN,
+        "reserved_prefixes": "|".join(RESERVED_PREFIXES),
+        "reserved_prefixes_in_words": " or ".join(sorted(RESERVED_PREFIXES)),
+        "prefix_max_bytes": str(PREFIX_MAX_BYTES),
+        "statuses": ", ".join(Status),
+        "task_types": ", ".join(TASK_TYPES),
+        "uploads": UPLOADS,
+    }
+    for one in RUNTIME_TYPES.values():
+        operations = [task_type.server_path.rpartition("/")[2] for task_type in one.task_types]
+        facts[f"{one.name}_operations"] = listed(operations, "or")
+        facts[f"{one.name}_task_types"] = ", ".join(task_type.name for task_type in one.task_types)
+        extensions = [f"`{task_type.name}`" for task_type in one.task_types if task_type.is_extension]
+        others = [f"`{task_type.name}`" for task_type in one.task_types if not task_type.is_extension]
+        and_extensions = f", and as an extension {listed(extensions, 'and')}" if extensions else ""
+        facts[f"{one.name}_does"] = listed(others, "and") + and_extensions
+    return facts
 
 
 def _submit_task(envelope: Schema) -> Schema:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sd_on_eks.task_api.contract.lists import listed
 from sd_on_eks.task_api.contract.schemas import Schema
 
 
@@ -14,7 +15,7 @@ def must(schema: Schema) -> str:
     if "x-must" in schema:
         return str(schema["x-must"])
     if "enum" in schema:
-        return f"be {alternatives([str(value) for value in schema['enum']])}"
+        return f"be {listed([str(value) for value in schema['enum']], 'or')}"
     match json_type(schema):
         case "integer":
             return f"be a whole number{_bounds(schema)}{_step(schema)}"
@@ -36,12 +37,6 @@ def json_type(schema: Schema) -> str | None:
     named = schema.get("type")
     named = [named] if isinstance(named, str) else (named or [])
     return next((one for one in named if one != "null"), None)
-
-
-def alternatives(words: list[str]) -> str:
-    """Words such as `a, b or c`."""
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _text(schema: Schema) -> str:

@@ -11,28 +11,19 @@ from typing import Any, Final, cast
 
 import fastjsonschema
 
-from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, Schema, schemas
+from sd_on_eks.task_api.contract.schemas import CONTENTS, REFERENCE_PREFIX, Schema, schemas
 from sd_on_eks.task_api.contract.sentences import must
 from sd_on_eks.task_api.contract.shorter_code import shortened
 
 VALIDATOR_FILE: Final = Path(__file__).parents[1] / "handler" / "request_schema.py"
 
-ENTRY_POINTS: Final = (
-    "TaskEnvelope",
-    "SubmitV1alpha1",
-    "TextToImage",
-    "ImageToImage",
-    "ExtraSingleImage",
-    "ExtraBatchImages",
-    "Pipeline",
-    "UploadRequest",
-)
+ENTRY_POINTS: Final = ("TaskEnvelope", "SubmitV1alpha1", *CONTENTS.values(), "UploadRequest")
 """What the handler checks; the schemas that these refer to come along."""
 
 _HEADER: Final = '''\
 """Checks of requests against the contract's schemas: each returns, or raises the answer that says what is wrong.
 
-Generated from ../schemas by `python -m sd_on_eks.task_api.contract`: change a schema instead.
+Generated from ../schemas by `make generate`: change a schema instead.
 
 Args of each: the value, and the path at which it stands in the body, with a dot before it.
 """

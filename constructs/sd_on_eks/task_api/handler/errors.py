@@ -41,7 +41,8 @@ class ApiError(Exception):
 
 
 def invalid(field: str, message: str) -> ApiError:
-    """400: a field is wrong."""
+    """400: a field is wrong; the dot before its path is left out."""
+    field = field.removeprefix(".")
     return ApiError(HTTPStatus.BAD_REQUEST, "invalid_request", f"{field}: {message}", field=field)
 
 

@@ -19,6 +19,7 @@ from .cancel import cancel_task
 from .errors import ApiError, invalid, unknown_task
 from .inputs import Inputs
 from .payload_store import PayloadStore
+from .routes import ROUTES
 from .settings import Settings
 from .submit import Submitter, checked_idempotency_key
 from .task_list import PARAMETERS, list_tasks
@@ -82,14 +83,15 @@ class Operations:
         self._uploads = Uploads(s3, settings.output_bucket)
         self._admission = Admission(self._store)
         self._submitter = Submitter(self._store, self._payloads)
-        self.routes: dict[str, Route] = {
-            "POST /v1alpha1": Route("Submitted", lambda event: self._submit(event, read_v1alpha1)),
-            "POST /v1alpha2": Route("Submitted", lambda event: self._submit(event, read_v1alpha2)),
-            "GET /v1alpha2/tasks": Route("Listed", self._list),
-            "GET /v1alpha2/tasks/{id}": Route("Shown", self._show),
-            "POST /v1alpha2/tasks/{id}/cancel": Route("Cancelled", self._cancel),
-            "POST /v1alpha2/uploads": Route("UploadsOffered", self._offer_upload),
+        by_name = {
+            "submitTask": Route("Submitted", lambda event: self._submit(event, read_v1alpha2)),
+            "createUpload": Route("UploadsOffered", self._offer_upload),
+            "getTask": Route("Shown", self._show),
+            "listTasks": Route("Listed", self._list),
+            "cancelTask": Route("Cancelled", self._cancel),
+            "submitV1alpha1": Route("Submitted", lambda event: self._submit(event, read_v1alpha1)),
         }
+        self.routes: dict[str, Route] = {route: by_name[name] for name, route in ROUTES.items()}
 
     def _submit(self, event: ApiEvent, read: Read) -> dict[str, Any]:
         body, key, owner, now_ms = read_body(event.raw), event.idempotency_key, self._owner(event), self._now_ms()

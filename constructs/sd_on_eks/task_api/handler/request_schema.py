@@ -1,6 +1,6 @@
 """Checks of requests against the contract's schemas: each returns, or raises the answer that says what is wrong.
 
-Generated from ../schemas by `python -m sd_on_eks.task_api.contract`: change a schema instead.
+Generated from ../schemas by `make generate`: change a schema instead.
 
 Args of each: the value, and the path at which it stands in the body, with a dot before it.
 """

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from task_record.identifiers import is_prefix, new_submission
+from task_record.identifiers import new_submission
 from task_record.inputs.sizes import INPUT_MAX_BYTES
+from task_record.object_keys import is_prefix, uploads_folder
 
 from .errors import invalid, unavailable
 from .payload_store import LINK_SECONDS
@@ -55,7 +56,7 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """The uploads in the output bucket: `uploads/<owner>/<ULID>`.
+    """The uploads in the output bucket, each named by a ULID.
 
     Attributes:
         client: makes or gives the S3 client.
@@ -86,7 +87,7 @@ class Uploads:
         most = INPUT_MAX_BYTES if content_type == _CONTENT else max_input_bytes
         if content_length > most:
             raise invalid("content_length", f"must be a whole number from 1 to {most}, got the number {content_length}")
-        key = f"{self._prefix(owner)}{new_submission(now_ms)}"
+        key = f"{uploads_folder(owner)}{new_submission(now_ms)}"
         url = self.client().generate_presigned_url(
             "put_object",
             Params={
@@ -153,7 +154,7 @@ class Uploads:
         Raises:
             ApiError: it does not.
         """
-        own = f"s3://{self.bucket}/{self._prefix(owner)}"
+        own = f"s3://{self.bucket}/{uploads_folder(owner)}"
         name = ref.removeprefix(own)
         # A segment such as `..` leads elsewhere with a client that resolves it.
         if not ref.startswith(own) or not is_prefix(name) or name.endswith("/"):
@@ -164,10 +165,6 @@ class Uploads:
 
     def _key(self, ref: str) -> str:
         return ref.removeprefix(f"s3://{self.bucket}/")
-
-    @staticmethod
-    def _prefix(owner: str) -> str:
-        return f"uploads/{owner}/"
 
 
 @contextmanager

@@ -18,13 +18,13 @@ def wrong(path: str, must: str, value: Any) -> ApiError:  # noqa: ANN401 (any JS
         must: what it must be, such as `be a whole number from 1 to 150`.
         value: what came.
     """
-    return invalid(path.removeprefix("."), f"must {must}, got {described(value)}")
+    return invalid(path, f"must {must}, got {described(value)}")
 
 
 def wrong_choice(path: str, must: str, value: Any, choices: Sequence[str]) -> ApiError:  # noqa: ANN401 (any JSON value)
     """A value is none of those that are allowed; the nearest of them is offered."""
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-    return invalid(path.removeprefix("."), f"must {must}, got {described(value)}{hint}")
+    return invalid(path, f"must {must}, got {described(value)}{hint}")
 
 
 def missing(path: str, musts: Mapping[str, str], value: Mapping[str, Any]) -> ApiError:
@@ -36,13 +36,13 @@ def missing(path: str, musts: Mapping[str, str], value: Mapping[str, Any]) -> Ap
         value: the object.
     """
     name = next(name for name in musts if name not in value)
-    return invalid(f"{path}.{name}".removeprefix("."), f"must {musts[name]}, got nothing")
+    return invalid(f"{path}.{name}", f"must {musts[name]}, got nothing")
 
 
 def unknown(path: str, known: Sequence[str], value: Mapping[str, Any]) -> ApiError:
     """An object has a field that means nothing."""
     name = next(name for name in value if name not in known)
-    return invalid(f"{path}.{name[:_SHOWN]}".removeprefix("."), f"is unknown{nearest(name, known)}")
+    return invalid(f"{path}.{name[:_SHOWN]}", f"is unknown{nearest(name, known)}")
 
 
 def described(value: object) -> str:

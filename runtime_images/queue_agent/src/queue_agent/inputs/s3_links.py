@@ -9,8 +9,8 @@ from queue_agent.errors import AwsError
 from queue_agent.inputs.limits import InputLimits, LinkError
 from queue_agent.inputs.sinks import Sink
 from task_record.inputs.links import bucket_and_key
+from task_record.object_keys import uploads_folder
 
-_UPLOADS: Final = "uploads"
 _SAYS_NO: Final = range(400, 500)
 _TRY_AGAIN: Final = frozenset({408, 429})
 _PAUSES_S: Final = (1.0, 2.0)
@@ -81,5 +81,5 @@ class S3Links:
             return
         if bucket != self._output_bucket:
             raise LinkError(f"must be in a bucket that is meant for inputs, got {bucket[:63]}")
-        if not key.startswith(f"{_UPLOADS}/{owner}/") or {"", ".", ".."} & set(key.split("/")):
+        if not key.startswith(uploads_folder(owner)) or {"", ".", ".."} & set(key.split("/")):
             raise LinkError("must be an upload of the task's own owner")
