@@ -13,6 +13,7 @@ import urllib3
 from botocore.config import Config
 
 from aws_errors import aws_errors
+from stack_resources import stack_resources
 from task_record.runtime_types import RUNTIME_TYPES
 
 DEFAULT_KEY: Final = "defaultAPIKey"
@@ -109,10 +110,9 @@ def find_api(stack_name: str) -> Api:
 
 def _resources(cloudformation: Any, stack_name: str) -> dict[str, dict[str, str]]:  # noqa: ANN401 (a boto3 client)
     found: dict[str, dict[str, str]] = {}
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name):
-        for resource in page["StackResourceSummaries"]:
-            of_type = found.setdefault(resource["ResourceType"], {})
-            of_type[resource["LogicalResourceId"]] = resource.get("PhysicalResourceId", "")
+    for resource in stack_resources(cloudformation, stack_name):
+        of_type = found.setdefault(resource["ResourceType"], {})
+        of_type[resource["LogicalResourceId"]] = resource.get("PhysicalResourceId", "")
     return found
 
 

@@ -39,6 +39,7 @@ import boto3
 from botocore.config import Config
 
 from aws_errors import aws_errors
+from stack_resources import stack_resources
 from terminal import Terminal
 from unused_objects import Cluster, KubectlError, unused_associations, unused_objects
 
@@ -172,7 +173,7 @@ class Region:
             others = "; everything else that is in it goes as well" if key.kind == "Namespace" else ""
             yield Leftover(kind=key.kind, id=key.path, detail=f"{_used(number)}{others}: {key.deletion}")
         associations = self._pages(self._eks, "list_pod_identity_associations", "associations", clusterName=name)
-        resources = self._pages(self._cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=name)
+        resources = stack_resources(self._cloudformation, name)
         for one, number in unused_associations(template, associations, resources, unused, pods):
             command = f"aws eks delete-pod-identity-association --cluster-name {name} --association-id"
             account = f"{one['namespace']}/{one['serviceAccount']}"
@@ -184,9 +185,7 @@ class Region:
         resources: dict[str, set[str]] | None = None
         for stack in stacks:
             resources = resources or {}
-            for resource in self._pages(
-                self._cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=stack["StackId"]
-            ):
+            for resource in stack_resources(self._cloudformation, stack["StackId"]):
                 resources.setdefault(resource["ResourceType"], set()).add(resource.get("PhysicalResourceId", ""))
         return DestroyedStack(name, resources)
 

@@ -25,6 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws_errors import aws_errors
+from stack_resources import stack_resources
 from terminal import Terminal
 
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 3})
@@ -104,11 +105,9 @@ def find_deployment(stack_name: str) -> Deployment:
         ClientError: AWS refuses to show it.
         BotoCoreError: AWS cannot be asked.
     """
-    pages = boto3.client("cloudformation", config=_LIMITS).get_paginator("list_stack_resources")
     found = {
         resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
-        for page in pages.paginate(StackName=stack_name)
-        for resource in page["StackResourceSummaries"]
+        for resource in stack_resources(boto3.client("cloudformation", config=_LIMITS), stack_name)
         if resource["ResourceType"] in {"AWS::S3::Bucket", "AWS::Lambda::Function"}
     }
 

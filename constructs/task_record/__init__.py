@@ -6,6 +6,7 @@ a module returns what to send, and reads what came back. The package is staged i
 agent's image, so it imports the standard library alone.
 
     status            the five states of a task
+    environment       variables that must be there
     protocol_times    lease, beat, visibility and the relations between them
     table             attribute and key names of the task table and its indexes
     attribute_values  plain items <-> DynamoDB attribute values

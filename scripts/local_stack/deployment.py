@@ -11,6 +11,7 @@ from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
 from local_stack.synthesis import Slice
 from sd_on_eks.config.config import Config
+from stack_resources import stack_resources
 
 _BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = "30"
@@ -70,12 +71,9 @@ def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment
         StackName=config.stack_name, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
     )
     outputs = _wait(emulator, config.stack_name)
-    # A page has a hundred.
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=config.stack_name)
     resources = {
         one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
-        for page in pages
-        for one in page["StackResourceSummaries"]
+        for one in stack_resources(cloudformation, config.stack_name)
     }
 
     def physical(path: str) -> str:

@@ -1,6 +1,5 @@
 """What Lambda handlers find around them, staged into their assets beside them.
 
-    variables  settings from environment variables, complete or refused
     clients    AWS clients with limits that fit into an invocation
     topic      a topic to publish to
 

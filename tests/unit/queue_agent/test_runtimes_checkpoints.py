@@ -11,7 +11,8 @@ import pytest
 
 from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.runtimes.sdwebui import choices
-from queue_agent.settings import Settings, SettingsError
+from queue_agent.settings import Settings
+from task_record.environment import SettingsError
 from tests.fakes.stand_in_runtime.bench import SMALL, Bench, Result, bench
 from tests.fakes.stand_in_runtime.sdwebui import MODELS
 from tests.fakes.stand_in_runtime.sdwebui_models import Flavour

@@ -2,7 +2,8 @@
 
 import pytest
 
-from queue_agent.settings import Settings, SettingsError
+from queue_agent.settings import Settings
+from task_record.environment import SettingsError
 
 ENVIRONMENT = {
     "AWS_REGION": "us-east-1",

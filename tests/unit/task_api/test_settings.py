@@ -10,7 +10,8 @@ import pytest
 
 from sd_on_eks.lambda_function.staging import staged
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE, Runtimes
-from sd_on_eks.task_api.handler.settings import Settings, SettingsError, read_runtimes
+from sd_on_eks.task_api.handler.settings import Settings, read_runtimes
+from task_record.environment import SettingsError
 
 ROOT = Path(__file__).resolve().parents[3]
 HANDLER = ROOT / "constructs" / "sd_on_eks" / "task_api" / "handler"
@@ -116,7 +117,7 @@ def test_fails_when_it_starts_without_its_environment_and_says_so_in_one_line() 
     started = start({name: value for name, value in COMPLETE.items() if name not in {"TENANTS", "TASK_TABLE_NAME"}})
     assert started.returncode != 0
     assert started.stderr.splitlines()[-1] == (
-        "handler.settings.SettingsError: environment variables are missing: TASK_TABLE_NAME, TENANTS"
+        "task_record.environment.SettingsError: environment variables are missing: TASK_TABLE_NAME, TENANTS"
     )
 
 

@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sd_on_eks.handler_support.topic import Topic
-from sd_on_eks.handler_support.variables import SettingsError
 from sd_on_eks.task_bus.publisher.batch import BatchNotDoneError, FailureBucket, process
 from sd_on_eks.task_bus.publisher.notifier import Notifier
 from sd_on_eks.task_bus.publisher.relay import Relay
 from sd_on_eks.task_bus.publisher.settings import Settings
 from task_record import table
 from task_record.attribute_values import to_attribute_values
+from task_record.environment import SettingsError
 from task_record.message import TaskMessage, encode_message
 from task_record.table import Item
 

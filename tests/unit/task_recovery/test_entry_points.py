@@ -13,10 +13,10 @@ from typing import Any
 import boto3
 import pytest
 
-from sd_on_eks.handler_support.variables import SettingsError
 from sd_on_eks.task_recovery.recovery.run import RunNotDoneError
 from sd_on_eks.task_recovery.recovery.settings import DeadLetterSettings, ReconcilerSettings
 from task_record import table
+from task_record.environment import SettingsError
 from task_record.protocol_times import ProtocolTimes
 from task_record.table import Item
 from tests.unit.task_recovery.world import TIMES, World, refusal

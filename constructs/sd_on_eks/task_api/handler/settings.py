@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from task_record.environment import SettingsError, required
 from task_record.protocol_times import ProtocolTimes
 
 from .runtimes import RUNTIMES_FILE, Runtime, Runtimes
@@ -18,10 +19,6 @@ _REQUIRED = (
     "TENANT_ISOLATION",
     "TENANTS",
 )
-
-
-class SettingsError(Exception):
-    """The environment or the table of runtimes is incomplete or wrong: what, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +59,14 @@ class Settings:
         Raises:
             SettingsError: variables are missing, all of which it names, or cannot be read.
         """
-        missing = [name for name in _REQUIRED if not environment.get(name)]
-        if missing:
-            raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
+        found = required(environment, *_REQUIRED)
         try:
             return cls(
-                table_name=environment["TASK_TABLE_NAME"],
-                output_bucket=environment["OUTPUT_BUCKET_NAME"],
+                table_name=found["TASK_TABLE_NAME"],
+                output_bucket=found["OUTPUT_BUCKET_NAME"],
                 runtimes=runtimes,
                 times=ProtocolTimes.from_environment(environment),
-                tenants=Tenants(
-                    isolated=environment["TENANT_ISOLATION"] == "true", names=dict(json.loads(environment["TENANTS"]))
-                ),
+                tenants=Tenants(isolated=found["TENANT_ISOLATION"] == "true", names=dict(json.loads(found["TENANTS"]))),
                 input_buckets=_names(environment.get("INPUT_BUCKETS", "")),
                 allowed_origins=_names(environment.get("CORS_ALLOW_ORIGINS", "")),
             )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sd_on_eks.handler_support.variables import required
+from task_record.environment import required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sd_on_eks.handler_support.variables import SettingsError, required
+from task_record.environment import SettingsError, required
 from task_record.protocol_times import ProtocolTimes
 
 

@@ -27,9 +27,10 @@ from queue_agent.output_bucket import OutputBucket
 from queue_agent.queue import Queue
 from queue_agent.runtimes.http import RuntimeHttp
 from queue_agent.runtimes.registry import client_of
-from queue_agent.settings import Settings, SettingsError
+from queue_agent.settings import Settings
 from queue_agent.task_table import TaskTable
 from queue_agent.worker import Worker
+from task_record.environment import SettingsError
 
 _USAGE_ERROR: Final = 2
 _FAILURE: Final = 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from queue_agent.inputs.limits import InputLimits
+from task_record.environment import SettingsError, required
 from task_record.inputs.sizes import MOST_INPUT_MIB
 from task_record.protocol_times import ProtocolTimes
 from task_record.runtime_types import RUNTIME_TYPES, RuntimeType
@@ -21,10 +22,6 @@ _REQUIRED: Final = (
 )
 _SPOT_NOTICE_S: Final = 90.0
 """Of the 120 s between a spot notice and the node's end; the rest is for delivery."""
-
-
-class SettingsError(Exception):
-    """The environment is incomplete or wrong: which variables, what came and what is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +89,8 @@ class Settings:
         Raises:
             SettingsError: variables are missing or wrong.
         """
-        missing = [name for name in _REQUIRED if not environment.get(name)]
-        if missing:
-            raise SettingsError(f"environment variables are missing: {', '.join(missing)}")
-        runtime_type = environment["RUNTIME_TYPE"].lower()
+        found = required(environment, *_REQUIRED)
+        runtime_type = found["RUNTIME_TYPE"].lower()
         if runtime_type not in RUNTIME_TYPES:
             raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(RUNTIME_TYPES)}, got {runtime_type!r}")
         model_filename = environment.get("MODEL_FILENAME") or None
@@ -103,13 +98,13 @@ class Settings:
         if RUNTIME_TYPES[runtime_type].has_checkpoint and model_filename is None and not dynamic_model:
             raise SettingsError(f"MODEL_FILENAME must be set for {runtime_type}, or DYNAMIC_MODEL be true")
         return cls(
-            region=environment["AWS_REGION"],
-            queue_url=environment["SQS_QUEUE_URL"],
-            table_name=environment["TASK_TABLE_NAME"],
-            bucket=environment["S3_BUCKET"],
+            region=found["AWS_REGION"],
+            queue_url=found["SQS_QUEUE_URL"],
+            table_name=found["TASK_TABLE_NAME"],
+            bucket=found["S3_BUCKET"],
             runtime_type=RUNTIME_TYPES[runtime_type],
-            runtime_name=environment["RUNTIME_NAME"],
-            api_base_url=environment["API_BASE_URL"].rstrip("/"),
+            runtime_name=found["RUNTIME_NAME"],
+            api_base_url=found["API_BASE_URL"].rstrip("/"),
             model_filename=model_filename,
             dynamic_model=dynamic_model,
             endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,

@@ -1,14 +1,14 @@
-"""Environment variables.
+"""Environment variables, complete or rejected.
 
-A handler reads them when it is imported: a function that lacks one fails at its cold start, before it takes a record,
-and Lambda logs the error's one line.
+A Lambda handler reads them when it is imported and the agent before it starts: what lacks one fails at once, before it
+takes a task, with one line that names all that are missing.
 """
 
 from collections.abc import Mapping
 
 
 class SettingsError(Exception):
-    """The environment is incomplete or wrong: which variables, and why."""
+    """The environment is incomplete or wrong: which variables, what came and what is allowed."""
 
 
 def required(environment: Mapping[str, str], *names: str) -> dict[str, str]:
