@@ -1,5 +1,6 @@
-"""The architecture page against the template of config.yaml: every box, every arrow, every figure."""
+"""The architecture page against the template of config.yaml and the code: every box, arrow, write and figure."""
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,17 +16,27 @@ from sd_on_eks.config.cluster import DEFAULT_KUBERNETES_VERSION
 from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import LONGEST_DRAIN_S
 from sd_on_eks.manifests.ec2_node_class import BOTTLEROCKET_ALIAS
+from task_record import transitions
+from task_record.protocol_times import DAY_S, HOUR_S
+from task_record.submission import Submission
+from task_record.transition import Transition
 
 pytestmark = pytest.mark.xdist_group("documentation")
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PROSE, DIAGRAM = re.sub(r"```mermaid\n.*?```", "", PAGE, flags=re.DOTALL), PAGE.split("```mermaid\n")[1].split("```")[0]
+PROSE = re.sub(r"```mermaid\n.*?```", "", PAGE, flags=re.DOTALL)
+SERVERLESS, LIFE_OF_A_TASK, PLATFORM = re.findall(r"```mermaid\n(.*?)```", PAGE, flags=re.DOTALL)
+DIAGRAMS = {"serverless half": SERVERLESS, "EKS platform": PLATFORM}
 
 Resources = Mapping[str, dict[str, Any]]
 
 TYPES_LEFT_OUT = {
-    "AWS::CloudWatch::Alarm": "of tasks that wait, which only a cluster works off; docs/adr/0012-alarms.md",
+    "AWS::ApiGateway::Account": "lets API Gateway write logs, once an account",
+    "AWS::ApiGateway::Deployment": "part of the API",
+    "AWS::ApiGateway::Resource": "part of a route",
+    "AWS::ApiGateway::Stage": "part of the API",
+    "AWS::ApiGateway::UsagePlanKey": "joins a key and its plan",
     "AWS::EC2::EIP": "the NAT gateway's address",
     "AWS::EC2::InternetGateway": "what the NAT gateway speaks through",
     "AWS::EC2::Route": "part of a subnet",
@@ -34,12 +45,26 @@ TYPES_LEFT_OUT = {
     "AWS::EC2::SubnetRouteTableAssociation": "part of a subnet",
     "AWS::EC2::VPCGatewayAttachment": "what the NAT gateway speaks through",
     "AWS::IAM::Policy": "part of a role",
+    "AWS::Lambda::Permission": "part of a route or of a schedule",
     "AWS::Lambda::LayerVersion": "kubectl, Helm and the AWS CLI of the function that runs them",
+    "AWS::S3::BucketPolicy": "part of a bucket",
+    "AWS::SNS::TopicPolicy": "part of a topic",
     "AWS::SQS::QueuePolicy": "part of a queue",
     "AWS::SSM::Parameter": "the library's own, to wait for the right to run kubectl",
-    "Custom::AWSCDK-EKS-KubernetesResource": "its objects are in the picture",
+    "Custom::AWSCDK-EKS-KubernetesResource": "its objects are in the diagram",
     "Custom::VpcRestrictDefaultSG": "empties the VPC's default security group, which nothing uses",
 }
+TYPES_DRAWN_ONE_BY_ONE = {
+    "AWS::DynamoDB::Table",
+    "AWS::Events::Rule",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+}
+"""What carries tasks: each such resource of the serverless half is in a box."""
+
 KINDS_LEFT_OUT = {
     "Role": "the right that the admission policy narrows",
     "RoleBinding": "as above",
@@ -76,18 +101,34 @@ class Arrow(NamedTuple):
     head: str
 
 
-BOXES = {
-    # What follows an underscore only tells two boxes apart.
-    found["id"]: Box(found["id"].partition("_")[0], found["text"].rpartition("<br/>")[2])
-    for found in re.finditer(r'^ *(?P<id>\w+)\["(?P<text>[^"]+)"\]$', DIAGRAM, re.MULTILINE)
-}
-ARROWS = [Arrow(*found.groups()) for found in re.finditer(r"^ *(\w+) (==>|-->|-\.->) (\w+)$", DIAGRAM, re.MULTILINE)]
+def boxes_of(diagram: str) -> dict[str, Box]:
+    """The boxes of a diagram by their ids, of which what follows an underscore only distinguishes two boxes."""
+    return {
+        found["id"]: Box(found["id"].partition("_")[0], found["text"].rpartition("<br/>")[2])
+        for found in re.finditer(r'^ *(?P<id>\w+)\["(?P<text>[^"]+)"\]$', diagram, re.MULTILINE)
+    }
+
+
+def arrows_of(diagram: str) -> list[Arrow]:
+    """The arrows of a diagram."""
+    return [Arrow(*found.groups()) for found in re.finditer(r"^ *(\w+) (==>|-->|-\.->) (\w+)$", diagram, re.MULTILINE)]
+
+
+BOXES = boxes_of(SERVERLESS) | boxes_of(PLATFORM)
+ARROWS = [*arrows_of(SERVERLESS), *arrows_of(PLATFORM)]
 ORDERS = [arrow for arrow in ARROWS if arrow.line == "==>"]
 REFERENCES = [arrow for arrow in ARROWS if arrow.line == "-->"]
 
 # The page in one line, without what its links point to, the files that it names, and the numbers of its list.
 TEXT = " ".join(re.sub(r"\]\([^)]*\)|`[\w./-]+/[\w.-]+`|^\d\. ", "", PROSE, flags=re.MULTILINE).split())
 (IDLE_COST,) = re.findall(r"About [\d,]+ US dollars a month", TEXT)
+
+OFFLOADED = {
+    "payloads/": "request bodies too large for a message",
+    "uploads/": "what callers uploaded",
+    "parked/": "quarantined messages: no agent can decode them",
+}
+"""What the output bucket holds besides results."""
 
 # Where an object of one kind names an object of another.
 NAMES: dict[tuple[str, str], Callable[[dict[str, Any]], object]] = {
@@ -144,17 +185,26 @@ def ids_of(resources: Resources, manifests: dict[str, list[dict[str, Any]]]) -> 
 def eks_platform(
     resources: Resources, synthesize: Callable[..., dict[str, Any]], default_config: Config
 ) -> dict[str, dict[str, Any]]:
-    """What the serverless slice leaves out."""
+    """What the serverless half leaves out."""
     serverless = synthesize(default_config, serverless_only=True)["Resources"]
     return {logical_id: one for logical_id, one in resources.items() if logical_id not in serverless}
 
 
-def test_every_line_of_the_diagram_is_understood() -> None:
-    lines = [line.strip() for line in DIAGRAM.splitlines() if line.strip()]
+@pytest.mark.parametrize("diagram", DIAGRAMS.values(), ids=DIAGRAMS.keys())
+def test_every_line_of_a_diagram_is_understood(diagram: str) -> None:
+    boxes, arrows = boxes_of(diagram), arrows_of(diagram)
+    lines = [line.strip() for line in diagram.splitlines() if line.strip()]
     structure = [line for line in lines if re.fullmatch(r'flowchart TB|subgraph \w+\["[^"]+"\]|end', line)]
-    assert len(lines) == len(structure) + len(BOXES) + len(ARROWS)
-    assert {*(arrow.tail for arrow in ARROWS), *(arrow.head for arrow in ARROWS)} <= BOXES.keys()
-    assert len(ARROWS) == len(set(ARROWS))
+    assert len(lines) == len(structure) + len(boxes) + len(arrows)
+    assert {*(arrow.tail for arrow in arrows), *(arrow.head for arrow in arrows)} <= boxes.keys()
+    assert len(arrows) == len(set(arrows))
+
+
+def test_a_box_in_both_diagrams_is_the_same() -> None:
+    serverless, platform = boxes_of(SERVERLESS), boxes_of(PLATFORM)
+    both = serverless.keys() & platform.keys()
+    assert both == {"Runtimes_queue", "StorageModelBucket"}
+    assert [serverless[name] for name in both] == [platform[name] for name in both]
 
 
 @pytest.mark.parametrize("name", BOXES)
@@ -202,9 +252,41 @@ def test_thin_arrow_is_a_reference_of_the_template(
             assert referenced(resources[logical_id]["Properties"]) & ids_of(arrow.head)
 
 
-def test_diagram_has_every_type_that_matters(eks_platform: Resources) -> None:
+def test_diagrams_have_every_type_that_matters(resources: Resources) -> None:
     drawn = {box.kind for box in BOXES.values() if not box.is_kubernetes}
-    assert {one["Type"] for one in eks_platform.values()} - drawn == TYPES_LEFT_OUT.keys()
+    assert {one["Type"] for one in resources.values()} - drawn == TYPES_LEFT_OUT.keys()
+
+
+def test_serverless_diagram_has_every_resource_that_carries_tasks(
+    resources: Resources, eks_platform: Resources, ids_of: Callable[[str], set[str]]
+) -> None:
+    carrying = {
+        logical_id
+        for logical_id, one in resources.items()
+        if one["Type"] in TYPES_DRAWN_ONE_BY_ONE and logical_id not in eks_platform
+    }
+    assert carrying
+    assert carrying - {logical_id for name in boxes_of(SERVERLESS) for logical_id in ids_of(name)} == set()
+
+
+def test_life_of_a_task_has_every_write_of_the_protocol() -> None:
+    writes = {
+        "submit": Submission.transact_write_items,
+        **{
+            name: one
+            for name, one in inspect.getmembers(transitions, inspect.isfunction)
+            if not name.startswith("_") and one.__annotations__.get("return") is Transition
+        },
+    }
+    drawn = re.findall(r"^ *\w+->>Table: ([a-z ]+):", LIFE_OF_A_TASK, re.MULTILINE)
+    assert LIFE_OF_A_TASK.count(">>Table:") == len(drawn)
+    assert {name.replace(" ", "_") for name in drawn} == writes.keys()
+
+
+def test_life_of_a_task_names_its_participants_once() -> None:
+    declared = re.findall(r"^ *(?:participant|actor) (\w+)", LIFE_OF_A_TASK, re.MULTILINE)
+    used = {name for ends in re.findall(r"^ *(\w+)-?-[>)]+(\w+):", LIFE_OF_A_TASK, re.MULTILINE) for name in ends}
+    assert sorted(declared) == sorted(used)
 
 
 def test_diagram_has_every_kind_that_matters(objects: list[dict[str, Any]]) -> None:
@@ -214,7 +296,7 @@ def test_diagram_has_every_kind_that_matters(objects: list[dict[str, Any]]) -> N
 
 @pytest.mark.parametrize("addons", ["NodeAddons", "ClusterAddons"])
 def test_add_ons_are_named_in_the_diagram(resources: Resources, ids_of: Callable[[str], set[str]], addons: str) -> None:
-    (text,) = re.findall(rf'{addons}\["([^"]+)<br/>', DIAGRAM)
+    (text,) = re.findall(rf'{addons}\["([^"]+)<br/>', PLATFORM)
     names = {resources[logical_id]["Properties"]["AddonName"] for logical_id in ids_of(addons)}
     assert set(text.split(", ")) == names
 
@@ -235,18 +317,49 @@ def test_page_lists_every_identity_of_pods(resources: Resources) -> None:
     assert roles == set()
 
 
-def test_files_that_the_page_names_exist() -> None:
-    files = {*re.findall(r"`([\w./-]+/[\w-]+\.\w+)`", PROSE), *linked(PROSE)}
-    assert len(files) > 10
-    assert [file for file in files if not ((ROOT / file).exists() or (ROOT / "docs" / file).exists())] == []
+@pytest.fixture(scope="module")
+def serverless_facts(resources: Resources, default_config: Config) -> list[str]:
+    """The figures of the serverless half."""
 
+    def of(kind: str, beginning: str = "") -> list[dict[str, Any]]:
+        return [
+            one["Properties"]
+            for logical_id, one in resources.items()
+            if one["Type"] == kind and logical_id.startswith(beginning)
+        ]
 
-def linked(text: str) -> list[str]:
-    return [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    def expiry_days(beginning: str) -> dict[str, int]:
+        (bucket,) = of("AWS::S3::Bucket", beginning)
+        rules = bucket["LifecycleConfiguration"]["Rules"]
+        return {rule.get("Prefix", ""): rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+
+    throttle = default_config.apigw.throttle
+    times = default_config.task_protocol.times
+    (max_age_s,) = {one["MaximumRecordAgeInSeconds"] for one in of("AWS::Lambda::EventSourceMapping", "TaskBus")}
+    (rate,) = re.findall(r"rate\((.+)\)", of("AWS::Events::Rule", "TaskRecovery")[0]["ScheduleExpression"])
+    (longest_wait_s,) = {one["Threshold"] for one in of("AWS::CloudWatch::Alarm", "AlarmsTasksWait")}
+    assert longest_wait_s == HOUR_S
+    return [
+        f"{throttle.rate_limit:g} requests per second and bursts of {throttle.burst_limit} by default",
+        f"keeps a message for {times.queue_retention_s / DAY_S:g} days",
+        f"after {times.max_receive_count} receives",
+        f"keeps it for {times.dead_letter_retention_s / DAY_S:g} days from the first send",
+        f"tried again for {max_age_s // HOUR_S} hours",
+        f"runs every {rate}:",
+        *(f"| {what} | {expiry_days('StorageOutputBucket')[prefix]} days |" for prefix, what in OFFLOADED.items()),
+        f"could not be published | {expiry_days('StorageFailureBucket')['']} days |",
+        f"accessed the others | {expiry_days('StorageAccessLogBucket')['']} days |",
+        f"{len(of('AWS::CloudWatch::Alarm'))} alarms",
+    ]
 
 
 @pytest.fixture(scope="module")
-def facts(eks_platform: Resources, objects: list[dict[str, Any]], default_config: Config) -> list[str]:
+def facts(
+    eks_platform: Resources,
+    objects: list[dict[str, Any]],
+    default_config: Config,
+    serverless_facts: list[str],
+) -> list[str]:
     """Every figure of the page in its words, from the code."""
 
     def of(kind: str) -> list[dict[str, Any]]:
@@ -275,6 +388,7 @@ def facts(eks_platform: Resources, objects: list[dict[str, Any]], default_config
         if logical_id.startswith("ClusterEksKubectlProvider") and one["Type"] == "AWS::Lambda::Function"
     }
     return [
+        *serverless_facts,
         f"in {len(of('AWS::EC2::Subnet')) // 2} zones",
         f"Flow logs are kept for {retention} days",
         f"Kubernetes {DEFAULT_KUBERNETES_VERSION}, with the API and audit logs kept for {retention} days",
@@ -286,16 +400,16 @@ def facts(eks_platform: Resources, objects: list[dict[str, Any]], default_config
         f"{len(pools) // len(default_config.models_runtime)} NodePools for each runtime",
         f"first, of weight {pools[0]['weight']}",
         f"other, of weight {pools[1]['weight']}",
-        f"go {provisioner.consolidate_after.removesuffix('s')} s after their last pod",
+        f"are removed {provisioner.consolidate_after.removesuffix('s')} s after their last pod",
         f"replaced after {provisioner.expire_after}, {'one' if outdated == '1' else outdated} at a time",
-        f"gone {pools[0]['template']['spec']['terminationGracePeriod'].removesuffix('s')} s after",
+        f"end {pools[0]['template']['spec']['terminationGracePeriod'].removesuffix('s')} s after",
         f"`{BOTTLEROCKET_ALIAS}`",
         f"{len(of('AWS::Events::Rule'))} rules",
         f"every {scaling.polling_interval} s while no replica runs",
         f"{scaling.cooldown_period} s after the last task",
         f"within {LONGEST_DRAIN_S} s",
         f"has {delivery_s} s to deliver",
-        f"is gone within {stop_s} s",
+        f"ends within {stop_s} s",
         f"{timeout_s // 60} minutes",
         IDLE_COST,
         f"control plane {usd('EKS control plane')},",
