@@ -19,6 +19,7 @@ from botocore.exceptions import UnknownServiceError
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs").glob("examples/*.yaml")),
 ]
