@@ -7,9 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
 import yaml
 
+import app
 from sd_on_eks.cdk_app.idle_cost import as_sentence, idle_cost
 from sd_on_eks.config.loader import load_config
 from tests.fakes.screen import Screen
@@ -46,6 +48,28 @@ def test_cdk_synth_passes_the_validator_and_cdk_nag_and_cfn_lint(synthesis: Synt
     assert json.loads(synthesis.report.read_text())["pluginReports"] == []
     lint = run(str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", "W3005", "--", str(synthesis.template))
     assert (lint.returncode, lint.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(("environment", "is_validated"), [({"CDK_CLI_VERSION": "2.1134.0"}, True), ({}, False)])
+def test_the_cdk_s_validator_runs_where_the_cli_reads_its_findings(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], is_validated: bool
+) -> None:
+    given: dict[str, object] = {}
+
+    class StoppedError(Exception):
+        pass
+
+    def make_app(**options: object) -> None:
+        given.update(options)
+        raise StoppedError
+
+    monkeypatch.delenv("CDK_CLI_VERSION", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cdk, "App", make_app)
+    with pytest.raises(StoppedError):
+        app.main()
+    assert given["builtin_cloud_formation_validation"] is is_validated
 
 
 def test_cdk_synth_prints_the_template_and_nothing_else(synthesis: Synthesis) -> None:

@@ -16,6 +16,7 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as abov
 from hypothesis import HealthCheck, Phase, find, given, note, reject, seed, settings
 from hypothesis.errors import NoSuchExample
 
+from sd_on_eks.cdk_app.feature_flags import cdk_context
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import parse_config
 from tests.fakes.api_server import CUSTOM_KINDS, ApiServer
@@ -164,6 +165,19 @@ def test_many_a_stack_has_no_finding_of_cfn_lint(synth_app: MakeApp, shard: int)
         assert lint(made.text, config=config) == []
 
     check_examples(synth_app, check, shard=200 + shard, count=17)
+
+
+@pytest.mark.soak
+@in_shards(2)
+def test_many_a_stack_has_no_finding_of_the_cdk_s_validator(
+    tmp_path_factory: pytest.TempPathFactory, shard: int
+) -> None:
+    def make_app() -> cdk.App:
+        context = cdk_context() | {"aws:cdk:disable-asset-staging": True}
+        return cdk.App(context=context, outdir=str(tmp_path_factory.mktemp("cdk.out")))
+
+    # With findings the app does not synthesize.
+    check_examples(make_app, lambda _: None, shard=400 + shard, count=12)
 
 
 @pytest.mark.soak

@@ -5,10 +5,12 @@ the checkout nor times, modes or caches change the content, so the same sources 
 """
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -60,16 +62,20 @@ def staged(
 def content_hash(folder: Path) -> str:
     """SHA-256 over the names and contents of a folder's files, hex."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix().encode()
-        content = path.read_bytes()
-        digest.update(b"%d %s %d\n" % (len(name), name, len(content)))
-        digest.update(content)
+    # Strings, not paths: the folder has hundreds of files.
+    for parent, _, names in sorted(os.walk(folder)):
+        place = parent[len(str(folder)) :].replace(os.sep, "/")
+        for name in sorted(names):
+            path = f"{place}/{name}".encode()
+            with open(f"{parent}/{name}", "rb") as file:  # noqa: PTH123 (as above)
+                content = file.read()
+            digest.update(b"%d %s %d\n" % (len(path), path, len(content)))
+            digest.update(content)
     return digest.hexdigest()
 
 
-def _with_requirements(names: Sequence[str]) -> list[metadata.Distribution]:
-    found: dict[str, metadata.Distribution] = {}
+def _with_requirements(names: Sequence[str]) -> list[str]:
+    found: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
@@ -79,25 +85,41 @@ def _with_requirements(names: Sequence[str]) -> list[metadata.Distribution]:
             raise StagingError(f"{name} is not installed in the app's environment: run `make setup`") from error
         if distribution.name in found:
             continue
-        found[distribution.name] = distribution
+        found.add(distribution.name)
         for line in distribution.requires or ():
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 waiting.append(requirement.name)
-    return [found[name] for name in sorted(found)]
+    return sorted(found)
 
 
-def _copy_distribution(distribution: metadata.Distribution, target: Path) -> None:
-    for file in distribution.files or ():
+@cache
+def _files_of(distribution: str) -> Mapping[str, str]:
+    """What a distribution installs, of Python code: place in the asset -> path of the file.
+
+    Read once for all assets: the list of a distribution names hundreds of files.
+
+    Raises:
+        StagingError: it holds compiled files.
+    """
+    found: dict[str, str] = {}
+    for file in metadata.distribution(distribution).files or ():
         if file.suffix == ".pyc" or file.parts[0] == ".." or file.parts[0].endswith(".dist-info"):
             continue
         if file.suffix in _COMPILED:
-            raise StagingError(f"{distribution.name} holds the compiled file {file}: Lambda assets are pure Python")
-        copy = target / Path(*file.parts)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        source = Path(str(file.locate()))
+            raise StagingError(f"{distribution} holds the compiled file {file}: Lambda assets are pure Python")
+        found[file.as_posix()] = str(file.locate())
+    return found
+
+
+def _copy_distribution(distribution: str, target: Path) -> None:
+    files = _files_of(distribution)
+    for folder in sorted({os.path.dirname(place) for place in files}):  # noqa: PTH120 (hundreds of files)
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    for place, source in files.items():
+        copy = f"{target}/{place}"
         try:
             # Hundreds of small files for each asset: to copy them would take a tenth of the whole synthesis.
-            copy.hardlink_to(source)
+            os.link(source, copy)
         except OSError:  # the temporary folder is on another file system
             shutil.copyfile(source, copy)
