@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 4566
 BIN := .venv/bin
-# Set-up runs on the Python of the machine, whatever is in .venv.
+# Set-up runs on the Python of the machine, also where .venv has another one.
 SET_UP := PATH="$(PATH)" $(PYTHON) scripts/set_up.py
 # The CDK and npm start Node by name; the one of the virtual environment comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -73,7 +73,7 @@ generate: setup ## Write what is generated from the code: schemas, validator, Op
 	$(BIN)/python scripts/generate.py
 
 .PHONY: format
-format: setup ## Format the code and mend what the linter can
+format: setup ## Format the code and fix what the linter can
 	$(BIN)/ruff check --quiet --fix . || true
 	$(BIN)/ruff format .
 
@@ -85,7 +85,7 @@ bench: setup synth ## Measure synthesis, the stop of a server, the task API and 
 	cd scripts && ../$(BIN)/python -m bench_agent
 
 .PHONY: lock
-lock: setup ## Write the lock files anew from pyproject.toml and the requirements.in files
+lock: setup ## Write the lock files again from pyproject.toml and the requirements.in files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra dev $(AGENT)/requirements.in --output-file requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --constraints requirements/dev.txt $(AGENT)/requirements.in --output-file $(AGENT)/requirements.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/emulator.in --output-file requirements/emulator.txt

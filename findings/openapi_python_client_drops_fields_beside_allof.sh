@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# openapi-python-client leaves out every field that stands beside an `allOf` of one reference, without a warning.
+# openapi-python-client leaves out every field that is beside an `allOf` of one reference, without a warning.
 #
 # Version: openapi-python-client 0.29.1 (PyPI), Python 3.11.
 # Seen: `Cat` is `allOf: [Animal]` with `properties` of its own beside it, as valid in OpenAPI as with these properties

@@ -66,7 +66,7 @@ class Leftover:
         kind: `instance`, `volume`, `launch template`, `network interface`, `log group`, `bucket` or `table`; of a stack
             that exists the kind of a Kubernetes object, or `association`.
         id: its id, or its name where that is its id.
-        detail: what tells an operator what it is.
+        detail: what shows an operator what it is.
         deleted: whether it was deleted just now.
     """
 
@@ -77,7 +77,7 @@ class Leftover:
 
 
 class DestroyedStack:
-    """A stack that is gone, and how its resources were named.
+    """A stack that was deleted, and how its resources were named.
 
     Args:
         name: the stack's name, which is the cluster's as well.
@@ -222,7 +222,7 @@ class Region:
             yield Leftover(kind="launch template", id=one["LaunchTemplateId"], detail=one["LaunchTemplateName"])
 
     def log_groups(self, stack: DestroyedStack) -> Iterator[Leftover]:
-        """Log groups, whoever made them."""
+        """Log groups, by the stack and by AWS services."""
         found = {
             one["logGroupName"]: one
             for prefix in stack.log_group_prefixes()
@@ -252,7 +252,7 @@ class Region:
                 yield Leftover(kind="table", id=name, detail="kept with its tasks, protected against deletion")
 
     def delete_log_group(self, name: str) -> None:
-        """Delete a log group; one that is gone meanwhile is as good."""
+        """Delete a log group; one that was deleted meanwhile counts as deleted."""
         try:
             self._logs.delete_log_group(logGroupName=name)
         except self._logs.exceptions.ResourceNotFoundException:

@@ -24,11 +24,11 @@ class Stub:
     """DynamoDB and S3 that take everything."""
 
     def transact_write_items(self, **_: object) -> dict[str, Any]:
-        """W1."""
+        """The submit."""
         return {}
 
     def put_object(self, **_: object) -> dict[str, Any]:
-        """A parked body."""
+        """An offloaded body."""
         return {"ETag": '"stub"'}
 
 

@@ -38,7 +38,7 @@ class Key(NamedTuple):
 
 
 def reference(intrinsic: Mapping[str, Any]) -> str:
-    """What stands for an intrinsic function in a text, such as `${Queue.Arn}`; it can be in a JSON string."""
+    """The placeholder of an intrinsic function in a string, such as `${Queue.Arn}`; it can be in a JSON string."""
     match intrinsic:
         case {"Ref": str(name)}:
             return f"${{{name}}}"

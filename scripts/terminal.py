@@ -88,7 +88,7 @@ class Terminal:
         )
 
     def line(self, text: str, *, style: str | None = None) -> None:
-        """Print a text as it is.
+        """Print a string as it is.
 
         Args:
             text: what to print; control characters are escaped, since a name may be anybody's.

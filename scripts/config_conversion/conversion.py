@@ -40,7 +40,7 @@ class LeftOut:
 
     Attributes:
         default: the key and its default here.
-        runtimes: names of the runtimes that leave it out, where it is a key of theirs and others have it.
+        runtimes: names of the runtimes that leave it out, where it is a key of a runtime and others have it.
     """
 
     default: OtherDefault

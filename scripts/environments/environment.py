@@ -62,7 +62,7 @@ class Environment:
         if made_from.get("python") != wanted["python"]:
             return f"it was made with Python {made_from.get('python')} and this is {self.python}"
         if not self._has_interpreter():
-            return "its Python interpreter is gone"
+            return "its Python interpreter is missing"
         return None
 
     def program(self, name: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class SetUpLock:
-    """A lock that the kernel gives back when its holder dies, however that happens.
+    """A lock that the kernel releases when its holder ends, however that happens.
 
     Child processes get it as their standard input and so hold it as well: where set-up is killed, a package installer
     that it has left behind still works in the environment, and a next set-up must not begin before that has ended.

@@ -3,11 +3,11 @@
     certificate         TLS for loopback
     child_process       a child that never outlives its parent, and is named when it dies
     emulator            AWS on this machine; emulator_program is what its own Python runs
-    synthesis           the slice of the stack, synthesized
+    synthesis           the serverless subset of the stack, synthesized
     deployment          and deployed
     credentials_server  hands each agent the credentials of its role, as EKS Pod Identity does
     stack               all of it together
-    __main__            the main job: bring it up, send tasks, show the pictures; `make local`
+    __main__            the main job: bring it up, send tasks, show the images; `make local`
 
     up, down            leave it up in the background, and end it; `make up`, `make down`
     supervisor          holds a stack that stays up

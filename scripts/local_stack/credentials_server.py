@@ -24,7 +24,7 @@ _LOOK_S: Final = 0.05
 
 
 class CredentialsServer:
-    """A server on loopback; whoever shows the token of an agent gets that agent's credentials and no other's.
+    """A server on loopback; a request with the token of an agent gets that agent's credentials and no other's.
 
     Args:
         emulator: where roles are assumed.

@@ -1,4 +1,4 @@
-"""The serverless slice of the stack, deployed to the emulator, unmodified."""
+"""The serverless subset of the stack, deployed to the emulator, unmodified."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
-from local_stack.synthesis import Slice
+from local_stack.synthesis import ServerlessSubset
 from sd_on_eks.config.config import Config
 from stack_resources import stack_resources
 
@@ -33,7 +33,7 @@ class DeployedRuntime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A deployed slice.
+    """A deployed serverless subset.
 
     Attributes:
         stack_name: name of the stack.
@@ -58,8 +58,8 @@ class Deployment:
     runtimes: Mapping[str, DeployedRuntime]
 
 
-def deploy(emulator: Emulator, config: Config, synthesized: Slice) -> Deployment:
-    """Deploy a slice and wait until it is there.
+def deploy(emulator: Emulator, config: Config, synthesized: ServerlessSubset) -> Deployment:
+    """Deploy a serverless subset and wait until it is there.
 
     Raises:
         LocalStackError: a resource could not be made; the message has the reasons.
@@ -111,7 +111,7 @@ def _bootstrap(emulator: Emulator) -> None:
     )
 
 
-def _upload_assets(emulator: Emulator, synthesized: Slice) -> str:
+def _upload_assets(emulator: Emulator, synthesized: ServerlessSubset) -> str:
     """Put every asset where the template expects it; returns the template's own URL."""
     manifest = json.loads((synthesized.folder / f"{synthesized.stack_id}.assets.json").read_text(encoding="utf-8"))
     s3 = emulator.s3()

@@ -166,7 +166,7 @@ class Emulator:
 
     @staticmethod
     def session() -> boto3.session.Session:
-        """A session with root's credentials, whatever the machine is set up with: profile, settings and proxy."""
+        """A session with root's credentials, which ignores the machine's profile, settings and proxy."""
         base = botocore.session.Session(
             session_vars={"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
         )

@@ -1,4 +1,4 @@
-"""All of the local stack: emulator, deployed slice, stand-in runtimes, agents on their real roles."""
+"""All of the local stack: emulator, deployed serverless subset, stand-in runtimes, agents on their real roles."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from local_stack.credentials_server import CredentialsServer
 from local_stack.deployment import DeployedRuntime, Deployment, deploy
 from local_stack.emulator import ROOT, Emulator
 from local_stack.errors import LocalStackError
-from local_stack.synthesis import Slice, read_slice
+from local_stack.synthesis import ServerlessSubset, read_subset
 from sd_on_eks.config.config import Config
 from sd_on_eks.config.runtime import ModelsRuntime
 from task_record.runtime_types import RUNTIME_TYPES
@@ -41,7 +41,7 @@ class LocalStack:
         emulator_home: virtual environment of the emulator.
         agent_environment: further settings of the agents, such as shorter protocol times.
         seconds_per_task: how long an inference of the stand-ins takes.
-        report: told what happens, a sentence at a time.
+        report: called with what happens, a sentence at a time.
 
     Attributes:
         emulator: the emulator.
@@ -96,7 +96,7 @@ class LocalStack:
                     self._ports[runtime.name] = free_port()
                     self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime))
                 synthesis.wait_until_done(timeout_s=_SYNTHESIZED_S)
-            synthesized = read_slice(self._assembly)
+            synthesized = read_subset(self._assembly)
             self._report("deploying it")
             self.deployment = self._deploy(synthesized)
             self._report("starting the queue agents")
@@ -163,7 +163,7 @@ class LocalStack:
     def _assembly(self) -> Path:
         return self.folder / "cdk.out"
 
-    def _deploy(self, synthesized: Slice) -> Deployment:
+    def _deploy(self, synthesized: ServerlessSubset) -> Deployment:
         try:
             return deploy(self.emulator, self._config, synthesized)
         except (BotoCoreError, ClientError) as error:
@@ -239,7 +239,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _remove_folders_of_dead_runs() -> None:
-    """Remove what a run left that was killed: its processes are gone, its folder is not."""
+    """Remove the folder of a run that was killed; its processes have ended."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():

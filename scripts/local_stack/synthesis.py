@@ -1,4 +1,4 @@
-"""The serverless slice of the stack, synthesized.
+"""The serverless subset of the stack, synthesized.
 
     python -m local_stack.synthesis CONFIG_JSON FOLDER
 
@@ -21,12 +21,12 @@ from sd_on_eks.config.runtime import ModelsRuntime
 if TYPE_CHECKING:
     from aws_cdk import Stack
 
-_SLICE_FILE: Final = "slice.json"
+_SUBSET_FILE: Final = "subset.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
-    """A synthesized slice.
+class ServerlessSubset:
+    """A synthesized serverless subset.
 
     Attributes:
         folder: the cloud assembly.
@@ -40,7 +40,7 @@ class Slice:
 
 
 def synthesize(config: Config, folder: Path) -> None:
-    """Synthesize the slice; `read_slice` reads it.
+    """Synthesize the subset; `read_subset` reads it.
 
     Args:
         config: the configuration.
@@ -56,17 +56,17 @@ def synthesize(config: Config, folder: Path) -> None:
     stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
     app.synth()
     found = {"stack_id": CONSTRUCT_ID, "logical_ids": _logical_ids(stack, config.models_runtime)}
-    (folder / _SLICE_FILE).write_text(json.dumps(found), encoding="utf-8")
+    (folder / _SUBSET_FILE).write_text(json.dumps(found), encoding="utf-8")
 
 
-def read_slice(folder: Path) -> Slice:
+def read_subset(folder: Path) -> ServerlessSubset:
     """Read what `synthesize` wrote.
 
     Args:
         folder: the cloud assembly.
     """
-    found = json.loads((folder / _SLICE_FILE).read_text(encoding="utf-8"))
-    return Slice(folder=folder, stack_id=found["stack_id"], logical_ids=found["logical_ids"])
+    found = json.loads((folder / _SUBSET_FILE).read_text(encoding="utf-8"))
+    return ServerlessSubset(folder=folder, stack_id=found["stack_id"], logical_ids=found["logical_ids"])
 
 
 def _logical_ids(stack: "Stack", runtimes: tuple[ModelsRuntime, ...]) -> dict[str, str]:

@@ -90,7 +90,7 @@ def test_nothing_is_left_when_the_job_is_stopped_half_way(
             job.send_signal(number)
         output, _ = job.communicate(timeout=30)
     finally:
-        job.kill()  # whatever is left of it where something above failed
+        job.kill()  # what is left of it where something above failed
         job.communicate()
     assert job.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), output
     assert "Traceback" not in output

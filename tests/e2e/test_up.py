@@ -123,7 +123,7 @@ def examples(tmp_path: Path) -> Path:
     """A copy of the examples, with an image in it."""
     folder = tmp_path / "api-examples"
     shutil.copytree(EXAMPLES, folder)
-    Image.linear_gradient("L").resize((64, 64)).save(folder / "picture.png")
+    Image.linear_gradient("L").resize((64, 64)).save(folder / "image.png")
     return folder
 
 
@@ -177,7 +177,7 @@ def test_every_example_runs_on_one_of_two_stacks_side_by_side(stack: Stack, othe
 
 
 @pytest.mark.soak
-def test_a_stack_that_broke_is_said_to_have_and_is_brought_up_anew(stack: Stack, examples: Path) -> None:
+def test_a_stack_that_broke_is_reported_and_is_brought_up_again(stack: Stack, examples: Path) -> None:
     stack.up()
     signal_agent(stack, "comfyui", signal.SIGKILL)
     stack.wait_until_nothing_runs()

@@ -67,7 +67,7 @@ def _with_stamp(text: str) -> Callable[[Environment], Environment]:
         (_with_stamp('{"folder": '), "it was not finished"),
         (_moved, "it was made in "),
         (lambda made: replace(made, python="3.12.1"), "it was made with Python 3.1"),
-        (_without_interpreter, "its Python interpreter is gone"),
+        (_without_interpreter, "its Python interpreter is missing"),
     ],
 )
 def test_environment_is_made_again(

@@ -46,7 +46,7 @@ def test_changed_lock_file_is_installed_into_the_environment_that_is_there(clone
     clone.hold()
     process = clone.start()
     clone.wait_until_held(process, count=1)
-    assert ".venv" not in clone.made  # until that is done, whatever the lock file is changed back to
+    assert ".venv" not in clone.made  # until that is done, even where the lock file is changed back
     clone.release()
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output

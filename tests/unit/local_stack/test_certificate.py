@@ -111,7 +111,7 @@ def ends_in(days: int) -> Callable[[Path], None]:
         ),
     ],
 )
-def test_an_authority_that_is_of_no_use_is_made_anew(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_an_unusable_authority_is_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     make_certificate(tmp_path / "b")
     make_certificate(tmp_path / "run", authority=tmp_path / "a")
     damage(tmp_path / "a")

@@ -72,12 +72,12 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     code = """
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        print("deaf", flush=True)
+        print("unresponsive", flush=True)
         time.sleep(60)
     """
     process = child(tmp_path, code)
     process.start()
-    process.wait_until(lambda: "deaf" in process.log.read_text(), timeout_s=10)
+    process.wait_until(lambda: "unresponsive" in process.log.read_text(), timeout_s=10)
     assert process.stop(timeout_s=0.2) == -signal.SIGKILL
 
 

@@ -75,7 +75,7 @@ def test_what_would_name_the_users_own_account_is_not_set(shell: str, files: tup
 
 @SHELLS
 @pytest.mark.parametrize("script", ['. "$1"', '. "$1"; . "$1"', '. "$1"; . "$2"', '. "$1"; sh -euc ". $2"'])
-def test_leaving_gives_back_what_was_there(shell: str, files: tuple[Path, Path], script: str) -> None:
+def test_leaving_restores_what_was_there(shell: str, files: tuple[Path, Path], script: str) -> None:
     assert after(shell, f"{script}; leave_local_stack", *files, **USERS) == after(shell, "", **USERS)
 
 

@@ -76,13 +76,14 @@ def test_token_is_its_owners_alone(agents: dict[str, dict[str, str]]) -> None:
     assert Path(agents["sd"]["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]).stat().st_mode & 0o777 == 0o600
 
 
-def test_fails_when_the_emulator_is_gone(agents: dict[str, dict[str, str]], sts: Sts) -> None:
+def test_fails_when_the_emulator_has_ended(agents: dict[str, dict[str, str]], sts: Sts) -> None:
     sts.error = EndpointConnectionError(endpoint_url="https://127.0.0.1")
     assert ask(agents["sd"], token(agents["sd"])) == (503, {})
 
 
 @pytest.mark.parametrize(
-    ("error", "is_logged"), [(BrokenPipeError("the agent has hung up"), False), (RuntimeError("a fault of ours"), True)]
+    ("error", "is_logged"),
+    [(BrokenPipeError("the agent has hung up"), False), (RuntimeError("a fault of the server"), True)],
 )
 def test_nothing_is_printed_between_the_lines_of_progress(
     agents: dict[str, dict[str, str]],

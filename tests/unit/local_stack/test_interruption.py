@@ -1,4 +1,4 @@
-"""Ctrl-C that falls where Python drops exceptions: it is told of no less, and nothing is printed."""
+"""Ctrl-C that falls where Python drops exceptions: it is reported all the same, and nothing is printed."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ except KeyboardInterrupt:
     [
         ("os.kill(os.getpid(), signal.SIGTERM)", "interrupted", False),
         ("os.kill(os.getpid(), signal.SIGINT)", "interrupted", False),
-        ("raise ValueError('told')", "", True),
+        ("raise ValueError('reported')", "", True),
     ],
 )
 def test_an_interrupt_within_a_finalizer_is_raised_at_the_next_step(what: str, output: str, errors: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 from local_stack.child_process import ChildProcess
 from local_stack.errors import LocalStackError, words
 from local_stack.stack import LocalStack, _remove_folders_of_dead_runs
-from local_stack.synthesis import Slice
+from local_stack.synthesis import ServerlessSubset
 from sd_on_eks.config.loader import parse_config
 
 
@@ -60,15 +60,15 @@ def test_fails_when_the_emulator_dies_while_it_is_deployed_to(tmp_path: Path, mo
     program.chmod(0o755)
     done = ChildProcess("the synthesis", ["true"], environment={}, log=tmp_path / "synthesis.log", folder=tmp_path)
     monkeypatch.setattr(LocalStack, "_synthesis_process", lambda _: done)
-    nothing = Slice(folder=tmp_path, stack_id="X", logical_ids={})
-    monkeypatch.setattr("local_stack.stack.read_slice", lambda _: nothing)
+    nothing = ServerlessSubset(folder=tmp_path, stack_id="X", logical_ids={})
+    monkeypatch.setattr("local_stack.stack.read_subset", lambda _: nothing)
     config = parse_config("stackName: X\nmodelsRuntime:\n- {name: comfy, type: comfyui}\n", "the test's own")
     with pytest.raises(LocalStackError, match="(?s)the AWS emulator has died with exit status 9.*I cannot bear it"):
         with LocalStack(config, emulator_home=tmp_path):
             pass
 
 
-def test_a_full_disk_is_named_whatever_died_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_named_as_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = f"the disk of {tmp_path} is full; make room on it, then try again"
     error = LocalStackError("the synthesis has died with exit status 1")
     assert words(error, tmp_path / "not" / "there") == str(error)

@@ -211,7 +211,7 @@ def test_nothing_left_is_status_0(cloud: Cloud, capsys: pytest.CaptureFixture[st
     assert run(capsys) == (0, [], f"nothing is left of {STACK}\n")
 
 
-def test_looks_where_it_is_told_to(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_looks_in_the_account_that_is_named(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.remembers()
     cloud.has()
     run(capsys, "--region", "eu-central-1")
@@ -243,7 +243,7 @@ def test_log_groups_are_deleted_when_that_is_confirmed(
     assert "Delete 1 log group(s) with all that they hold?" in said
 
 
-def test_agreed_deletion_asks_nobody_and_takes_what_is_gone_for_deleted(
+def test_agreed_deletion_asks_no_question_and_counts_what_does_not_exist_as_deleted(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.remembers()
@@ -316,8 +316,8 @@ def test_an_interrupt_is_status_130(
 def test_help_names_what_is_looked_for_and_every_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         leftovers.main(["--help"])
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     words = ["instances", "volumes", "launch templates", "network interfaces", "log groups", "buckets", "table"]
     words += ["objects of the cluster", "Pod Identity associations", "kubectl"]
-    assert [word for word in words if word not in told] == []
-    assert [status for status in (0, 1, 2, 3, 130) if f"{status} " not in told] == []
+    assert [word for word in words if word not in shown] == []
+    assert [status for status in (0, 1, 2, 3, 130) if f"{status} " not in shown] == []

@@ -26,7 +26,7 @@ diff.main(["--assembly", sys.argv[1]])
 
 @pytest.mark.parametrize("is_terminal", [True, False], ids=["terminal", "pipe"])
 def test_path_with_brackets_and_spaces_is_shown_whole(*, is_terminal: bool, cloud: Cloud, tmp_path: Path) -> None:
-    folder = tmp_path / "[x] my pictures [/x]" / "of a folder whose name is long"
+    folder = tmp_path / "[x] my images [/x]" / "of a folder whose name is long"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", **cloud.environment}
     environment["PYTHONPATH"] = f"{ROOT / 'scripts'}:{ROOT / 'constructs'}"
     with Screen(is_terminal=is_terminal) as screen:

@@ -73,7 +73,7 @@ def test_pipe_gets_plain_lines_with_what_is_waited_for_and_how_long() -> None:
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"])
-def test_pipe_gets_no_control_characters_whatever_the_environment_asks_for(
+def test_pipe_gets_no_control_characters_even_where_the_environment_wants_them(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "1")
@@ -114,7 +114,7 @@ def test_table_is_cut_nowhere_in_a_terminal() -> None:
     assert screen.text.count("x") == 101
 
 
-def test_spinner_is_gone_when_a_wait_is_interrupted() -> None:
+def test_spinner_disappears_when_a_wait_is_interrupted() -> None:
     show_cursor = "\x1b[?25h"
 
     def send(terminal: Terminal) -> None:

@@ -207,8 +207,8 @@ def test_what_the_template_has_no_longer_is_listed_with_its_pods_and_its_deletio
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
 def test_fails_while_the_stack_is_changing(cloud: Cloud, capsys: pytest.CaptureFixture[str], status: str) -> None:
     cloud.exists(status)
-    told = f"leftovers: the stack {STACK} must not be changing, got {status}: wait until it is done\n"
-    assert run(capsys) == (1, [], told)
+    message = f"leftovers: the stack {STACK} must not be changing, got {status}: wait until it is done\n"
+    assert run(capsys) == (1, [], message)
 
 
 @pytest.mark.parametrize(
