@@ -15,6 +15,7 @@ from moto.core.model_instances import reset_model_data
 
 from sd_on_eks.task_api.handler import clients
 from sd_on_eks.task_api.handler.entry_point import LambdaHandler, entry_point
+from sd_on_eks.task_api.handler.routes import ROUTES
 from sd_on_eks.task_api.handler.runtimes import Runtime, Runtimes
 from sd_on_eks.task_api.handler.settings import Settings
 from task_record import table
@@ -37,14 +38,7 @@ ENVIRONMENT = {
     "TENANTS": "{}",
     "INPUT_BUCKETS": "inputs",
 }
-ROUTES = (
-    "/v1alpha1",
-    "/v1alpha2",
-    "/v1alpha2/tasks",
-    "/v1alpha2/uploads",
-    "/v1alpha2/tasks/{id}",
-    "/v1alpha2/tasks/{id}/cancel",
-)
+PATHS = {route.partition(" ")[2] for route in ROUTES.values()}
 TIMES = ProtocolTimes()
 INDEXES = {
     table.INDEX_BY_OWNER: ((table.OWNER, table.RUNTIME), table.SUBMITTED_AT, table.INDEX_BY_OWNER_PROJECTION),
@@ -154,7 +148,7 @@ class Api:
 
 def routed(path: str) -> tuple[str, str | None]:
     """The route of a path in API Gateway's terms, and the id in it; what is none is its own."""
-    for route in ROUTES:
+    for route in PATHS:
         found = re.fullmatch(route.replace("{id}", "([^/]*)"), path)
         if found:
             return route, found.group(1) if found.groups() else None
