@@ -13,13 +13,12 @@ import urllib3
 from botocore.config import Config
 
 from aws_errors import aws_errors
+from sd_on_eks.task_api import logical_ids
+from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from stack_resources import stack_resources
 from task_record.runtime_types import RUNTIME_TYPES
 
-DEFAULT_KEY: Final = "defaultAPIKey"
-"""Logical id of the deployment's own key; those of APIGW.plans have others."""
-
-_RUNTIMES_IN_CODE: Final = "handler/runtimes.json"
+_RUNTIMES_IN_CODE: Final = f"handler/{RUNTIMES_FILE}"
 _DOWNLOAD_S: Final = 15.0
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=15, retries={"total_max_attempts": 3})
 
@@ -91,7 +90,7 @@ def find_api(stack_name: str) -> Api:
         resources = _resources(cloudformation, stack_name)
         if "FrontApiEndpoint" not in outputs:
             raise VerificationError(f"the stack {stack_name} has no API: it has no output FrontApiEndpoint")
-        key_id = resources.get("AWS::ApiGateway::ApiKey", {}).get(DEFAULT_KEY)
+        key_id = resources.get("AWS::ApiGateway::ApiKey", {}).get(logical_ids.API_KEY)
         if key_id is None:
             raise VerificationError(f"the stack {stack_name} has no API key")
         key = aws_client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from conformance.smallest_task import smallest_task
 from deployed_api import Api
+from sd_on_eks.task_api.handler.payload_store import LINK_SECONDS
 from verification.api_client import ApiClient, Reply
 from verification.check import BrokenError, Check, SkippedError
 
 _NO_TASK: Final = "v1alpha2/tasks/none"
 _MIB: Final = 1024 * 1024
-_LINK_S: Final = 900
 
 
 class ContractChecks:
@@ -120,8 +120,8 @@ class ContractChecks:
         if reply.status != HTTPStatus.OK:
             raise BrokenError(reply.shown)
         offer = json.loads(reply.body)
-        if f"X-Amz-Expires={_LINK_S}" not in offer["url"]:
-            raise BrokenError(f"the link does not hold {_LINK_S} s")
+        if f"X-Amz-Expires={LINK_SECONDS}" not in offer["url"]:
+            raise BrokenError(f"the link does not hold {LINK_SECONDS} s")
         if self._put(offer, content).status != HTTPStatus.OK:
             raise BrokenError("what was declared is refused")
         if self._api.is_emulated:

@@ -11,12 +11,12 @@ from local_stack.emulator import REGION, Emulator
 from local_stack.errors import LocalStackError
 from local_stack.synthesis import ServerlessSubset
 from sd_on_eks.config.config import Config
+from sd_on_eks.task_api import logical_ids
 from stack_resources import stack_resources
 
 _BOOTSTRAP_VERSION_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION: Final = "30"
 _ACCOUNT: Final = "000000000000"
-_API_KEY: Final = "defaultAPIKey"
 _DEPLOY_S: Final = 60
 
 
@@ -86,7 +86,7 @@ def deploy(emulator: Emulator, config: Config, synthesized: ServerlessSubset) ->
         outputs=outputs,
         resources=resources,
         endpoint_url=f"{emulator.endpoint_url}/restapis/{api_id}/{config.apigw.stage_name}/_user_request_/",
-        api_key=api_gateway.get_api_key(apiKey=resources[_API_KEY], includeValue=True)["value"],
+        api_key=api_gateway.get_api_key(apiKey=resources[logical_ids.API_KEY], includeValue=True)["value"],
         table_name=physical("TaskTable/Table/Resource"),
         output_bucket=physical("Storage/OutputBucket/Resource"),
         failure_bucket=physical("Storage/FailureBucket/Resource"),

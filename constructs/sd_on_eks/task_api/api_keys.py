@@ -7,9 +7,7 @@ from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from sd_on_eks.config.gateway import Plan, Quota, Throttle
-
-API_KEY_LOGICAL_ID: Final = "defaultAPIKey"
-"""CloudFormation names the key after it: `<6 letters of the stack>-defau-<random>`, as the user documentation shows."""
+from sd_on_eks.task_api import logical_ids
 
 _PERIODS: Final = {
     "day": apigateway.Period.DAY,
@@ -21,7 +19,7 @@ _PERIODS: Final = {
 def build_default_key(scope: Construct) -> apigateway.ApiKey:
     """Make the deployment's own key."""
     key = apigateway.ApiKey(scope, "ApiKey", description="The deployment's own key")
-    cast("CfnResource", key.node.default_child).override_logical_id(API_KEY_LOGICAL_ID)
+    cast("CfnResource", key.node.default_child).override_logical_id(logical_ids.API_KEY)
     return key
 
 

@@ -5,5 +5,6 @@ script_links     links in arguments of its scripts, which the server would follo
 links            what is a link, and what one to S3 names
 workflow_files   where a workflow of ComfyUI names its inputs
 public_hosts     which hosts a link may name
+kinds            what inputs may be
 sizes            how large inputs may be
 """

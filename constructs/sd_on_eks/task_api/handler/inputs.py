@@ -7,6 +7,7 @@ inputs. What the caller uploaded is looked for at submit; whatever else is behin
 from typing import Final
 from urllib.parse import urlsplit
 
+from task_record.inputs import kinds
 from task_record.inputs.links import bucket_and_key, scheme_of
 from task_record.inputs.public_hosts import may_be_asked_for
 from task_record.inputs.sizes import InputSizes
@@ -21,10 +22,10 @@ MAX_LINKS: Final = 32
 _LONGEST: Final = 8 * 1024
 """Characters of a link: a presigned one with a role's token has two thousand."""
 
-_IMAGE: Final = frozenset({"image"})
+_IMAGE: Final = frozenset(kinds.IN_CONTENT)
 _UNTYPED: Final = "application/octet-stream"
 """What browsers say of files whose kind they do not know, such as most 3D models; the agent looks at the bytes."""
-_MEDIA: Final = frozenset({"image", "video", "audio", "model", _UNTYPED})
+_MEDIA: Final = frozenset({*kinds.NAMED, _UNTYPED})
 _MUST: Final = {
     _IMAGE: "be an image in base64, or an https:// or s3:// link to one",
     _MEDIA: "be a file in base64, or an https:// or s3:// link to one",
@@ -73,18 +74,18 @@ class Inputs:
             ApiError: 400 where one is not there, or is no input; 503 where the bucket does not answer.
         """
         left = sizes.max_total_bytes
-        for link, (field, kinds) in self._own.items():
+        for link, (field, allowed) in self._own.items():
             found = self._uploads.describe(link, self._owner, field, max_bytes=sizes.max_bytes)
-            if not {found.content_type, found.content_type.partition("/")[0]} & kinds:
-                raise invalid(field, f"must {_MUST[kinds]}, got an upload that was declared as {found.content_type}")
+            if not {found.content_type, found.content_type.partition("/")[0]} & allowed:
+                raise invalid(field, f"must {_MUST[allowed]}, got an upload that was declared as {found.content_type}")
             left -= found.content_length
             if left < 0:
                 raise invalid(field, f"is one too many: inputs may have {sizes.max_total_bytes} bytes together")
 
-    def _check(self, text: str, field: str, kinds: frozenset[str]) -> None:
+    def _check(self, text: str, field: str, allowed: frozenset[str]) -> None:
         scheme = scheme_of(text)
         if scheme is None:
-            check_base64(text, field, must=_MUST[kinds], kinds=kinds)
+            check_base64(text, field, must=_MUST[allowed], kinds=allowed)
             return
         self._links += 1
         if self._links > MAX_LINKS:
@@ -95,19 +96,19 @@ class Inputs:
             case "https":
                 _check_https(text, field)
             case "s3":
-                self._check_s3(text, field, kinds)
+                self._check_s3(text, field, allowed)
             case _:
                 why = ", which can be read and changed on its way" if scheme == "http" else ", which is not followed"
-                raise invalid(field, f"must {_MUST[kinds]}, got a {scheme}:// link{why}")
+                raise invalid(field, f"must {_MUST[allowed]}, got a {scheme}:// link{why}")
 
-    def _check_s3(self, link: str, field: str, kinds: frozenset[str]) -> None:
+    def _check_s3(self, link: str, field: str, allowed: frozenset[str]) -> None:
         bucket, key = bucket_and_key(link)
         if bucket in self._buckets and bucket != self._uploads.bucket:
             if not key:
                 raise invalid(field, "must be s3://bucket/key, got no key")
             return
         self._uploads.check(link, self._owner, field, also=sorted(self._buckets))
-        self._own[link] = (field, kinds)
+        self._own[link] = (field, allowed)
 
 
 def _check_https(link: str, field: str) -> None:

@@ -15,6 +15,7 @@ from queue_agent.inputs.s3_links import S3Links
 from queue_agent.inputs.sinks import DiskSink, MemorySink, Sink
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import UNKNOWN, Media, kind_of_start
+from task_record.inputs import kinds
 from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
 from task_record.inputs.links import scheme_of
 from task_record.inputs.script_links import script_links
@@ -23,8 +24,6 @@ T = TypeVar("T")
 _SNIFFED_CHARACTERS: Final = 512
 _LONGEST_NAME: Final = 60
 _LONGEST_FIELD: Final = 300
-_IMAGE: Final = ("image",)
-_MEDIA: Final = ("image", "video", "audio", "model")
 
 
 class Inputs:
@@ -82,7 +81,7 @@ class Inputs:
         """
         budget = Budget(self._limits)
         with ExitStack() as files:
-            sinks = [DiskSink(budget, _MEDIA, files.enter_context(TemporaryFile())) for _ in inputs]
+            sinks = [DiskSink(budget, kinds.NAMED, files.enter_context(TemporaryFile())) for _ in inputs]
             fetched = await self._together(
                 budget,
                 [
@@ -113,7 +112,7 @@ class Inputs:
                 fetch.close()  # one that was never begun
 
     async def _encoded(self, path: str, link: str, owner: str, budget: Budget) -> str:
-        sink = MemorySink(budget, _IMAGE)
+        sink = MemorySink(budget, kinds.IN_CONTENT)
         await self._fetch(path, link, owner, sink)
         return pybase64.b64encode_as_string(sink.data())
 
@@ -154,7 +153,7 @@ def _check_base64(path: str, value: str) -> None:
         media = kind_of_start(pybase64.b64decode(first[: len(first) // 4 * 4]), None)
     except ValueError:
         media = UNKNOWN
-    if media.content_type.partition("/")[0] not in _IMAGE:
+    if media.content_type.partition("/")[0] not in kinds.IN_CONTENT:
         raise BadTaskError("input", f"{path} must be https://, s3://, or an image in base64")
 
 
