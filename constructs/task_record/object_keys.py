@@ -17,8 +17,8 @@ from task_record.identifiers import safe_task_id
 
 UPLOADS: Final = "uploads"
 PAYLOADS: Final = "payloads"
-PARKED: Final = "parked"
-RESERVED_PREFIXES: Final = (UPLOADS, PAYLOADS, PARKED)
+QUARANTINE: Final = "parked"
+RESERVED_PREFIXES: Final = (UPLOADS, PAYLOADS, QUARANTINE)
 """First segments that the product itself uses."""
 
 PREFIX_PATTERN: Final = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
@@ -101,4 +101,4 @@ def payload_key(owner: str, sha256_hex: str) -> str:
 
 def parked_key(queue_name: str, message_id: str) -> str:
     """Key of a message that no agent can handle."""
-    return f"{PARKED}/{queue_name}/{message_id}"
+    return f"{QUARANTINE}/{queue_name}/{message_id}"

@@ -7,7 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sd_on_eks.nag import acknowledge
-from task_record.object_keys import PARKED, PAYLOADS, UPLOADS
+from task_record.object_keys import PAYLOADS, QUARANTINE, UPLOADS
 
 _PARKED_DAYS = 30
 """As long as messages refer to payloads (task_record.submission.BODY_TTL_S), and time to look at what was parked."""
@@ -117,5 +117,5 @@ class Storage(Construct):
     def _output_rules() -> list[s3.LifecycleRule]:
         return [
             s3.LifecycleRule(id=f"Expire-{prefix}", prefix=f"{prefix}/", expiration=Duration.days(_PARKED_DAYS))
-            for prefix in (PAYLOADS, PARKED, UPLOADS)
+            for prefix in (PAYLOADS, QUARANTINE, UPLOADS)
         ]

@@ -17,7 +17,7 @@ from constructs import Construct
 from sd_on_eks.lambda_function.function import HandlerFunction
 from sd_on_eks.lambda_function.handler_asset import handler_asset
 from sd_on_eks.task_bus.runtime_queue import DEAD_LETTER_HANDLER_TIMEOUT, RuntimeQueue
-from task_record.object_keys import PARKED
+from task_record.object_keys import QUARANTINE
 from task_record.protocol_times import ProtocolTimes
 from task_record.table import INDEX_BY_STATUS, INDEX_OPEN
 
@@ -82,7 +82,7 @@ class TaskRecovery(Construct):
             timeout=DEAD_LETTER_HANDLER_TIMEOUT,
             description="Ends the tasks whose messages no agent could handle",
         )
-        parked = output_bucket.arn_for_objects(f"{PARKED}/*")
+        parked = output_bucket.arn_for_objects(f"{QUARANTINE}/*")
         self._grant(handler, "Tasks", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [self._table.table_arn])
         self._grant(handler, "Park", ["s3:PutObject"], [parked])
         self._grant(

@@ -40,12 +40,12 @@ CONTENT_CHECKS: Final[Mapping[str, Callable[[Any, str], None]]] = {{
 
 
 def routes_text() -> str:
-    """The table of routes as it stands in the file."""
+    """The module of routes."""
     return _ROUTES_HEAD + _entries((one.name, f'"{one.method} {one.path}"') for one in OPERATIONS)
 
 
 def content_checks_text() -> str:
-    """The table of checks as it stands in the file."""
+    """The module of checks."""
     checks = {name: _check(name.replace("-", "_"), _HANDLER) for name in TASK_TYPES}
     modules = sorted({check.partition(".")[0] for check in checks.values()})
     head = _CONTENT_CHECKS_HEAD.format(imports="".join(f"    {module},\n" for module in modules))

@@ -10,5 +10,7 @@
     task_store                the task table
     task_view, task_list, cancel
 
+    request_schema, content_checks, routes    written by `make generate`; *_rules are what no schema can say
+
 Everything wrong is told here, with the field that is wrong and what is allowed; nothing wrong leaves a trace.
 """

@@ -1,4 +1,4 @@
-"""What a task's content must be like: told at submit and not on a GPU.
+"""What a task's content must be like: rejected at submit and not on a GPU.
 
 The schemas say most of it, the modules `*_rules` what they cannot of one task type; here is what all have in common.
 """
@@ -27,7 +27,7 @@ def check_content(tasktype: str, runtime: Runtime, content: Any, path: str, inpu
         tasktype: a kind of task that its runtime does.
         runtime: who will do it.
         content: the request body for the runtime.
-        path: where it stands in the caller's body, with a dot before it.
+        path: where it is in the caller's body, with a dot before it.
         inputs: checks its images.
 
     Raises:

@@ -28,7 +28,7 @@ def check(content: Mapping[str, Any], path: str) -> None:
         raise invalid(f"{path}.{manager[:60]}", META_BATCH)
     for node_id, node in content.items():
         for name, value in node.get("inputs", {}).items():
-            # As ComfyUI tells a link from a list of values.
+            # ComfyUI distinguishes a link from a list of values so.
             is_link = isinstance(value, list) and len(value) == 2 and type(value[1]) in {int, float}  # noqa: PLR2004 (id, slot)
             if is_link and isinstance(value[0], str) and value[0] not in content:
                 raise invalid(

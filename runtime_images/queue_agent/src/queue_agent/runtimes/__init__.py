@@ -1,1 +1,1 @@
-"""The two inference servers, behind one protocol."""
+"""The inference servers, behind one protocol: `registry` has the client of each type."""
