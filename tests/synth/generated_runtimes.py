@@ -24,7 +24,7 @@ from sd_on_eks.config.workload import (
     Workload,
 )
 from tests.synth.drawn_models import Data, few, numbers, some_keys, texts, values_of
-from tests.unit.config.test_cron import TAKEN
+from tests.unit.config.test_cron import ACCEPTED
 
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
@@ -32,7 +32,7 @@ _MANY: Final = 7
 """From here on runtimes are alike but for their names: the 30th set of options shows nothing new, and takes long."""
 
 _STARTS_AND_ENDS: Final = [
-    (start, end) for start in TAKEN for end in TAKEN if not cron_times(end).includes(cron_times(start))
+    (start, end) for start in ACCEPTED for end in ACCEPTED if not cron_times(end).includes(cron_times(start))
 ]
 
 
@@ -223,7 +223,7 @@ def _provisioners(min_replicas: int) -> st.SearchStrategy[Data]:
 @cache
 def _budgets() -> st.SearchStrategy[Data]:
     times = ("schedule", "duration")
-    schedules = st.sampled_from([*TAKEN, "@daily", "@weekly"])
+    schedules = st.sampled_from([*ACCEPTED, "@daily", "@weekly"])
     reasons = few(st.sampled_from(get_args(DisruptionReason)), unique=True)
     return some_keys(DisruptionBudget, leave_out=times, reasons=reasons) | some_keys(
         DisruptionBudget, keep=times, schedule=schedules, reasons=reasons

@@ -1,1 +1,1 @@
-"""`config.yaml` -> `load_config()` -> frozen models."""
+"""The configuration: `load_config()` reads `config.yaml` into frozen models."""

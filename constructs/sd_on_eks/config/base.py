@@ -1,14 +1,14 @@
-"""What all parts of the configuration have in common."""
+"""The base class of all configuration models."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
 class ConfigModel(BaseModel):
-    """A mapping of keys: unknown ones are refused, values are never converted, nothing changes after the load.
+    """A mapping of known keys. It rejects unknown keys, never converts a value, and is frozen after loading.
 
-    A field's docstring is its description in the schema and in the reference page: first what it is, then why its
-    default is what it is.
+    A field's docstring is its description in config.schema.json and docs/configuration.md: first what the key is, then
+    the reason for its default.
     """
 
     model_config = ConfigDict(

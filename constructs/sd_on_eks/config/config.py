@@ -1,4 +1,4 @@
-"""What a platform engineer may write into `config.yaml`: every key, its type, its bounds, its default and why."""
+"""The root model of `config.yaml`."""
 
 from typing import Final, Literal, Self
 
@@ -20,62 +20,63 @@ _RULES: Final = (names, tags, gateway, network, nodes, runtimes, pod_metadata, t
 
 
 class Config(ConfigModel):
-    """The whole of `config.yaml`."""
+    """The contents of `config.yaml`."""
 
     stack_name: StackName = DEFAULT_STACK_NAME
-    """Name of the CloudFormation stack, and of the EKS cluster, of which EKS takes 100 characters. A change makes
-    another stack."""
+    """Name of the CloudFormation stack and of the EKS cluster, which can have at most 100 characters. If you change it,
+    `cdk deploy` creates a second stack."""
 
     model_bucket_arn: BucketArn | None = None
-    """Bucket that has the models. By default the stack makes one and outputs its name."""
+    """S3 bucket that contains the models. By default, the stack creates a bucket and outputs its name."""
 
     input_bucket_arns: tuple[BucketArn, ...] = Field(default=(), max_length=10)
-    """Buckets of this region that tasks may link inputs from (`s3://`), besides their callers' own uploads. Whoever has
-    an API key can have the agents read any object there. By default none."""
+    """S3 buckets in the same Region from which tasks can read inputs (`s3://` URLs), in addition to uploads. Any caller
+    with an API key can use every object in these buckets as an input. By default, none."""
 
     availability_zones: tuple[AvailabilityZone, ...] = ()
-    """Zones by name. By default the region's first two, which may include one where EKS makes no control plane
-    (us-east-1e)."""
+    """Names of the Availability Zones. By default, the first two of the Region, which can include a zone where EKS does
+    not support control planes (us-east-1e)."""
 
     removal_policy: Literal["retain", "destroy"] = "retain"
-    """What becomes of buckets and task table when the stack is deleted. Retained, they must be deleted by hand: data
-    that is gone cannot be had back."""
+    """Whether the buckets and the task table are kept or deleted when the stack is deleted. Retained by default,
+    because deleted data cannot be recovered; you then delete them manually."""
 
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
-    """Tags of everything that costs money: the stack's resources, and the instances, volumes and network interfaces of
-    all nodes. By default none. A change replaces the nodes."""
+    """Tags for cost allocation. They are added to the stack's resources and to the instances, volumes and network
+    interfaces of all nodes. By default, none. A change replaces the nodes."""
 
     notify_running: bool = False
-    """Publish a callback also when a task begins to run. Off: only when it has ended."""
+    """Also publish a callback when a task starts to run. Off by default: callbacks are published only when a task has
+    ended."""
 
     apigw: ApiGateway = Field(default=ApiGateway(), alias="APIGW")
-    """The HTTP API: its address, its limits, who sees what. The defaults suit one team that tries it out."""
+    """The defaults suit one team that evaluates the product."""
 
     network: Network = Network()
-    """Where the cluster lives. By default a VPC of the stack with two zones and one NAT gateway, the cheapest that
-    works."""
+    """By default, the stack creates a VPC with two zones and one NAT gateway, the cheapest supported setup."""
 
     registries: Registries = Registries()
-    """Where images and charts come from in a network without the internet. By default their projects' registries."""
+    """Required for a network without internet access. By default, images and charts come from the registries of their
+    projects."""
 
     cluster: ClusterConfig = ClusterConfig()
-    """The EKS cluster. The defaults cost the least that a supported cluster can."""
+    """The defaults are the lowest-cost supported cluster."""
 
     cluster_components: ClusterComponents = ClusterComponents()
     """System nodes."""
 
     gpu_node_groups: tuple[GpuNodeGroup, ...] = Field(default=(), max_length=20)
-    """GPU nodes that run all the time. By default none: Karpenter buys what is needed."""
+    """By default, none: Karpenter provisions nodes on demand."""
 
     task_protocol: TaskProtocol = TaskProtocol()
     """Times and limits of the task protocol."""
 
     models_runtime: tuple[ModelsRuntime, ...] = ()
-    """The runtimes, at most 30. More than one may have the same type. By default none."""
+    """At most 30 runtimes. Several runtimes can have the same type. By default, none."""
 
     @property
     def input_bucket_names(self) -> tuple[str, ...]:
-        """Names of the buckets that tasks may link inputs from."""
+        """Names of the buckets from which tasks can read inputs."""
         return tuple(arn.rpartition(":")[2] for arn in self.input_bucket_arns)
 
     @model_validator(mode="after")

@@ -1,11 +1,10 @@
-"""Cron expressions as robfig/cron v3 reads them, the library of both KEDA and Karpenter.
+"""Cron expressions as robfig/cron v3 parses them, the library of both KEDA and Karpenter.
 
-An expression that it refuses passes their webhooks and definitions all the same. KEDA's operator then no longer scales
-the runtime at all, and Karpenter removes no node of the pool, not even an empty one. An expression that never comes
-counts as always: KEDA keeps the replicas, Karpenter the budget.
+Their webhooks and CRDs accept expressions that this library rejects. KEDA's operator then stops scaling the runtime,
+and Karpenter does not remove any node of the pool, not even an empty one. An expression that never matches counts as
+always active: KEDA keeps the replicas, Karpenter the budget.
 
-This is narrower than the library where it reads what nobody means: it takes `*-5` for `*`, `1,,2` for `1,2`, and `,`
-for never.
+This parser is stricter than the library, which reads `*-5` as `*`, `1,,2` as `1,2`, and `,` as never.
 
 https://github.com/robfig/cron/blob/v3.0.1/parser.go
 """
@@ -17,7 +16,7 @@ from functools import cache
 from typing import Final
 
 Day = tuple[int, int, int]
-"""Month from 1, day of the month from 1, day of the week from 0, which is Sunday. All that there are fall on a date."""
+"""Month from 1, day of the month from 1, day of the week from 0 (Sunday). Only days that exist in a leap year."""
 
 _LEAP_YEAR: Final = 2024
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -25,20 +24,20 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class CronTimes:
-    """When an expression comes: in each of the minutes of each of the hours of each of the days."""
+    """The times that an expression matches: each of the minutes in each of the hours on each of the days."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[Day]
 
     def includes(self, other: "CronTimes") -> bool:
-        """Whether it comes whenever the other does."""
+        """Whether it matches every time that the other matches."""
         return self.minutes >= other.minutes and self.hours >= other.hours and self.days >= other.days
 
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """What a field says; `is_any` where it has a star, without a step above 1."""
+    """The values of a field; `is_any` if it has an asterisk without a step above 1."""
 
     numbers: frozenset[int]
     is_any: bool
@@ -46,7 +45,7 @@ class _Values:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field's place in messages, and its bounds."""
+    """A field's name in messages (singular, plural), and its bounds."""
 
     one: str
     many: str
@@ -69,7 +68,7 @@ class _Field:
         high = self._number(high_text) if dash else self.most if slash else low
         if low > high:
             instead = f"{low}-{self.most},{self.least}-{high}"
-            raise ValueError(f"{self.many} in rising order, got {span}; write {instead}")
+            raise ValueError(f"{self.many} in ascending order, got {span}; write {instead}")
         return _Values(frozenset(range(low, high + 1, step)), is_any=False)
 
     def _number(self, text: str) -> int:
@@ -102,10 +101,10 @@ def cron_times(expression: str) -> CronTimes:
     """Read an expression.
 
     Args:
-        expression: minute, hour, day of month, month and day of week, with a space between each.
+        expression: minute, hour, day of month, month and day of week, separated by single spaces.
 
     Raises:
-        ValueError: the library refuses it, or it never comes; what must be instead.
+        ValueError: the library rejects it, or it never matches; the message starts with `must`.
     """
     try:
         minutes, hours, days, months, weekdays = (
@@ -122,15 +121,15 @@ def _dates(days: _Values, months: _Values, weekdays: _Values) -> frozenset[Day]:
         for month in months.numbers
         for day in range(1, calendar.monthrange(_LEAP_YEAR, month)[1] + 1)
         for weekday in range(7)
-        if _comes(day in days.numbers, weekday in weekdays.numbers, is_either=not (days.is_any or weekdays.is_any))
+        if _matches(day in days.numbers, weekday in weekdays.numbers, is_either=not (days.is_any or weekdays.is_any))
     )
     if not found:
-        raise ValueError("a day that its months have, got none")
+        raise ValueError("a day that exists in one of its months, got none")
     return found
 
 
-def _comes(is_day: bool, is_weekday: bool, *, is_either: bool) -> bool:  # noqa: FBT001 (two of a kind)
-    """Where neither field is a star, one of them is enough, as in crontab(5)."""
+def _matches(is_day: bool, is_weekday: bool, *, is_either: bool) -> bool:  # noqa: FBT001 (two of a kind)
+    """If neither field is an asterisk, one of them is enough, as in crontab(5)."""
     return is_day or is_weekday if is_either else is_day and is_weekday
 
 

@@ -1,4 +1,4 @@
-"""A YAML file, read strictly, that remembers the line of every key."""
+"""A strict YAML reader that records the line of every key."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ import yaml
 from sd_on_eks.config.errors import ConfigError, Problem
 
 Path = tuple[str | int, ...]
-"""Keys and list indexes from the top: `("modelsRuntime", 0, "name")`."""
+"""Keys and list indexes from the root: `("modelsRuntime", 0, "name")`."""
 
 _MOST_NODES: Final = 100_000
-"""Aliases inside aliases can make a small file enormous."""
+"""Nested aliases can expand a small file to an enormous document."""
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Document:
     Attributes:
         value: dicts, lists and scalars.
         lines: path -> line, from 1.
-        sources: path -> what the file has there, for scalars that are no strings: `1.30` of the number 1.3.
+        sources: path -> the text in the file, for scalars that are not strings: `1.30` for the number 1.3.
     """
 
     value: Any = None
@@ -30,7 +30,7 @@ class Document:
     sources: dict[Path, str] = field(default_factory=dict)
 
     def line_of(self, path: Path) -> int:
-        """Line of a key, or of the nearest one above it that the file has."""
+        """Line of a key, or of its nearest parent that is in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
@@ -42,23 +42,23 @@ def read_document(text: str, file: str, resolver: type[yaml.SafeLoader] = yaml.S
     Args:
         text: the YAML.
         file: its name in error messages.
-        resolver: how scalars without quotes are read.
+        resolver: the loader that gives unquoted scalars their types.
 
     Raises:
-        ConfigError: it is no YAML, or says something twice.
+        ConfigError: it is not valid YAML, is not a mapping, or defines a key twice.
     """
     try:
         loader = resolver(text)
         root = loader.get_single_node()
         if root is None:
-            raise ConfigError(file, [Problem(0, "", "is empty; it must be a mapping of keys")])
+            raise ConfigError(file, [Problem(0, "", "must be a mapping of keys, got an empty file")])
         builder = _Builder(loader)
         value = builder.build(root, ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 0
-        raise ConfigError(file, [Problem(line, "", f"is no YAML: {error.problem or error.context}")]) from error
+        raise ConfigError(file, [Problem(line, "", f"is not valid YAML: {error.problem or error.context}")]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(file, [Problem(0, "", f"is no YAML: {str(error).splitlines()[0]}")]) from error
+        raise ConfigError(file, [Problem(0, "", f"is not valid YAML: {str(error).splitlines()[0]}")]) from error
     if builder.problems:
         raise ConfigError(file, builder.problems)
     if not isinstance(value, dict):
@@ -67,7 +67,7 @@ def read_document(text: str, file: str, resolver: type[yaml.SafeLoader] = yaml.S
 
 
 def dotted(path: Path) -> str:
-    """A path as people write it: `modelsRuntime[0].name`."""
+    """A path in dotted notation: `modelsRuntime[0].name`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -85,7 +85,7 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 (any YAML value)
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            raise ValueError("it is larger than any configuration can be")
+            raise ValueError(f"it has more than {_MOST_NODES} values")
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -101,13 +101,14 @@ class _Builder:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(line, dotted(path), "a key must be a text"))
+                kind = "list" if isinstance(key_node, yaml.SequenceNode) else "mapping"
+                self.problems.append(Problem(line, dotted(path), f"must have strings as keys, got a {kind}"))
                 continue
             key = str(key_node.value)
             here = (*path, key)
             if key in built:
                 self.problems.append(
-                    Problem(line, dotted(here), f"stands twice, first in line {self.lines[here]}; keep one")
+                    Problem(line, dotted(here), f"is defined twice, first on line {self.lines[here]}; keep one")
                 )
                 continue
             self.lines[here] = line

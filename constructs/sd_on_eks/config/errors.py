@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: all of it, with its place."""
+"""The errors in a configuration, each with its place."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong.
+    """One error in a configuration.
 
     Attributes:
-        line: line of the file, from 1; 0 where it is about the file as a whole.
+        line: line of the file, from 1; 0 for the file as a whole.
         key: the key's path, such as `APIGW.throttle.rateLimit`; empty for the file as a whole.
-        message: what was wanted and what came.
+        message: the rule and the value: `must <rule>, got <value>`.
     """
 
     line: int
@@ -19,17 +19,17 @@ class Problem:
     message: str
 
     def text(self, file: str) -> str:
-        """The line that a person reads: `config.yaml:4: APIGW.throttle.rateLimit: must be 1 or more, got -3`."""
+        """The message with its place: `config.yaml:4: APIGW.throttle.rateLimit: must be 1 or more, got -3`."""
         place = f"{file}:{self.line}" if self.line else file
         return ": ".join(part for part in (place, self.key, self.message) if part)
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used.
+    """An invalid configuration.
 
     Attributes:
-        file: its name, as it was given.
-        problems: everything that is wrong with it, in the order of the lines.
+        file: its name, as the user wrote it.
+        problems: all of its errors, in line order.
     """
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:

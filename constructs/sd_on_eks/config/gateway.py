@@ -10,118 +10,123 @@ from sd_on_eks.config.values import Origin, PlanName, StageName, VpcEndpointId
 
 
 class Throttle(ConfigModel):
-    """Throttle of the usage plan: per API key, over all methods."""
+    """Throttling limits of a usage plan: per API key, for all methods together."""
 
     rate_limit: float = Field(default=30, ge=1, le=10_000, allow_inf_nan=False)
-    """Requests a second. 30 keeps one caller from filling the queues unnoticed; submits cost a GPU's time each."""
+    """Steady-state requests per second. 30 by default, so that one caller cannot fill the queues unnoticed: each submit
+    costs GPU time."""
 
     burst_limit: int = Field(default=50, ge=1, le=10_000)
-    """Requests at once, beyond the rate. 50 lets a batch of prompts be sent in one go."""
+    """Burst of requests above the rate. 50 by default, so that a caller can send a batch of prompts at once."""
 
 
 class MethodThrottle(ConfigModel):
-    """Limits of each method, for all callers together, whatever their keys allow."""
+    """Throttling limits of each method, for all callers together. They apply in addition to the limits of the keys."""
 
     rate_limit: float = Field(ge=1, le=10_000, allow_inf_nan=False)
-    """Requests a second."""
+    """Steady-state requests per second."""
 
     burst_limit: int = Field(ge=1, le=10_000)
-    """Requests at once, beyond the rate."""
+    """Burst of requests above the rate."""
 
 
 class Quota(ConfigModel):
-    """How many requests of a plan's key are taken in a period. What a caller polls with counts, too."""
+    """Number of requests that a plan's key can send in a period. Status polling counts as well."""
 
     limit: int = Field(ge=1, le=1_000_000_000)
-    """Requests in a period."""
+    """Requests per period."""
 
     period: Literal["day", "week", "month"]
-    """Length of a period."""
+    """Length of the period."""
 
 
 class Plan(ConfigModel):
-    """A further API key, for a team or a customer, with limits of its own."""
+    """An additional API key for a team or a customer, with separate limits."""
 
     name: PlanName
-    """Name of the tenant. The tasks belong to it, not to the key, so that they survive a change of the key; a change of
-    the name leaves them behind."""
+    """Name of the tenant. Tasks belong to the tenant, not to the API key: they remain accessible when the key is
+    replaced, but not when the name changes."""
 
     throttle: Throttle = Throttle()
-    """Limits of its key. By default those that the deployment's own key has by default."""
+    """Limits of this key. The defaults are the same as those of `APIGW.throttle`."""
 
     quota: Quota | None = None
-    """Most requests of its key. By default any number: the throttle protects the deployment, a quota divides it."""
+    """By default, unlimited: the throttle already protects the deployment; a quota divides its capacity among
+    tenants."""
 
 
 class Cors(ConfigModel):
-    """Which web pages may call the API from a browser. A key in a web page is known to whoever opens it."""
+    """CORS: the web pages that can call the API from a browser. Anyone who opens such a page can read its API key."""
 
     allow_origins: tuple[Origin, ...] = Field(default=(), max_length=10)
-    """Origins of those pages. By default none, and CORS is off: callers are servers, which do not ask."""
+    """Allowed origins. By default, none, and CORS is disabled: callers are usually servers, which do not need it."""
 
 
 class PrivateEndpoint(ConfigModel):
-    """An endpoint that is reached through VPC endpoints alone."""
+    """A private API endpoint, which is reachable only through VPC endpoints."""
 
     vpc_endpoint_ids: tuple[VpcEndpointId, ...] = Field(min_length=1, max_length=10)
-    """Interface endpoints of the service execute-api. They may be other accounts'."""
+    """IDs of interface endpoints for the execute-api service. They can belong to other accounts."""
 
 
 class WebAcl(ConfigModel):
     """An AWS WAF web ACL in front of the API."""
 
     requests_per_5_minutes: int = Field(ge=10, le=2_000_000_000)
-    """Requests of one address in five minutes; what is more is refused, before keys are looked at. 9000 is what the
-    default throttle of one key allows."""
+    """Rate limit per IP address in five minutes. AWS WAF blocks further requests before API keys are checked. The
+    default throttle of one key allows 9000."""
 
 
 class Canary(ConfigModel):
-    """A new version of the task API gets a tenth of the requests first."""
+    """A canary deployment: a new version of the task API first receives 10% of the requests."""
 
     minutes: Literal[5, 10, 15, 30] = 5
-    """How long. Five minutes by default: what is broken shows within the first requests."""
+    """Duration in minutes. Five by default: a defect usually shows within the first requests."""
 
 
 class ApiGateway(ConfigModel):
-    """The REST API that tasks are submitted to."""
+    """The REST API that receives tasks: its endpoint, limits and access."""
 
     stage_name: StageName = "prod"
-    """Last part of the endpoint's path. A change gives the API another URL."""
+    """Stage name, which is the last part of the endpoint's path. A change changes the URL of the API."""
 
     throttle: Throttle = Throttle()
-    """Limits of the deployment's own API key. Further keys have their own, in `plans`."""
+    """These apply to the default API key of the deployment. Additional keys have separate limits in `plans`."""
 
     method_throttle: MethodThrottle | None = None
-    """Protects what lies behind the API from many keys at once. By default there are no such limits but the account's:
-    each key has its own, and what is accepted only waits in a queue."""
+    """They protect the backend when many keys are used at once. By default, only the account's limits apply: each key
+    has its own limits, and accepted tasks wait in a queue."""
 
     plans: tuple[Plan, ...] = Field(default=(), max_length=50)
-    """Further keys, by the name of whom they are for. By default none: the deployment's own key is there."""
+    """By default, none: the deployment has only its default key."""
 
     tenant_isolation: bool = True
-    """Let each API key see its own tasks only. Off: every key sees every task."""
+    """Whether each API key can access only its own tasks. On by default, so that tenants cannot read each other's
+    tasks. When off, every key can access every task."""
 
     cors: Cors = Cors()
-    """Calls from web pages. Off by default."""
+    """Disabled by default."""
 
     private_endpoint: PrivateEndpoint | None = None
-    """By default the endpoint is public, and answers to those with a key alone."""
+    """By default, the endpoint is public, and each request needs an API key."""
 
     source_ip_cidrs: tuple[str, ...] = Field(default=(), max_length=100)
-    """Networks that the API answers to, IPv4 or IPv6; private ones with privateEndpoint. By default any: whoever calls
-    needs a key anyway."""
+    """IPv4 or IPv6 CIDR blocks that can call the API; with privateEndpoint, private ones. By default, all: each request
+    needs an API key."""
 
     web_acl: WebAcl | None = None
-    """It refuses addresses that send too much. By default there is none: it costs about 6 dollars a month, used or not,
-    and what has no key gets no further than the gateway. The emulator of the local stack takes none."""
+    """It blocks IP addresses that send too many requests. By default, none: a web ACL costs about 6 USD per month even
+    without traffic, and API Gateway already rejects requests without a key. The local stack's emulator does not
+    support it."""
 
     canary: Canary | None = None
-    """It is taken back by itself when the API answers 5xx meanwhile. By default a new version gets all requests at
-    once, and a deployment is minutes faster. The emulator of the local stack takes no canary."""
+    """It is rolled back automatically if the API returns 5xx errors in that time. By default, a new version receives
+    all requests at once, which makes a deployment minutes faster. The local stack's emulator does not support
+    canaries."""
 
     cloud_watch_role: bool = True
-    """Make the account's logging role for API Gateway, without which a fresh account refuses a stage that logs. Switch
-    off where the account has one already."""
+    """Create the account's CloudWatch Logs role for API Gateway. On by default: a new account does not have this role,
+    and API Gateway then rejects a stage with logging. Set it to false if the account already has the role."""
 
     @field_validator("source_ip_cidrs")
     @classmethod
@@ -130,5 +135,5 @@ class ApiGateway(ConfigModel):
             try:
                 ipaddress.ip_network(cidr)
             except ValueError as error:
-                raise ValueError(f"must be networks such as 203.0.113.0/24 or 2001:db8::/32: {error}") from error
+                raise ValueError(f"must be CIDR blocks such as 203.0.113.0/24 or 2001:db8::/32: {error}") from error
         return value

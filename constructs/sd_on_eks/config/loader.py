@@ -1,4 +1,4 @@
-"""`config.yaml` -> `Config`: every error at once, each with its line and in words that say what to write."""
+"""Load `config.yaml` as a `Config`, and report all errors at once, each with its line and what to write."""
 
 import copy
 import difflib
@@ -29,11 +29,11 @@ def load_config(path: Path | None = None, environment: Mapping[str, str] = os.en
     """Load the configuration.
 
     Args:
-        path: the file; by default the one that `CDK_CONFIG_PATH` names, else `config.yaml` beside `app.py`.
-        environment: where `CDK_CONFIG_PATH` is looked up.
+        path: the file; by default the one in `CDK_CONFIG_PATH`, or else `config.yaml` next to `app.py`.
+        environment: the environment variables to read `CDK_CONFIG_PATH` from.
 
     Raises:
-        ConfigError: it cannot be used; the error holds everything that is wrong.
+        ConfigError: the configuration is invalid; contains all errors.
     """
     named = environment.get(ENVIRONMENT_VARIABLE)
     file = path or (Path(named) if named else _DEFAULT)
@@ -49,7 +49,7 @@ def parse_config(text: str, file: str) -> Config:
         file: its name in error messages.
 
     Raises:
-        ConfigError: it cannot be used; the error holds everything that is wrong.
+        ConfigError: the configuration is invalid; contains all errors.
     """
     read = read_document(text, file)
     try:
@@ -59,7 +59,7 @@ def parse_config(text: str, file: str) -> Config:
 
 
 def _config(value: object) -> Config:
-    # By way of JSON, where a list is what becomes a tuple, and a number is never taken from a text.
+    # Validated as JSON: strict mode then accepts lists for tuples, and still does not convert strings to numbers.
     return Config.model_validate_json(json.dumps(value, default=str))
 
 
@@ -67,10 +67,10 @@ def _read(file: Path, name: str) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        message = f"there is no such file; {ENVIRONMENT_VARIABLE} names another"
+        message = f"does not exist; set {ENVIRONMENT_VARIABLE} to use another file"
         raise ConfigError(name, [Problem(0, "", message)]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(name, [Problem(0, "", f"must be UTF-8, byte {error.start} is not")]) from error
+        raise ConfigError(name, [Problem(0, "", f"must be UTF-8, got an invalid byte at {error.start}")]) from error
     except OSError as error:
         raise ConfigError(name, [Problem(0, "", f"cannot be read: {error.strerror}")]) from error
 
@@ -79,7 +79,7 @@ def _problems(errors: list[ErrorDetails], read: Document) -> Iterator[Problem]:
     places = [tuple(details["loc"]) for details in errors]
     for details in errors:
         place = tuple(details["loc"])
-        # A list with a wrong item is reported as too short as well: wrong items do not count.
+        # pydantic also reports a list with an invalid item as too short: invalid items do not count.
         follows = details["type"] == "too_short" and any(
             len(one) > len(place) and one[: len(place)] == place for one in places
         )
@@ -88,13 +88,13 @@ def _problems(errors: list[ErrorDetails], read: Document) -> Iterator[Problem]:
             for violation in error.violations:
                 yield Problem(read.line_of(violation.path), dotted(violation.path), violation.message)
         elif not follows:
-            # pydantic marks a mapping's key, as opposed to its value, by a further element.
+            # pydantic marks an error in a mapping's key, as opposed to its value, with an additional element.
             path: document.Path = place[:-1] if place and place[-1] == "[key]" else place
             yield Problem(read.line_of(path), dotted(path), _message(details, path, read))
 
 
 def _of_the_existing_solution(error: ValidationError, read: Document) -> Iterator[Problem]:
-    """What else is wrong where a file has keys of the existing solution, which would hide it until they are removed."""
+    """Further errors of a file with keys of the existing solution, which hide these errors until they are removed."""
     places = [tuple(details["loc"]) for details in error.errors() if details["type"] == "extra_forbidden"]
     old = [place for place in places if existing_solution.sentence_of(place)]
     if len(old) > 1:
@@ -151,11 +151,11 @@ _WANTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "tuple_type": lambda _: "be a list",
 }
-"""What was wanted, by the kind of error that pydantic reports: https://docs.pydantic.dev/latest/errors/validation_errors/"""
+"""The rule for each type of error that pydantic reports: https://docs.pydantic.dev/latest/errors/validation_errors/"""
 
 
 def _in_quotes(details: ErrorDetails, source: str) -> str:
-    """What is wrong with a number, a date or the like that has to be in quotes; empty where quotes are not enough."""
+    """The message for a number, a date or the like that must be quoted; empty if quotes are not enough."""
     if details["type"] == "string_type":
         return f'must be a string, got {source[:80]} without quotes: write "{source[:80]}"'
     if details["type"] == "literal_error":
@@ -166,11 +166,11 @@ def _in_quotes(details: ErrorDetails, source: str) -> str:
 
 
 _NEAR_AN_OLD_KEY: Final = 0.8
-"""Likeness (0-1) from which on an unknown key is taken for one of the existing solution, which few files have."""
+"""Similarity (0-1) above which an unknown key counts as a misspelled key of the existing solution, which is rare."""
 
 
 def unknown_key(path: document.Path) -> str:
-    """What is said of a key that a configuration does not have, after the key."""
+    """The message about an unknown key, without its place."""
     key = str(path[-1])
     if sentence := existing_solution.sentence_of(path):
         return sentence
@@ -195,7 +195,7 @@ def unknown_key(path: document.Path) -> str:
 
 
 def known_keys(path: document.Path) -> list[str]:
-    """Keys that a configuration may have below a path; none where there is no mapping of known keys."""
+    """Keys that a configuration can have below a path; empty if it is not a mapping of known keys."""
     models: list[type[BaseModel]] = [Config]
     for part in path:
         if not isinstance(part, int):
@@ -214,7 +214,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a
 def _shown(value: object) -> str:
     match value:
         case None:
-            return "nothing"
+            return "null"
         case bool():
             return str(value).lower()
         case str():

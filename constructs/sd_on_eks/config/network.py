@@ -1,4 +1,4 @@
-"""`network` and `registries`: where the cluster lives and what it can reach."""
+"""`network` and `registries`: the VPC, and the registries of images and charts."""
 
 import ipaddress
 from typing import Final, Literal
@@ -17,7 +17,7 @@ from sd_on_eks.config.values import (
 )
 
 _LARGEST_PREFIX: Final = 18
-"""Two zones with a /20 for pods each, and a /24 for the NAT gateway."""
+"""Two zones, each with a /20 subnet for pods, and a /24 for the NAT gateway."""
 _SMALLEST_PREFIX: Final = 16
 """https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html"""
 
@@ -26,39 +26,40 @@ class ExistingSubnet(ConfigModel):
     """A private subnet of an existing VPC."""
 
     subnet_id: SubnetId
-    """The subnet. Each pod takes one of its addresses."""
+    """ID of the subnet. Each pod uses one of its IP addresses."""
 
     availability_zone: AvailabilityZone
-    """Its zone; said here because nothing is looked up."""
+    """Availability Zone of the subnet. Required because synthesis does not look it up."""
 
     route_table_id: RouteTableId | None = None
-    """Its route table, which `gatewayEndpoints` needs."""
+    """Route table of the subnet. Required with `gatewayEndpoints`."""
 
 
 class ExistingVpc(ConfigModel):
-    """An existing VPC, by ids: nothing is looked up, so synthesis needs no account."""
+    """An existing VPC. You give the IDs: synthesis looks up nothing, so that it needs no AWS credentials."""
 
     vpc_id: VpcId
-    """The VPC. It needs DNS names and DNS resolution switched on."""
+    """ID of the VPC, which must have DNS hostnames and DNS resolution enabled."""
 
     cidr: str = "10.0.0.0/16"
-    """Its addresses, which may speak to interface endpoints that the stack makes."""
+    """CIDR block of the VPC. The interface endpoints that the stack creates accept connections from it."""
 
     private_subnets: tuple[ExistingSubnet, ...] = Field(min_length=2)
-    """Subnets of the control plane and of all nodes, in at least two zones, which EKS asks for."""
+    """The control plane and all nodes use these subnets. EKS requires at least two zones."""
 
     security_group_ids: tuple[SecurityGroupId, ...] = Field(default=(), max_length=4)
-    """Further security groups of the control plane and of all nodes, beside the cluster's own. By default none."""
+    """Additional security groups for the control plane and all nodes. By default, only the cluster security group."""
 
     has_internet_access: bool = True
-    """Whether the subnets have a way to the internet. Without one, images and charts come from `registries` alone."""
+    """Whether the subnets have internet access. Without it, images and charts come only from `registries`."""
 
     gateway_endpoints: bool = False
-    """Make gateway endpoints for S3 and DynamoDB in the subnets' route tables. By default the VPC is left as it is:
-    it may have them already, and a second one is refused."""
+    """Create gateway endpoints for S3 and DynamoDB in the subnets' route tables. Off by default: the VPC may already
+    have them, and AWS rejects a second one."""
 
     interface_endpoints: bool = False
-    """Make interface endpoints for the AWS services that the cluster speaks to. By default the VPC is left as it is."""
+    """Create interface endpoints for the AWS services that the cluster uses. Off by default: the stack does not change
+    an existing VPC."""
 
     @field_validator("cidr")
     @classmethod
@@ -67,22 +68,22 @@ class ExistingVpc(ConfigModel):
 
 
 class Network(ConfigModel):
-    """The VPC that the cluster lives in: one that the stack makes, or one that exists."""
+    """The VPC of the cluster: a new one that the stack creates, or an existing one."""
 
     cidr: str = "10.0.0.0/16"
-    """Private addresses of the VPC that the stack makes. A change replaces the VPC and everything in it."""
+    """IPv4 CIDR block of the VPC that the stack creates. A change replaces the VPC and everything in it."""
 
     nat_gateways: Literal["one", "onePerZone", "none"] = "one"
-    """How nodes reach the internet. One costs 33 dollars a month; should its zone fail, nodes of the other zones keep
-    running what they have but cannot pull images. `onePerZone` costs that much for each zone. `none`: images and charts
-    come from `registries`, and the stack makes interface endpoints, which cost more than a gateway (about 14 dollars
-    each for two zones)."""
+    """NAT gateways, through which nodes reach the internet. `one` costs 33 USD per month; if its zone fails, nodes in
+    the other zones continue to run their pods but cannot pull images. `onePerZone` costs that amount for each zone.
+    With `none`, images and charts come from `registries`, and the stack creates interface endpoints, which cost more
+    than one gateway (about 14 USD per month each for two zones)."""
 
     flow_logs: bool = True
-    """Log the VPC's connections. On by default: an investigation cannot be caught up on."""
+    """Create VPC flow logs. On by default: without them, past connections cannot be investigated."""
 
     existing_vpc: ExistingVpc | None = None
-    """Use this VPC instead of making one. By default the stack makes one."""
+    """By default, the stack creates a VPC."""
 
     @field_validator("cidr")
     @classmethod
@@ -98,26 +99,27 @@ class Network(ConfigModel):
 
 
 class Registries(ConfigModel):
-    """Registries that hold copies of what otherwise comes from the internet."""
+    """Registries with copies of the images and charts that otherwise come from the internet."""
 
     charts: ChartRegistry | None = None
-    """Registry with the charts `karpenter`, `karpenter-crd` and `keda` in their pinned versions. By default their
-    projects' own."""
+    """OCI registry that contains the charts `karpenter`, `karpenter-crd` and `keda` in the pinned versions. By default,
+    the registries of these projects."""
 
     images: ImageRegistry | None = None
-    """Registry with the images of those charts and the bases of the images that are built, under their own paths:
-    `karpenter/controller`, `kedacore/keda`, `docker/library/python`. By default their projects' own."""
+    """Registry that contains the images of these charts and the base images of the images that are built, under their
+    original paths: `karpenter/controller`, `kedacore/keda`, `docker/library/python`. By default, the registries of
+    these projects."""
 
 
 def _ipv4_network(value: str, *, smallest_prefix: int, largest_prefix: int) -> str:
     try:
         network = ipaddress.IPv4Network(value)
     except ValueError as error:
-        raise ValueError(f"must be a network such as 10.0.0.0/16: {error}") from error
-    if value != str(network):  # Python also takes masks, and addresses without a prefix
-        raise ValueError(f"must be a network with its prefix, such as {network}, got {value}")
+        raise ValueError(f"must be a CIDR block such as 10.0.0.0/16: {error}") from error
+    if value != str(network):  # Python also accepts netmasks, and addresses without a prefix length
+        raise ValueError(f"must be a CIDR block with a prefix length, such as {network}, got {value}")
     if not smallest_prefix <= network.prefixlen <= largest_prefix:
         raise ValueError(
-            f"must be a network of /{smallest_prefix} to /{largest_prefix}, got one of /{network.prefixlen}"
+            f"must be a CIDR block from /{smallest_prefix} to /{largest_prefix}, got a /{network.prefixlen}"
         )
     return value

@@ -1,4 +1,4 @@
-"""docs/configuration.md, which says what every key means."""
+"""docs/configuration.md: the reference of all configuration keys."""
 
 import json
 import re
@@ -19,23 +19,23 @@ _INTRODUCTION: Final = """\
 
 <!-- Written by `make generate`; change the models in constructs/sd_on_eks/config instead. -->
 
-Every key of `config.yaml`: its type, what it may be, its default, what it means and why the default is what it is.
+All keys of `config.yaml`: type, allowed values, default, meaning, and the reason for the default.
 
-- Only keys that are marked as required must be there. Inside an optional mapping, they are required once you write it.
+- Only keys marked as required must be present. In an optional mapping, they are required only if you write the mapping.
 - A path with `[]` is a list: `modelsRuntime[].name` is the `name` of each entry of `modelsRuntime`.
-- Where there is no default value, the description says what happens when the key is left out.
-- Unknown keys are refused, and no value is converted: write `"1"` for a text and `1` for a number.
-- Some keys must also fit together. `cdk synth` checks that, and names the line of each key that does not.
+- If a key has no default value, its description states what happens when you omit the key.
+- Unknown keys are rejected, and values are not converted: write `"1"` for a string and `1` for a number.
+- Some keys depend on each other. `cdk synth` checks these rules and reports the line of each key that violates one.
 """
 
 _SHORT: Final = 20
-"""Below it, a section's description is but its name in other words, and the text about its type says more."""
+"""Length below which a field's description only repeats its name, and the description of its type says more."""
 
 _LINE: Final = 120
 
 
 def reference_text() -> str:
-    """The reference page as it stands in the file."""
+    """The contents of docs/configuration.md."""
     schema = config_schema()
     page = _Page(schema["$defs"])
     lines = [*_INTRODUCTION.splitlines(), "", "## Top level", ""]
@@ -50,7 +50,7 @@ class _Page:
         self._definitions = definitions
 
     def keys(self, model: _Schema, prefix: str) -> Iterator[str]:
-        """The keys of a mapping: those with plain values first, so that each stands below its own heading."""
+        """The keys of a mapping: first those with plain values, so that each is below the heading of its mapping."""
         sections: list[tuple[str, _Schema, _Schema, bool]] = []
         for name, field in model["properties"].items():
             path, required = f"{prefix}{name}", name in model.get("required", ())
@@ -76,14 +76,14 @@ class _Page:
         yield from self.keys(inner, prefix=f"{here}.")
 
     def _inner_model(self, field: _Schema) -> _Schema | None:
-        """The mapping of known keys that a field, or each entry of it, is."""
+        """The schema of the mapping, if a field or its list entries are mappings of known keys."""
         value = _value(field)
         reference = value.get("$ref") or value.get("items", {}).get("$ref")
         return self._definitions[reference.rsplit("/", 1)[1]] if reference else None
 
 
 def _value(field: _Schema) -> _Schema:
-    """A field's schema without the null that stands for a key that was left out."""
+    """A field's schema without the null that represents an omitted key."""
     choices = [one for one in field.get("anyOf", ()) if one.get("type") != "null"]
     return choices[0] if choices else field
 
@@ -112,13 +112,13 @@ def _type_words(value: _Schema) -> str:
             return f"number{_bounds(value)}"
         case "string":
             form = _form(value)
-            return f"text; {form}" if form else "text"
+            return f"string; {form}" if form else "string"
         case "array":
             return _list_words(value["items"], _count(value, "Items"))
         case "object":
             ((key, inner),) = value["patternProperties"].items()
             forms = _each("key", {"pattern": key}) + _each("value", inner)
-            return f"mapping of texts{_count(value, 'Properties')}{forms}"
+            return f"mapping of strings{_count(value, 'Properties')}{forms}"
     raise TypeError(f"there are no words for the type of {value}")
 
 
@@ -131,8 +131,8 @@ def _list_words(item: _Schema, count: str) -> str:
     if "$ref" in item:
         return f"list of mappings{count}"
     if "enum" in item:
-        return f"list of texts{count}; each entry must be {_one_of(item['enum'])}"
-    return f"list of texts{count}{_each('entry', item)}"
+        return f"list of strings{count}; each entry must be {_one_of(item['enum'])}"
+    return f"list of strings{count}{_each('entry', item)}"
 
 
 def _each(what: str, value: _Schema) -> str:
@@ -141,7 +141,7 @@ def _each(what: str, value: _Schema) -> str:
 
 
 def _form(value: _Schema) -> str:
-    """What a text must be like."""
+    """The format of a string."""
     if value.get("pattern"):
         return f"must {_escaped(PATTERN_WORDS[value['pattern']])}"
     if "maxLength" in value:
@@ -169,7 +169,7 @@ def _number(value: float) -> str:
 
 
 def _as_yaml(default: object) -> str:
-    """A default as it could stand in the file, without the keys of it that are not set."""
+    """A default in YAML, without keys that are not set."""
     match default:
         case str():
             return default
@@ -189,7 +189,7 @@ def _words(schema: _Schema) -> str:
 
 
 def _section_words(field: _Schema, inner: _Schema) -> str:
-    """What a mapping is: the words about its type, then those about it at this place, each said once."""
+    """The description of a mapping: that of its type, then that of the field, without repetition."""
     about_type = re.sub(r"^`[^`]+`(: |\.)", "", _words(inner))
     about_type = about_type[:1].upper() + about_type[1:]
     here = _words(field)
@@ -201,7 +201,7 @@ def _section_words(field: _Schema, inner: _Schema) -> str:
 
 
 def _paragraph(text: str, indent: str = "") -> Iterator[str]:
-    """A paragraph, and the empty line after it."""
+    """A paragraph and an empty line."""
     yield from textwrap.wrap(
         text,
         width=_LINE,

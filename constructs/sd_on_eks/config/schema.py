@@ -1,4 +1,4 @@
-"""config.schema.json, by which editors complete and check config.yaml."""
+"""config.schema.json, with which editors complete and check config.yaml."""
 
 import json
 from pathlib import Path
@@ -16,5 +16,5 @@ def config_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it stands in the file."""
+    """The contents of config.schema.json."""
     return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -23,37 +23,38 @@ _Argument = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class Image(ConfigModel):
-    """Where an image comes from."""
+    """A container image: built by the deployment, or an existing one."""
 
     build: Literal["local", "cloud"] | None = None
-    """`local`: `cdk deploy` builds it with Docker. `cloud`: CodeBuild builds it in the account, which needs no Docker
-    and uploads no gigabytes. By default local, unless `reference` is set."""
+    """Where the image is built. `local`: `cdk deploy` builds it with Docker. `cloud`: CodeBuild builds it in the
+    account, which needs no local Docker and no upload of several gigabytes. By default, `local`, unless `reference` is
+    set."""
 
     reference: ImageReference | None = None
-    """An image that exists, with its digest, so that a deployment is the same tomorrow. By default it is built."""
+    """An existing image with its digest, which makes deployments reproducible. By default, the image is built."""
 
 
 class ResourceAmounts(ConfigModel):
-    """Processors and memory of a container."""
+    """CPU and memory of a container."""
 
     cpu: Cpu | None = None
-    """Processors, of 1000m each. By default as said at the container."""
+    """CPU units; 1000m is one CPU. The container's `resources` describes the default."""
 
     memory: Memory | None = None
-    """Memory, in Mi or Gi. By default as said at the container."""
+    """Memory in Mi or Gi. The container's `resources` describes the default."""
 
 
 class Resources(ConfigModel):
-    """What a container asks for and may use."""
+    """Resource requests and limits of a container."""
 
     requests: ResourceAmounts = ResourceAmounts()
-    """What is set aside for it, so that it fits its node. By default as said at the container."""
+    """Resource requests, which the scheduler reserves on the node."""
 
     limits: ResourceAmounts = ResourceAmounts()
-    """What it may use at most, beyond which it is slowed down or stopped. By default as said at the container."""
+    """Resource limits. A container is throttled at its CPU limit and terminated above its memory limit."""
 
-    def on_top_of(self, defaults: "Resources") -> "Resources":
-        """The same, with defaults in place of what is left out."""
+    def with_defaults(self, defaults: "Resources") -> "Resources":
+        """These resources, with the defaults where an amount is not set."""
         return Resources(
             requests=ResourceAmounts(
                 cpu=self.requests.cpu or defaults.requests.cpu, memory=self.requests.memory or defaults.requests.memory
@@ -68,127 +69,128 @@ class InferenceApi(ConfigModel):
     """`extraValues.runtime.inferenceApi`: the inference server."""
 
     image: Image = Image()
-    """Its image. By default the one of this product for the runtime's type."""
+    """By default, this product's image for the runtime type."""
 
     image_size_gib: int = Field(default=15, ge=1, le=500)
-    """Unpacked size of the image, for which the disk must have room twice while it is pulled. 15 by default: CUDA and
-    PyTorch take 10."""
+    """Unpacked size of the image. While the image is pulled, it needs twice this disk space. 15 by default: CUDA and
+    PyTorch alone take 10."""
 
     command: tuple[_Argument, ...] = Field(default=(), max_length=100)
-    """Command of an image by `image.reference`, such as [python3, main.py]: it is run so that the server stops within 5
-    seconds when its pod is stopped. The image needs `sh` and `sleep`. By default the image's own, which may ignore the
-    signal and then keeps the pod's GPU for the whole grace period."""
+    """Command of an image that is set with `image.reference`, such as [python3, main.py]. It is wrapped so that the
+    server stops within 5 seconds when its pod is terminated; the image must contain `sh` and `sleep`. By default, the
+    entry point of the image, which may ignore SIGTERM and then keeps the GPU for the whole termination grace period."""
 
     args: tuple[_Argument, ...] = Field(default=(), max_length=100)
-    """Further arguments of the server, such as --medvram. By default none. Address, port and folders stay as the pod
-    needs them."""
+    """Additional arguments of the server, such as --medvram. By default, none. You cannot change the address, the port
+    and the directories, which the pod needs."""
 
     image_metadata: bool = True
-    """Embed the prompt or workflow in the images. On by default, as in both servers. Off makes an image smaller, by
-    megabytes for a large workflow, and does not disclose to its receivers how it was made."""
+    """Embed the prompt or workflow in the output images. On by default, as in both servers. When off, images are
+    smaller (by megabytes for a large workflow) and do not disclose the prompt to their recipients."""
 
     env: dict[EnvironmentName, str] = Field(default_factory=dict, max_length=100)
-    """Further environment variables. By default none. Secrets do not belong here: whoever reads the cluster reads
-    them."""
+    """Additional environment variables. By default, none. Do not put secrets here: anyone with read access to the
+    cluster can read them."""
 
     resources: Resources = Resources()
-    """Processors and memory. By default 2 and 10Gi are set aside, which every instance type with a GPU has, and there
-    is no limit: the server has its node for itself. The GPU is always one."""
+    """By default, the requests are 2 CPUs and 10Gi, which fit every GPU instance type, without limits: the server has
+    the node for itself. The container always gets one GPU."""
 
     scratch_size_gib: int = Field(default=20, ge=1, le=10_000)
-    """Most that the server may write: caches, temporary files. 20 by default, several thousand pictures."""
+    """Maximum disk space for caches and temporary files of the server. 20 by default, enough for several thousand
+    images."""
 
     shared_memory_gib: int = Field(default=2, ge=1, le=500)
-    """Size of /dev/shm, which PyTorch's loaders use. Counts as the pod's memory."""
+    """Size of /dev/shm, which PyTorch data loaders use. It counts as memory of the pod."""
 
     @property
     def whole_resources(self) -> Resources:
-        """Processors and memory, defaults included."""
-        return self.resources.on_top_of(Resources(requests=ResourceAmounts(cpu="2", memory="10Gi")))
+        """CPU and memory, including the defaults."""
+        return self.resources.with_defaults(Resources(requests=ResourceAmounts(cpu="2", memory="10Gi")))
 
 
 class QueueAgent(ConfigModel):
-    """`extraValues.runtime.queueAgent`: the agent beside it."""
+    """`extraValues.runtime.queueAgent`: the queue agent, the sidecar container."""
 
     image: Image = Image()
-    """Its image. By default the one of this product."""
+    """By default, this product's image."""
 
     env: dict[EnvironmentName, str] = Field(default_factory=dict, max_length=100)
-    """Further environment variables. By default none."""
+    """Additional environment variables. By default, none."""
 
     max_input_mb: int | None = Field(default=None, ge=1, le=MOST_INPUT_MIB)
-    """Largest named input of a comfyui task, in MiB; all of a task's may have three times as much, which the agent's
-    disk has room for. By default 100, which is also what ComfyUI takes: more needs `--max-upload-size` in
-    `inferenceApi.args`. A sdwebui runtime takes 20 and 60, in memory."""
+    """Maximum size of a named input of a comfyui task, in MiB; all inputs of a task together can have three times this
+    size, which the agent's disk has room for. By default, 100, which is also the limit of ComfyUI: a higher value
+    needs `--max-upload-size` in `inferenceApi.args`. An sdwebui runtime has fixed limits of 20 and 60, in memory."""
 
     resources: Resources = Resources()
-    """Processors and memory. By default 250m and 256Mi, at most 512Mi."""
+    """By default, the requests are 250m and 256Mi, and the memory limit is 512Mi."""
 
     @property
     def whole_resources(self) -> Resources:
-        """Processors and memory, defaults included."""
-        return self.resources.on_top_of(
+        """CPU and memory, including the defaults."""
+        return self.resources.with_defaults(
             Resources(requests=ResourceAmounts(cpu="250m", memory="256Mi"), limits=ResourceAmounts(memory="512Mi"))
         )
 
 
 class Persistence(ConfigModel):
-    """`extraValues.runtime.persistence`: where the models are."""
+    """`extraValues.runtime.persistence`: where the models are stored."""
 
     model_bucket_arn: BucketArn | None = None
-    """A bucket of its own. By default the stack's model bucket."""
+    """A separate model bucket for this runtime. By default, the stack's model bucket."""
 
     prefix: KeyPrefix | None = None
-    """Show only the objects below this prefix. By default the whole bucket."""
+    """Mount only the objects with this prefix. By default, the whole bucket."""
 
     existing_claim: DnsLabel | None = None
-    """A PersistentVolumeClaim that exists in the namespace, such as one on FSx. By default the bucket is mounted."""
+    """An existing PersistentVolumeClaim in the namespace, for example for FSx. By default, the bucket is mounted."""
 
     cache_size_gib: int = Field(default=0, ge=0, le=10_000)
-    """Keep so much of what was read on the node's disk. 0, none, by default: a server reads its model once. Worth it
-    where dynamicModel switches back and forth."""
+    """Size of the read cache on the node's disk. 0 by default, which disables it: a server reads its model once. Useful
+    with `dynamicModel`, when tasks switch between checkpoints."""
 
     throughput_gbps: int = Field(default=10, ge=1, le=400)
-    """Network of the node, which the driver cannot ask for itself. 10 by default, what the common GPU types burst
-    to."""
+    """Network bandwidth of the node, which the Mountpoint driver cannot detect. 10 by default, the burst bandwidth of
+    the common GPU instance types."""
 
 
 class Toleration(ConfigModel):
-    """A taint of nodes that the pod accepts: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/."""
+    """A node taint that the pod tolerates: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/."""
 
     key: LabelKey
-    """The taint's key."""
+    """Key of the taint."""
 
     operator: Literal["Equal", "Exists"] = "Equal"
-    """Equal compares the value, too."""
+    """`Equal` also compares the value; `Exists` only the key."""
 
     value: LabelValue | None = None
-    """The taint's value, with Equal."""
+    """Value of the taint, with `Equal`."""
 
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The taint's effect. By default any."""
+    """Effect of the taint. By default, any."""
 
 
 class Workload(ConfigModel):
-    """`extraValues.runtime`: the runtime's pod, an inference server with a queue agent beside it."""
+    """`extraValues.runtime`: the pods of the runtime, each with an inference server and a queue agent."""
 
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=50)
-    """Further labels of the pod. By default none."""
+    """Additional labels of the pods. By default, none."""
 
     annotations: dict[LabelKey, str] = Field(default_factory=dict, max_length=50)
-    """Further annotations of the pod. By default none."""
+    """Additional annotations of the pods. By default, none."""
 
     tolerations: tuple[Toleration, ...] = Field(default=(), max_length=50)
-    """Further taints that the pod accepts. By default only that of GPU nodes."""
+    """By default, the pod tolerates only the taint of GPU nodes."""
 
     scaling: Scaling = Scaling()
-    """How many pods."""
+    """Number of pods."""
 
     inference_api: InferenceApi = InferenceApi()
     """The inference server."""
 
     queue_agent: QueueAgent = QueueAgent()
-    """The agent beside it."""
+    """The queue agent."""
 
     persistence: Persistence = Persistence()
-    """Where the models are."""
+    """The models."""

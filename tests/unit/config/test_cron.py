@@ -1,4 +1,4 @@
-"""Cron expressions: taken, refused and read as robfig/cron v3.0.1 does, by whose verdicts the lists were made."""
+"""Cron expressions: accepted, rejected and parsed as by robfig/cron v3.0.1, whose results are in the lists below."""
 
 import calendar
 import datetime as dt
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from sd_on_eks.config.cron import cron_times
 
-TAKEN: Final = (
+ACCEPTED: Final = (
     *("* * * * *", "? ? ? ? ?", "0 8 * * 1-5", "0 8 * * MON-FRI", "0 8 * * mon-Fri", "0,30 8 * * *", "1/5 * * * *"),
     *("0 8-8 * * *", "59 23 31 12 6", "0 0 1 1 0", "*/15 6-20 * * *", "30 18 1,15 JAN,jun-AUG SUN,3", "00 08 * * *"),
     *("*/90 * * * *", "*/1 */1 */1 */1 */1", "?/5 * * * *", "5-10/3,20/7 * * * *", "0 0 29 2 *", "0 0 30 2 */2"),
     *("0 0 30 2 1", "0 0 30 1,2 *", "0 0 * feb 3", "*,5 0 30,1 2 *", "0 8 * * sat,sun"),
 )
 
-REFUSED: Final = {
+REJECTED: Final = {
     # Days of the week: 0 to 6.
     "0 8 * * 7": "a day of week of 0 to 6 or sun to sat (Sunday is 0), got 7",
     "0 8 * * 0-7": "a day of week of 0 to 6 or sun to sat (Sunday is 0), got 7",
@@ -29,12 +29,12 @@ REFUSED: Final = {
     "0 8 * * jan": "a day of week of 0 to 6 or sun to sat (Sunday is 0), got jan",
     "0 8 * * 5L": "a day of week of 0 to 6 or sun to sat (Sunday is 0), got 5L",
     "0 8 * * 5#2": "a day of week of 0 to 6 or sun to sat (Sunday is 0), got 5#2",
-    # Ranges go up.
-    "0 8 * * FRI-MON": "days of week in rising order, got FRI-MON",
-    "0 8 * * SAT-SUN": "days of week in rising order, got SAT-SUN",
-    "0 22-6 * * *": "hours in rising order, got 22-6",
-    "0 22-6/2 * * *": "hours in rising order, got 22-6",
-    "0 0 * dec-feb *": "months in rising order, got dec-feb",
+    # Ranges must be ascending.
+    "0 8 * * FRI-MON": "days of week in ascending order, got FRI-MON",
+    "0 8 * * SAT-SUN": "days of week in ascending order, got SAT-SUN",
+    "0 22-6 * * *": "hours in ascending order, got 22-6",
+    "0 22-6/2 * * *": "hours in ascending order, got 22-6",
+    "0 0 * dec-feb *": "months in ascending order, got dec-feb",
     # The other fields' bounds.
     "60 8 * * *": "a minute of 0 to 59, got 60",
     "0-60 8 * * *": "a minute of 0 to 59, got 60",
@@ -55,7 +55,7 @@ REFUSED: Final = {
     "*/ * * * *": "a step of 1 or more, got nothing",
     "*/-5 * * * *": "a step of 1 or more, got -5",
     "*/99999999999999999999 * * * *": "a step of 1 or more, got 99999999999999999999",
-    # Form.
+    # Format.
     "1-2-3 * * * *": "a minute of 0 to 59, got 2-3",
     "*/2/3 * * * *": "a step of 1 or more, got 2/3",
     "- * * * *": "a minute of 0 to 59, got nothing",
@@ -69,31 +69,31 @@ REFUSED: Final = {
     "\u0661 * * * *": "a minute of 0 to 59, got \u0661",
 }
 
-TAKEN_BY_THE_LIBRARY_ALONE: Final = {
-    # It reads them as something else than what they say, or as nothing.
+ACCEPTED_ONLY_BY_THE_LIBRARY: Final = {
+    # It parses them as something other than what they express, or as nothing.
     "*-5 * * * *": "a minute of 0 to 59, got *",
     "?-5/2 * * * *": "a minute of 0 to 59, got ?",
     "1,,2 * * * *": "a minute of 0 to 59, got nothing",
     ", * * * *": "a minute of 0 to 59, got nothing",
     "+5 * * * *": "a minute of 0 to 59, got +5",
-    # It takes them and finds no time at which they come.
-    "0 0 30 2 *": "a day that its months have, got none",
-    "0 0 31 2,4,6,9,11 *": "a day that its months have, got none",
-    "0 0 31 apr ?": "a day that its months have, got none",
-    "0 0 30-31 2 */1": "a day that its months have, got none",
+    # It accepts them but finds no time that matches.
+    "0 0 30 2 *": "a day that exists in one of its months, got none",
+    "0 0 31 2,4,6,9,11 *": "a day that exists in one of its months, got none",
+    "0 0 31 apr ?": "a day that exists in one of its months, got none",
+    "0 0 30-31 2 */1": "a day that exists in one of its months, got none",
 }
 
 
-@pytest.mark.parametrize("expression", TAKEN)
-def test_expression_is_taken(expression: str) -> None:
+@pytest.mark.parametrize("expression", ACCEPTED)
+def test_expression_is_accepted(expression: str) -> None:
     times = cron_times(expression)
     assert times.minutes
     assert times.hours
     assert times.days
 
 
-@pytest.mark.parametrize(("expression", "says"), (REFUSED | TAKEN_BY_THE_LIBRARY_ALONE).items())
-def test_fails_when_an_expression_is_refused(expression: str, says: str) -> None:
+@pytest.mark.parametrize(("expression", "says"), (REJECTED | ACCEPTED_ONLY_BY_THE_LIBRARY).items())
+def test_fails_when_an_expression_is_rejected(expression: str, says: str) -> None:
     with pytest.raises(ValueError, match=f"^must have {re.escape(says)}[;,]") as error:
         cron_times(expression)
     assert str(error.value).endswith(f', in "{expression}"')
@@ -103,13 +103,13 @@ def test_fails_when_an_expression_is_refused(expression: str, says: str) -> None
     ("expression", "instead"),
     [("0 22-6 * * *", "22-23,0-6"), ("0 0 * * FRI-MON", "5-6,0-1"), ("0 0 * 12-2 *", "12-12,1-2")],
 )
-def test_range_that_falls_is_refused_with_one_that_rises(expression: str, instead: str) -> None:
+def test_descending_range_is_rejected_with_an_ascending_replacement(expression: str, instead: str) -> None:
     with pytest.raises(ValueError, match=f"; write {instead}, in "):
         cron_times(expression)
 
 
 class Field(NamedTuple):
-    """A field of an expression, as it is written and as it is meant."""
+    """A field of an expression: its text and its values."""
 
     text: str
     values: frozenset[int]
@@ -117,7 +117,7 @@ class Field(NamedTuple):
 
 
 def fields(least: int, most: int, names: str = "") -> st.SearchStrategy[Field]:
-    """Lists of a star, values and ranges, with steps or without."""
+    """Lists of asterisks, values and ranges, with or without steps."""
     known = names.split()
 
     def spelled(value: int) -> st.SearchStrategy[str]:
@@ -160,21 +160,21 @@ FIELDS: Final = (
 
 @settings(max_examples=50)
 @given(st.tuples(*FIELDS), st.dates(dt.date(2024, 1, 1), dt.date(2051, 12, 31)))
-def test_expression_means_what_it_says(drawn: tuple[Field, ...], date: dt.date) -> None:
+def test_expression_matches_the_times_that_it_expresses(drawn: tuple[Field, ...], date: dt.date) -> None:
     minute, hour, day, month, weekday = drawn
     expression = " ".join(field.text for field in drawn)
     try:
         times = cron_times(expression)
     except ValueError:
-        # The one reason that is left: a day that no year has.
+        # The only remaining reason: a day that does not exist in any year.
         longest = max(calendar.monthrange(2024, one)[1] for one in month.values)
         assert weekday.is_any
         assert min(day.values) > longest
         return
     assert (times.minutes, times.hours) == (minute.values, hour.values)
     of_month, of_week = date.day in day.values, date.isoweekday() % 7 in weekday.values
-    comes = of_month and of_week if day.is_any or weekday.is_any else of_month or of_week
-    assert ((date.month, date.day, date.isoweekday() % 7) in times.days) == (comes and date.month in month.values)
+    matches = of_month and of_week if day.is_any or weekday.is_any else of_month or of_week
+    assert ((date.month, date.day, date.isoweekday() % 7) in times.days) == (matches and date.month in month.values)
 
 
 @settings(max_examples=20)
@@ -199,5 +199,5 @@ def test_fails_when_one_value_is_out_of_bounds(drawn: tuple[Field, ...], place: 
         ("0 0 1-31 * *", "0 0 29 2 *", True),
     ],
 )
-def test_schedule_includes_another_that_never_comes_alone(one: str, other: str, *, includes: bool) -> None:
+def test_includes_is_true_only_if_every_time_of_the_other_matches(one: str, other: str, *, includes: bool) -> None:
     assert cron_times(one).includes(cron_times(other)) is includes

@@ -1,4 +1,4 @@
-"""Keys of the existing solution's configuration: what the loader says of each, and what the table knows."""
+"""Keys of the existing solution's configuration: the loader's messages and the table of keys."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def is_known_here(path: str) -> bool:
 
 
 def message_of(section: str, key: str, value: str = "x") -> str:
-    """What is said of one key of a runtime's `extraValues`, or of a runtime."""
+    """The message about one key of a runtime's `extraValues`."""
     inner = f"{{{key}: {value}}}"
     for name in reversed(section.split(".")) if section else ():
         inner = f"{{{name}: {inner}}}"
@@ -43,7 +43,7 @@ def test_the_file_of_every_key_has_all_keys() -> None:
     assert [key.path for key in OLD_KEYS if key.path not in KEYS_IN_FILE] == []
 
 
-def test_every_key_that_is_not_known_here_has_its_sentence_in_the_same_round() -> None:
+def test_every_unsupported_key_is_reported_in_the_same_run() -> None:
     said = {problem.key: problem.message for problem in problems_of(EVERY_KEY)}
     for key in OLD_KEYS:
         path = key.path.replace("[]", "[0]")
@@ -51,7 +51,7 @@ def test_every_key_that_is_not_known_here_has_its_sentence_in_the_same_round() -
             assert IS_OLD not in said.get(path, "")
         else:
             while path not in said:
-                # A key below another one that is not known either.
+                # A key below another unsupported key.
                 path = path.rpartition(".")[0]
             assert said[path].startswith(IS_OLD)
 
@@ -59,7 +59,7 @@ def test_every_key_that_is_not_known_here_has_its_sentence_in_the_same_round() -
 @pytest.mark.parametrize(
     ("section", "key", "says"),
     [
-        ("", "global", "remove it: it had no effect there either: the stack sets it"),
+        ("", "global", "remove it: it had no effect before: the stack sets it"),
         ("karpenter.provisioner", "instanceType", "instead write instanceTypes (the first is preferred)"),
         ("karpenter.provisioner", "capacityType", "instead write capacityTypes, a list of spot and on-demand"),
         ("karpenter.provisioner", "resourceLimits", "instead write gpuLimit"),
@@ -73,8 +73,8 @@ def test_every_key_that_is_not_known_here_has_its_sentence_in_the_same_round() -
             "karpenter.nodeTemplate",
             "tags",
             (
-                "instead write tags at the top of the file (they are tags of everything that costs money, not of one "
-                "runtime's nodes)"
+                "instead write tags at the top level (they apply to all resources and nodes, not to the nodes of one "
+                "runtime)"
             ),
         ),
         ("karpenter.nodeTemplate", "amiFamily", "remove it: nodes run Bottlerocket"),
@@ -82,18 +82,18 @@ def test_every_key_that_is_not_known_here_has_its_sentence_in_the_same_round() -
             "runtime.inferenceApi.image",
             "tag",
             (
-                "instead write image.reference, an image with its digest, or nothing (by default cdk deploy builds the "
-                "image of this product)"
+                "instead write image.reference, an image with its digest, or nothing (by default, cdk deploy builds "
+                "this product's image)"
             ),
         ),
         ("runtime.inferenceApi", "extraEnv", "instead write env, a mapping of strings"),
-        ("runtime.queueAgent.image", "tag", "remove it: the agent here is another program"),
+        ("runtime.queueAgent.image", "tag", "remove it: this product's agent is a different program"),
         ("runtime.inferenceApi.resources.limits", "nvidia.com/gpu", "remove it: a pod has one GPU"),
         ("runtime.persistence", "s3", "instead write modelBucketArn"),
         ("", "sdWebuiInferenceApi", "instead write runtime, with the same keys (a key of earlier releases)"),
     ],
 )
-def test_an_old_key_is_answered_with_what_to_write_instead(section: str, key: str, says: str) -> None:
+def test_an_old_key_is_reported_with_its_replacement(section: str, key: str, says: str) -> None:
     assert message_of(section, key) == IS_OLD + says
 
 
@@ -111,7 +111,7 @@ def test_an_old_key_is_answered_with_what_to_write_instead(section: str, key: st
             "serviceAccount",
             (
                 "is unknown; did you mean `serviceAccountName`, a key of the existing solution? Remove it: it had no "
-                "effect there either: the stack sets it"
+                "effect before: the stack sets it"
             ),
         ),
         ("runtime", "replicaz", "is unknown; did you mean `replicas`, a key of the existing solution? Instead write "),
@@ -119,21 +119,21 @@ def test_an_old_key_is_answered_with_what_to_write_instead(section: str, key: st
         ("runtime.scaling", "enable", "is unknown; did you mean `enabled`, a key of the existing solution? Instead "),
     ],
 )
-def test_a_key_that_is_nearly_an_old_one_is_answered_alike(section: str, key: str, says: str) -> None:
+def test_a_misspelled_old_key_is_reported_with_its_replacement(section: str, key: str, says: str) -> None:
     assert message_of(section, key).startswith(says)
 
 
-def test_what_old_keys_would_hide_is_told_in_the_same_round() -> None:
+def test_errors_that_old_keys_would_hide_are_reported_in_the_same_run() -> None:
     text = "modelsRuntime: [{name: a, type: comfyui, modelFilename: m, chartVersion: 1}, {name: a, type: sdwebui}]"
     assert [(problem.key, problem.message.partition(",")[0].partition(";")[0]) for problem in problems_of(text)] == [
         ("modelsRuntime[0].chartVersion", "is a key of the existing solution"),
         ("modelsRuntime[0].modelFilename", "must not be set for comfyui"),
         ("modelsRuntime[1]", "must have a modelFilename"),
-        ("modelsRuntime[1].name", "must stand once"),
+        ("modelsRuntime[1].name", "must be unique"),
     ]
 
 
-def test_a_file_with_several_old_keys_is_pointed_to_the_converter() -> None:
+def test_a_file_with_several_old_keys_is_reported_with_the_converter() -> None:
     first, *_ = problems_of("modelsRuntime: [{name: a, type: comfyui, chartRepository: x, chartVersion: y}]")
     assert first.text("config.yaml") == (
         "config.yaml: has keys of the existing solution; `python scripts/convert_config.py` converts it "
@@ -145,17 +145,17 @@ def test_a_file_with_several_old_keys_is_pointed_to_the_converter() -> None:
     ("value", "source"),
     [("1.10", "1.10"), ("1.30", "1.30"), ("0755", "0755"), ("1:30", "1:30"), ("yes", "yes"), ("0x1F", "0x1F")],
 )
-def test_what_yaml_takes_for_another_type_is_told_to_be_quoted_as_it_was_written(value: str, source: str) -> None:
+def test_an_unquoted_string_is_reported_with_its_original_text_in_quotes(value: str, source: str) -> None:
     message = message_of("runtime.inferenceApi.env", "VERSION", value)
     assert message == f'must be a string, got {source} without quotes: write "{source}"'
 
 
-def test_a_choice_that_is_no_number_is_not_told_to_be_quoted() -> None:
+def test_a_number_for_a_choice_without_numbers_is_reported_without_quotes() -> None:
     (problem,) = problems_of("removalPolicy: 5")
     assert problem.message == "must be retain or destroy, got 5"
 
 
-def test_every_key_has_a_place_here_or_a_reason() -> None:
+def test_every_key_has_a_replacement_or_a_reason() -> None:
     for key in OLD_KEYS:
         if key.here:
             assert is_known_here(key.here), key.path
@@ -164,16 +164,16 @@ def test_every_key_has_a_place_here_or_a_reason() -> None:
             assert key.why, key.path
 
 
-def test_defaults_of_the_table_are_yaml() -> None:
+def test_defaults_of_the_table_are_valid_yaml() -> None:
     assert [yaml.safe_load(key.default) for key in OLD_KEYS if key.default]
 
 
-def test_defaults_that_differ_are_those_that_are_known_to() -> None:
+def test_different_defaults_are_the_known_ones() -> None:
     found = {one.key.path.rpartition("extraValues.")[2]: (one.key.default, one.here) for one in other_defaults()}
     assert found == {
         "clusterComponents.instanceType": ("m7g.large", "t4g.large"),
         "karpenter.provisioner.instanceType": ("[g5.xlarge, g5.2xlarge]", "[g5.2xlarge, g6.2xlarge]"),
-        "karpenter.provisioner.resourceLimits.nvidia.com/gpu": ("100", "one for each of maxReplicaCount"),
+        "karpenter.provisioner.resourceLimits.nvidia.com/gpu": ("100", "maxReplicaCount"),
         "karpenter.provisioner.disruption.consolidateAfter": ("30s", "60s"),
         "karpenter.provisioner.disruption.expireAfter": ("Never", "720h"),
         "runtime.scaling.queueLength": ("10", "5"),
@@ -185,7 +185,7 @@ def test_defaults_that_differ_are_those_that_are_known_to() -> None:
     }
 
 
-def test_an_alias_stands_for_the_key_that_it_was() -> None:
+def test_an_alias_has_the_message_of_its_key() -> None:
     alias = ("modelsRuntime", 3, "extraValues", "sdWebuiInferenceApi", "scaling", "enabled")
     assert real_path(alias) == ("modelsRuntime", 3, "extraValues", "runtime", "scaling", "enabled")
     assert sentence_of(alias) == sentence_of(real_path(alias))

@@ -1,4 +1,4 @@
-"""The configuration: what is wrong is told all at once, with its line and in words."""
+"""The configuration loader: it reports all errors at once, each with its line."""
 
 import ast
 import inspect
@@ -30,7 +30,7 @@ RULES: tuple[ModuleType, ...] = (names, tags, gateway, network, nodes, runtimes,
 
 
 class Row(NamedTuple):
-    """A configuration that is refused for one reason."""
+    """A configuration that is rejected for one reason."""
 
     yaml: str
     line: int
@@ -54,7 +54,7 @@ def test_fails_when_the_configuration_is_broken(row: Row) -> None:
     assert row.says in problem.message
 
 
-def test_every_rule_is_broken_by_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_rule_has_a_row_that_violates_it(monkeypatch: pytest.MonkeyPatch) -> None:
     broken: set[tuple[str, int]] = set()
 
     def recorded(path: document.Path, message: str) -> Violation:
@@ -76,12 +76,12 @@ def lines_that_call(name: str, module: ModuleType) -> set[int]:
     return {call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == name}
 
 
-def test_every_pattern_is_missed_by_a_row() -> None:
+def test_every_pattern_has_a_row_that_does_not_match() -> None:
     messages = [problem.message for row in ROWS for problem in problems_of(row.yaml)]
     assert [words for words in PATTERN_WORDS.values() if not any(words in message for message in messages)] == []
 
 
-def test_every_kind_of_wrong_value_stands_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_error_type_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: set[str] = set()
     message_of = loader._message
 
@@ -95,7 +95,7 @@ def test_every_kind_of_wrong_value_stands_in_a_row(monkeypatch: pytest.MonkeyPat
     assert kinds == {*loader._WANTED, "extra_forbidden", "missing", "value_error"}
 
 
-def test_every_problem_is_told_in_the_order_of_the_lines() -> None:
+def test_all_errors_are_reported_in_line_order() -> None:
     with pytest.raises(ConfigError) as error:
         parse_config("stackName: 5\nAPIGW:\n  stagename: x\n  throttle: {rateLimit: -3}\n", "config.yaml")
     assert str(error.value).splitlines() == [
@@ -105,7 +105,7 @@ def test_every_problem_is_told_in_the_order_of_the_lines() -> None:
     ]
 
 
-def test_default_configuration_has_both_kinds_of_runtime_and_no_gpu_while_idle() -> None:
+def test_default_configuration_has_both_runtime_types_and_no_gpu_while_idle() -> None:
     config = load_config(environment={})
     assert config.stack_name == "SdOnEKSStack"
     assert (config.apigw.stage_name, config.apigw.throttle.rate_limit, config.apigw.throttle.burst_limit) == (
@@ -133,7 +133,7 @@ network:
 
 VALID: dict[str, tuple[str, Callable[[Config], object], object]] = {
     "tags": ('tags: {team: "", cost center: "42"}', lambda config: config.tags, {"team": "", "cost center": "42"}),
-    "network without internet": (
+    "network without internet access": (
         """
         network: {cidr: 10.1.0.0/18, natGateways: none, flowLogs: false}
         registries:
@@ -148,7 +148,7 @@ VALID: dict[str, tuple[str, Callable[[Config], object], object]] = {
         lambda config: (config.network.has_internet_access, config.network.existing_vpc is not None),
         (True, True),
     ),
-    "network.existingVpc without internet": (
+    "network.existingVpc without internet access": (
         EXISTING_VPC
         + """    hasInternetAccess: false
 registries: {charts: "oci://registry.example.com", images: registry.example.com}
@@ -222,7 +222,7 @@ registries: {charts: "oci://registry.example.com", images: registry.example.com}
         lambda config: (config.task_protocol.times.lease_s, config.task_protocol.times.queue_retention_s),
         (20, 172_800),
     ),
-    "a task for hours": (
+    "tasks of several hours": (
         "modelsRuntime: [{name: a, type: comfyui, longestTask: 7200, interruptible: true}]",
         lambda config: (config.models_runtime[0].drain_s, config.models_runtime[0].grace_period_s),
         (480, 540),
@@ -236,7 +236,7 @@ registries: {charts: "oci://registry.example.com", images: registry.example.com}
         lambda config: len(config.models_runtime),
         2,
     ),
-    "a runtime in place of one that is retired": (
+    "a runtime that replaces a retired one": (
         """
         modelsRuntime:
         - {name: a, type: sdwebui, modelFilename: sdxl/base.safetensors, retired: true}
@@ -279,13 +279,13 @@ VALID_OF_RUNTIME: dict[str, tuple[str, Callable[[ModelsRuntime], object], object
     ),
     "runtime": (
         """
-        {labels: {example.com/team: red}, annotations: {example.com/note: 'any text at all'},
+        {labels: {example.com/team: red}, annotations: {example.com/note: 'any string, with spaces'},
         tolerations: [{key: team, value: red, effect: NoSchedule}, {key: gpu, operator: Exists}]}
         """,
         lambda runtime: [one.operator for one in runtime.extra_values.runtime.tolerations],
         ["Equal", "Exists"],
     ),
-    "runtime, keys of the greatest length": (
+    "runtime, keys of the maximum length": (
         f"{{labels: {{{'a.b-c.' * 42}d/{'e' * 63}: x}}, annotations: {{{'a' * 253}/{'e' * 63}: '{'x' * 160_000}'}}}}",
         lambda runtime: [len(key) for key in runtime.extra_values.runtime.labels],
         [253 + 1 + 63],
@@ -340,16 +340,16 @@ def test_a_valid_section_of_a_runtime_is_loaded(section: str) -> None:
     assert value(runtime) == expected
 
 
-def test_a_whole_number_is_taken_for_a_rate() -> None:
+def test_a_whole_number_is_accepted_as_a_rate() -> None:
     assert parse_config("APIGW: {throttle: {rateLimit: 5}}", "x").apigw.throttle.rate_limit == 5
 
 
-def test_types_of_existing_files_are_taken() -> None:
+def test_runtime_types_of_the_existing_solution_are_accepted() -> None:
     text = "modelsRuntime: [{name: a, type: SDWebUI, dynamicModel: true}, {name: b, type: ComfyUI}]"
     assert [runtime.type for runtime in parse_config(text, "x").models_runtime] == ["sdwebui", "comfyui"]
 
 
-def test_environment_names_another_file(tmp_path: Path) -> None:
+def test_environment_variable_selects_another_file(tmp_path: Path) -> None:
     file = tmp_path / "other.yaml"
     file.write_text("stackName: Other\n")
     assert load_config(environment={"CDK_CONFIG_PATH": str(file)}).stack_name == "Other"
@@ -357,11 +357,13 @@ def test_environment_names_another_file(tmp_path: Path) -> None:
 
 def test_fails_when_the_file_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "none.yaml"
-    with pytest.raises(ConfigError, match=re.escape(f"{file}: there is no such file; CDK_CONFIG_PATH names another")):
+    with pytest.raises(
+        ConfigError, match=re.escape(f"{file}: does not exist; set CDK_CONFIG_PATH to use another file")
+    ):
         load_config(environment={"CDK_CONFIG_PATH": str(file)})
 
 
-def test_fails_when_the_file_is_a_folder(tmp_path: Path) -> None:
+def test_fails_when_the_file_is_a_directory(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load_config(tmp_path)
 
@@ -369,7 +371,7 @@ def test_fails_when_the_file_is_a_folder(tmp_path: Path) -> None:
 def test_fails_when_the_file_is_not_utf_8(tmp_path: Path) -> None:
     file = tmp_path / "latin.yaml"
     file.write_bytes("stackName: ä\n".encode("latin-1"))
-    with pytest.raises(ConfigError, match="must be UTF-8, byte 11 is not"):
+    with pytest.raises(ConfigError, match="must be UTF-8, got an invalid byte at 11"):
         load_config(file)
 
 
@@ -382,18 +384,18 @@ def test_fails_when_the_file_is_not_utf_8(tmp_path: Path) -> None:
         "annotations: {note: %s}, inferenceApi: {env: {NOTE: %s}}, queueAgent: {env: {NOTE: %s}}",
     ],
 )
-def test_fails_when_a_pod_has_more_text_than_kubectl_can_keep(section: str) -> None:
+def test_fails_when_a_pod_exceeds_the_annotation_limit_of_kubectl(section: str) -> None:
     texts = section.count("%s")
     body = section.replace("%s", "'" + "<" * (160 * 1024 // 6 // texts) + "'")
     (problem,) = problems_of(of_runtime("runtime", "{" + body + "}"))
     assert problem.key == "modelsRuntime[0].extraValues.runtime"
-    rule = "must have at most 163840 bytes of annotations, env, command and args in all"
+    rule = "must have at most 163840 bytes of annotations, env, command and args in total"
     assert re.match(f"{rule}, got 163[89]", problem.message)
 
 
 def test_fails_when_aliases_make_a_file_enormous() -> None:
     bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
-    with pytest.raises(ConfigError, match="larger than any configuration"):
+    with pytest.raises(ConfigError, match="is not valid YAML: it has more than 100000 values"):
         parse_config(bomb, "x")
 
 
@@ -416,7 +418,7 @@ VALUES = st.recursive(
         VALUES,
     )
 )
-def test_any_yaml_is_loaded_or_refused_in_our_words(value: dict[str, object]) -> None:
+def test_any_yaml_is_loaded_or_rejected_with_a_message(value: dict[str, object]) -> None:
     try:
         parse_config(yaml.safe_dump(value), "config.yaml")
     except ConfigError as error:
@@ -424,12 +426,12 @@ def test_any_yaml_is_loaded_or_refused_in_our_words(value: dict[str, object]) ->
 
 
 @given(st.text())
-def test_any_text_is_loaded_or_refused_in_our_words(text: str) -> None:
+def test_any_string_is_loaded_or_rejected_with_a_message(text: str) -> None:
     try:
         parse_config(text, "config.yaml")
     except ConfigError as error:
         assert error.problems  # noqa: PT017 (both outcomes are right)
 
 
-def test_configuration_names_the_schema_for_editors() -> None:
+def test_configuration_references_the_schema_for_editors() -> None:
     assert (ROOT / "config.yaml").read_text().startswith(f"# yaml-language-server: $schema={SCHEMA_FILE.name}\n")

@@ -1,4 +1,4 @@
-"""The reference page: it has every key once, and says what each means."""
+"""docs/configuration.md: it contains every key once, with a description."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every field at every place, by its path as people write it."""
+    """Every field at every place, by its path in dotted notation."""
     for field in model.model_fields.values():
         inner = list(models_in(field.annotation))
         path = f"{prefix}{field.alias}{'[]' if inner and get_origin(field.annotation) is tuple else ''}"
@@ -37,7 +37,7 @@ FIELDS = dict(fields_of(Config))
 
 
 def entries() -> dict[str, str]:
-    """What the page says below each key: `network.cidr` -> its facts and its description."""
+    """The text of the page about each key: `network.cidr` -> type, default and description."""
     page = reference_text()
     found = list(KEY.finditer(page))
     ends = [one.start() for one in found[1:]] + [len(page)]
@@ -50,7 +50,7 @@ def test_every_key_of_the_model_appears_once() -> None:
     assert entries().keys() == FIELDS.keys()
 
 
-def test_keys_with_plain_values_stand_in_the_order_of_the_model() -> None:
+def test_keys_with_plain_values_are_in_the_order_of_the_model() -> None:
     plain = [path for path, field in FIELDS.items() if not list(models_in(field.annotation))]
     for section in {path.rpartition(".")[0] for path in plain}:
         of_section = [path for path in plain if path.rpartition(".")[0] == section]
@@ -61,16 +61,19 @@ def test_keys_with_plain_values_stand_in_the_order_of_the_model() -> None:
 def test_a_key_with_a_default_has_a_description(path: str) -> None:
     _facts, _, description = entries()[path].strip().partition("\n\n")
     assert len(description.strip()) >= 20, (
-        f"the docstring of {path} must say what it is and why its default is what it is"
+        f"the docstring of {path} must describe the key and give the reason for its default"
     )
 
 
 @pytest.mark.parametrize(
     ("path", "facts"),
     [
-        ("stackName", "text; must be letters, digits and dashes, begin with a letter and have at most 100 characters."),
+        (
+            "stackName",
+            "string; must be letters, digits and hyphens, start with a letter and have at most 100 characters.",
+        ),
         ("cluster.version", "`1.34` or `1.35`. Default: `1.35`."),
-        ("network.existingVpc.vpcId", "text; must be the id of a VPC, such as vpc-0123456789abcdef0. Required."),
+        ("network.existingVpc.vpcId", "string; must be a VPC ID, such as vpc-0123456789abcdef0. Required."),
         ("network.existingVpc.privateSubnets[]", "A list of mappings, 2 or more. Required."),
         ("taskProtocol.clockError", "number, more than 0 and at most 60. Default: `2`."),
         ("taskProtocol.beat", "number, 0.1 to 60. Default: `3`."),
@@ -79,7 +82,7 @@ def test_a_key_with_a_default_has_a_description(path: str) -> None:
         ("modelsRuntime[].extraValues.karpenter.provisioner.gpuLimit", "whole number, 1 to 1000. Optional."),
         (
             "modelsRuntime[].extraValues.karpenter.provisioner.capacityTypes",
-            'list of texts, 1 or more; each entry must be `spot` or `on-demand`. Default: `["spot", "on-demand"]`.',
+            'list of strings, 1 or more; each entry must be `spot` or `on-demand`. Default: `["spot", "on-demand"]`.',
         ),
         (
             "modelsRuntime[].extraValues.karpenter.provisioner.budgets[]",
@@ -87,9 +90,9 @@ def test_a_key_with_a_default_has_a_description(path: str) -> None:
         ),
         (
             "modelsRuntime[].extraValues.runtime.queueAgent.env",
-            "mapping of texts, at most 100 entries; each key must be the name of an environment variable. Optional.",
+            "mapping of strings, at most 100 entries; each key must be the name of an environment variable. Optional.",
         ),
     ],
 )
-def test_type_bounds_and_default_are_said_in_words(path: str, facts: str) -> None:
+def test_type_bounds_and_default_are_described(path: str, facts: str) -> None:
     assert entries()[path].strip().startswith(facts)

@@ -121,9 +121,9 @@ modelsRuntime:
       # the server
       # ours
       # Not carried over: image: {repository: registry.example.com/comfyui, tag: 1.1}
-      #   An image is named by its digest here: write image.reference:
-      #   registry.example.com/comfyui@sha256:<digest of 1.1>, and its command; docs/migration.md says
-      #   what it must do.
+      #   An image is identified by its digest: write image.reference:
+      #   registry.example.com/comfyui@sha256:<digest of 1.1>, and its command; docs/migration.md lists
+      #   the requirements.
 # The end.
 """
 
@@ -318,7 +318,7 @@ def test_a_report_says_the_same_as_json(old: Path, tmp_path: Path, capsys: pytes
             "line": 1,
             "key": "modelsRuntime[0].chartVersion",
             "value": "1.10",
-            "message": "the Kubernetes objects are part of the stack and come from no Helm chart",
+            "message": "the Kubernetes objects are part of the stack and not of a Helm chart",
         }
     ]
     assert "clusterComponents.desiredCount" not in [one["key"] for one in report["other_defaults"]]
@@ -340,19 +340,19 @@ def test_fails_when_the_new_file_is_not_valid_which_is_written_all_the_same(
     assert convert_config.main([str(old), "--output", str(new)]) == 1
     said = capsys.readouterr().err
     line = next(n for n, text in enumerate(new.read_text("utf-8").splitlines(), 1) if "a_b" in text)
-    assert f"{new}:{line}: modelsRuntime[0].name: must be lower-case letters, digits and dashes" in said
+    assert f"{new}:{line}: modelsRuntime[0].name: must be lowercase letters, digits and hyphens" in said
     assert said.endswith(f"{new} is not valid yet\n")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"stackName: [", "old.yaml:1: is no YAML"),
-        (b"stackName: a\nstackName: b\n", "old.yaml:2: stackName: stands twice"),
-        (b"", "old.yaml: is empty"),
+        (b"stackName: [", "old.yaml:1: is not valid YAML"),
+        (b"stackName: a\nstackName: b\n", "old.yaml:2: stackName: is defined twice"),
+        (b"", "old.yaml: must be a mapping of keys, got an empty file"),
         (b"- a\n", "old.yaml:1: must be a mapping of keys"),
         (b"\xff\xfe", "old.yaml: must be UTF-8, byte 0 is not"),
-        (b"a: !!python/object:os.system x", "old.yaml:1: is no YAML"),
+        (b"a: !!python/object:os.system x", "old.yaml:1: is not valid YAML"),
     ],
 )
 def test_fails_when_the_old_file_cannot_be_read(

@@ -1,1 +1,1 @@
-"""What the product knows of the configuration of the existing solution: its keys, and what to write instead."""
+"""The configuration keys of the existing solution, and their replacements in this product."""

@@ -1,8 +1,8 @@
-"""How a value of the existing solution is written here: a function for each kind of value.
+"""Conversions of the existing solution's configuration values: one function for each kind of value.
 
-Each gets the path here, the value there and the entry of `modelsRuntime` that has it (empty for other keys), and yields
-what is carried over and what is not. A value of a type that the key cannot have is carried over as it is where it can
-be: the loader says what is wrong with it.
+Each gets the path in this product's configuration, the existing solution's value, and the entry of `modelsRuntime` that
+contains it (empty for other keys). It yields what is converted and what is lost. If possible, it keeps a value of the
+wrong type unchanged: the loader then reports the error.
 """
 
 import math
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 Path = tuple[str, ...]
-"""Keys from the top, with `[]` for the runtime in question: `("modelsRuntime", "[]", "name")`."""
+"""Keys from the root, with `[]` for the entry of a list: `("modelsRuntime", "[]", "name")`."""
 
 _FOR_TRIALS: Final = "public.ecr.aws/bingjiao/"
 """Registry of the existing solution's images for evaluation."""
@@ -32,11 +32,11 @@ _BYTES: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A value that is carried over.
+    """A value that is converted.
 
     Attributes:
-        path: the key here.
-        value: its value here.
+        path: the key in this product.
+        value: its value in this product.
     """
 
     path: Path
@@ -45,10 +45,10 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A value that cannot be carried over.
+    """A value that cannot be converted.
 
     Attributes:
-        message: why, and what to do.
+        message: the reason, and what to do.
     """
 
     message: str
@@ -69,27 +69,27 @@ def same(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted
 
 
 def lower_case(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """A name, which the existing solution itself turns into lower case."""
+    """A name, which the existing solution converts to lowercase."""
     yield Carried(here, value.lower() if isinstance(value, str) else value)
 
 
 def of_sdwebui(here: Path, value: object, runtime: Mapping[str, object]) -> Converted:
-    """A checkpoint, which a ComfyUI never had."""
+    """A checkpoint, which comfyui runtimes ignored."""
     if not is_comfyui(runtime):
         yield Carried(here, value)
     elif value:
-        yield Lost("it had no effect at a comfyui runtime, whose workflows name their models")
+        yield Lost("it had no effect on a comfyui runtime, whose workflows name their models")
 
 
 def whole_number(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """A number that may be in quotes."""
+    """A number that can be quoted."""
     yield Carried(here, int(str(value)) if re.fullmatch("[0-9]{1,9}", str(value)) else value)
 
 
 def duration(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """A duration of Karpenter's, which is never `Never` here."""
+    """A Karpenter duration. `Never` is not supported."""
     if value == "Never":
-        yield Lost(f"there is no Never here: write a long {here[-1]}, such as 8760h, or leave the default")
+        yield Lost(f"Never is not supported: write a long {here[-1]}, such as 8760h, or keep the default")
     else:
         yield Carried(here, value)
 
@@ -102,13 +102,15 @@ def capacity_types(here: Path, value: object, _runtime: Mapping[str, object]) ->
         return
     allowed |= value
     if unknown := [f"{key}: {one}" for key, one in allowed.items() if key not in _CAPACITY or one not in (True, False)]:
-        yield Lost(f"spot and onDemand are true or false, so nothing is known of {', '.join(unknown)}")
+        yield Lost(f"must have only the keys spot and onDemand, each true or false, got {', '.join(unknown)}")
         return
     names = [name for key, name in _CAPACITY.items() if allowed[key]]
     if names:
         yield Carried(here, names)
     else:
-        yield Lost("it allowed neither spot nor on-demand, so no node at all: write capacityTypes with one of them")
+        yield Lost(
+            "it allowed neither spot nor on-demand, thus no nodes: write capacityTypes with at least one of them"
+        )
 
 
 def gibibytes(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
@@ -118,7 +120,7 @@ def gibibytes(here: Path, value: object, _runtime: Mapping[str, object]) -> Conv
 
 
 def processors(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """A number of processors, which may be a fraction there."""
+    """An amount of CPU, which can be a fraction in the existing solution."""
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(m?)", str(value))
     if found:
         millicores = math.ceil(Decimal(found[1]) * (1 if found[2] else 1000))
@@ -127,7 +129,7 @@ def processors(here: Path, value: object, _runtime: Mapping[str, object]) -> Con
 
 
 def memory(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """An amount of memory in any unit of Kubernetes'."""
+    """An amount of memory in any Kubernetes unit."""
     found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(|[kMGT]|[KMGT]i)", str(value))
     if found:
         mebibytes = math.ceil(Decimal(found[1]) * _BYTES[found[2]] / 2**20)
@@ -136,29 +138,29 @@ def memory(here: Path, value: object, _runtime: Mapping[str, object]) -> Convert
 
 
 def nvme(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """The policy for the instance's own disks: RAID0, which is the default here as well, or none."""
+    """The instance store policy: RAID0, which is also this product's default, or none."""
     if not value:
         yield Carried(here, value=False)
     elif value != "RAID0":
-        yield Lost("the policy is RAID0 or none; nvmeAndSoci switches it on and off")
+        yield Lost("only RAID0 and no policy are supported; nvmeAndSoci enables and disables it")
 
 
 def user_data(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """Settings of Bottlerocket; an empty text is the documented way to pull images without SOCI."""
+    """Bottlerocket settings; an empty string is the documented way to pull images without SOCI."""
     if value:
-        yield Lost("the stack writes the settings of Bottlerocket; nvmeAndSoci switches the parallel pull on and off")
+        yield Lost("the stack sets the Bottlerocket settings; nvmeAndSoci enables and disables the parallel pull")
     else:
         yield Carried(here, value=False)
 
 
 def node_tags(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """Tags of one runtime's nodes."""
+    """Tags of the nodes of one runtime."""
     if value:
         yield Carried(here, value)
 
 
 def behavior(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """The behavior of the HorizontalPodAutoscaler, of which a direction has one policy here."""
+    """The behavior of the HorizontalPodAutoscaler. This product supports one policy for each direction."""
     if not isinstance(value, Mapping):
         yield Lost(_NO_MAPPING)
         return
@@ -172,37 +174,37 @@ def behavior(here: Path, value: object, _runtime: Mapping[str, object]) -> Conve
             case {"stabilizationWindowSeconds": _, **more} if not more:
                 others, converted = dict(rule), {}
             case _:
-                yield Lost(f"of {direction} one policy of type Pods is known here: write behavior.{direction}")
+                yield Lost(f"{direction} can have only one policy of type Pods: write behavior.{direction}")
                 continue
         if "stabilizationWindowSeconds" in others:
             converted["stabilizationWindowSeconds"] = others.pop("stabilizationWindowSeconds")
         yield Carried((*here, str(direction)), converted)
         if others:
-            yield Lost(f"behavior.{direction} has no {', '.join(map(str, others))} here")
+            yield Lost(f"behavior.{direction} does not support {', '.join(map(str, others))}")
 
 
 def server_image(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """The server's image, which has a digest in place of a tag here."""
+    """The server image, which this product identifies by digest instead of tag."""
     image = value if isinstance(value, Mapping) else {}
     repository, tag = str(image.get("repository", "")), image.get("tag", "latest")
     if "reference" in image or "build" in image:
         known = {key: one for key, one in image.items() if key in {"reference", "build"}}
         yield Carried(here, known)
         if others := [str(key) for key in image if key not in known]:
-            yield Lost(f"image has {' and '.join(known)}, which leave nothing for {', '.join(others)}")
+            yield Lost(f"image has {' and '.join(known)}, so that {', '.join(others)} would have no effect")
     elif not repository or repository.startswith(_FOR_TRIALS):
-        yield Lost("cdk deploy builds an image of this product's own (image.build)")
+        yield Lost("cdk deploy builds this product's image (image.build)")
     else:
         yield Lost(
-            f"an image is named by its digest here: write image.reference: {repository}@sha256:<digest of {tag}>, and "
-            "its command; docs/migration.md says what it must do"
+            f"an image is identified by its digest: write image.reference: {repository}@sha256:<digest of {tag}>, and "
+            "its command; docs/migration.md lists the requirements"
         )
 
 
 def arguments(here: Path, value: object, runtime: Mapping[str, object]) -> Converted:
-    """Arguments of the server: a string, split as a shell does, or a list, which is one of words already.
+    """Arguments of the server: a string, which is split like in a shell, or a list of words.
 
-    The chart there prints a list as `[--a --b]`, which is no string, so that no pod ever started with it.
+    The existing solution's chart prints a list as `[--a --b]`, which is not a string, so that no pod started with it.
     """
     if isinstance(value, list) and not all(isinstance(word, str) for word in value):
         yield Lost("each entry must be a string: write args, a list of words")
@@ -213,13 +215,13 @@ def arguments(here: Path, value: object, runtime: Mapping[str, object]) -> Conve
         yield Lost(f"it cannot be split into words ({error}): write args, a list")
         return
     if words and is_comfyui(runtime) and not _arguments_are_on(runtime):
-        yield Lost(f"it had no effect at a comfyui runtime; if you want it now, write args: {words}")
+        yield Lost(f"it had no effect on a comfyui runtime; to use it now, write args: {words}")
     elif words:
         yield Carried(here, words)
 
 
 def _arguments_are_on(runtime: Mapping[str, object]) -> bool:
-    """Whether a comfyui runtime there gets its arguments: where the agent has some, too."""
+    """Whether the existing solution passes a comfyui runtime its arguments: only if its agent has some as well."""
     value: object = runtime
     for key in ("extraValues", "runtime", "queueAgent", "commandArguments"):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -227,25 +229,25 @@ def _arguments_are_on(runtime: Mapping[str, object]) -> bool:
 
 
 def variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """Environment variables: a mapping, or a list of names and values as Kubernetes has it."""
+    """Environment variables: a mapping, or a list of names and values as in Kubernetes."""
     carried: dict[str, object] = {}
     for name, one in _named(value):
         if "value" not in one:
-            yield Lost(f"{name} has no value of its own, and only values are known here: write {name} in env")
+            yield Lost(f"{name} has no literal value, and only literal values are supported: write {name} in env")
             continue
         if name in carried:
-            yield Lost(f"{name} stands twice, and the last one counts, so {carried[name]} had no effect there either")
+            yield Lost(f"{name} is defined twice; only the last value had an effect, so {carried[name]} is dropped")
         carried[name] = one["value"]
         if others := [str(key) for key in one if key not in {"name", "value"}]:
-            yield Lost(f"{name} has a value, and only values are known here, not its {', '.join(others)}")
+            yield Lost(f"{name} has a value, and only literal values are supported, not its {', '.join(others)}")
     if carried:
         yield Carried(here, carried)
 
 
 def agent_variables(here: Path, value: object, _runtime: Mapping[str, object]) -> Converted:
-    """Environment variables of the agent there, another program: one of them is a key here.
+    """Environment variables of the existing solution's agent, a different program. One of them is now a key.
 
-    Only `true`, in letters of any case, switches it on there.
+    Only `true`, case-insensitive, enables it in the existing solution.
     """
     names = []
     for name, one in _named(value):
@@ -253,19 +255,17 @@ def agent_variables(here: Path, value: object, _runtime: Mapping[str, object]) -
         if name != "EXP_CALLBACK_WHEN_RUNNING":
             names.append(name)
         elif set(one) - {"name"} != {"value"}:
-            yield Lost(f"{name} is not a value alone: write {here[-1]}: true if it was true")
+            yield Lost(f"{name} has no literal value: write {here[-1]}: true if it was true")
         elif str(setting).lower() in {"true", "false"}:
             yield Carried(here, value=str(setting).lower() == "true")
         elif setting:
-            yield Lost(
-                f"{name} was {setting}, and only true had an effect there: write {here[-1]}: true if you want it"
-            )
+            yield Lost(f"{name} was {setting}, and only true had an effect: write {here[-1]}: true to enable it now")
     if names:
-        yield Lost(f"the agent here is another program, which does not read {', '.join(names)}")
+        yield Lost(f"this product's agent is a different program, which does not read {', '.join(names)}")
 
 
 def _named(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Names of variables, and what Kubernetes' list has beside each."""
+    """Names of variables, each with its entry in the Kubernetes list."""
     if isinstance(value, Mapping):
         yield from ((str(name), {"value": text}) for name, text in value.items())
     else:

@@ -1,4 +1,4 @@
-"""Defaults that differ: a key that was left out there gets another value here."""
+"""Defaults that differ: an omitted key has another value in this product than in the existing solution."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _CONFIG: Final = Config.model_validate_json(
     '{"modelsRuntime": [{"name": "a", "type": "sdwebui", "modelFilename": "m"}]}'
 )
 
-# Keys whose default follows from others.
+# Keys whose default is derived from other keys.
 _DERIVED: Final[dict[str, Callable[[ModelsRuntime], object]]] = {
     "instanceTypes": lambda runtime: list(runtime.extra_values.karpenter.provisioner.choices),
-    "gpuLimit": lambda _: "one for each of maxReplicaCount",
+    "gpuLimit": lambda _: "maxReplicaCount",
     "nvmeAndSoci": lambda runtime: runtime.extra_values.karpenter.node_template.uses_nvme_and_soci,
     "queueLength": lambda runtime: runtime.extra_values.runtime.scaling.tasks_per_replica,
     "cpu": lambda runtime: runtime.extra_values.runtime.inference_api.whole_resources.requests.cpu,
@@ -32,8 +32,8 @@ class OtherDefault:
     """A key whose default differs.
 
     Attributes:
-        key: the key there.
-        here: its default here.
+        key: the key in the existing solution.
+        here: its default in this product.
     """
 
     key: OldKey
@@ -41,7 +41,7 @@ class OtherDefault:
 
 
 def default_here(path: str) -> object:
-    """Default of a key here."""
+    """Default of a key in this product."""
     *parents, name = parts_of(path)
     if name in _DERIVED and parents[0] == "modelsRuntime":
         return _DERIVED[name](_CONFIG.models_runtime[0])
@@ -53,7 +53,7 @@ def default_here(path: str) -> object:
 
 @cache
 def other_defaults() -> tuple[OtherDefault, ...]:
-    """Keys whose defaults differ, in the order of the table."""
+    """Keys whose defaults differ, in the order of `OLD_KEYS`."""
     return tuple(_other_defaults())
 
 

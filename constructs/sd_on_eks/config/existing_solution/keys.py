@@ -1,9 +1,9 @@
-"""Every key of the existing solution's `config.yaml`: its default there, the key here, and what to write instead.
+"""All keys of the existing solution's `config.yaml`: default, the key in this product, and what to write instead.
 
-It is what the loader answers to such a key, what `scripts/convert_config.py` does with it, and a table of
-docs/migration.md. The solution is the repository guidance-for-asynchronous-inference-with-stable-diffusion-on-aws of
-aws-solutions-library-samples, as of commit bfec8e2; keys of its earlier releases are marked so. Its `extraValues` are
-the values of its Helm chart, so each value of the chart is a key.
+The loader's messages, `scripts/convert_config.py` and the table in docs/migration.md use it. The existing solution is
+the repository guidance-for-asynchronous-inference-with-stable-diffusion-on-aws of aws-solutions-library-samples at
+commit bfec8e2; keys of its earlier releases are marked. Its `extraValues` are the values of its Helm chart, so each
+value of the chart is a key.
 """
 
 import re
@@ -23,9 +23,9 @@ _SERVER: Final = f"{_POD}.inferenceApi"
 _AGENT: Final = f"{_POD}.queueAgent"
 _MODELS: Final = f"{_POD}.persistence"
 
-_SET_BY_THE_STACK: Final = "it had no effect there either: the stack sets it"
-_NO_TRACING: Final = "nothing is traced here; GET and callbacks have the times of each task (timings)"
-_ONE_MODEL_VOLUME: Final = "the stack makes the volume of the model bucket"
+_SET_BY_THE_STACK: Final = "it had no effect before: the stack sets it"
+_NO_TRACING: Final = "tracing is not supported; GET and callbacks contain the times of each task (timings)"
+_ONE_MODEL_VOLUME: Final = "the stack creates the volume of the model bucket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,16 @@ class OldKey:
     """A key of the existing solution.
 
     Attributes:
-        path: the key there, with `[]` for an entry of a list.
-        default: its value there when it is left out, as YAML; empty where it must be written or has none.
-        here: the key here that has its value; empty where none has it.
-        write: what to write instead, where that is more than the key or another one.
-        why: what differs, for people.
-        convert: how its value is written here; None where it is not.
-        nothing_lost: values that need no key here, or some keys of such a mapping.
-        empty_counts: whether an empty value is other than none.
-        of_strings: whether the scalars in its value are strings, also those that lack their quotes.
-        alias_of: the key whose keys it has under another name.
+        path: the key in the existing solution, with `[]` for an entry of a list.
+        default: its default there, as YAML; empty if it is required or has no default.
+        here: the key in this product that has its value; empty if there is none.
+        write: what to write instead, if that is more than `here`.
+        why: the difference, for the table and messages.
+        convert: converts its value; None if there is nothing to convert.
+        nothing_lost: values that need no key in this product, or some keys of such a mapping.
+        empty_counts: whether an empty value differs from an omitted one.
+        of_strings: whether the scalars in its value are strings, including unquoted ones.
+        alias_of: the key for which it is an alias.
     """
 
     path: str
@@ -57,14 +57,14 @@ class OldKey:
     alias_of: str = ""
 
     def loses_nothing(self, value: object) -> bool:
-        """Whether a value needs no key here."""
+        """Whether a value needs no key in this product."""
         if isinstance(value, Mapping):
             return any(isinstance(one, Mapping) and one.items() <= value.items() for one in self.nothing_lost)
         return value in self.nothing_lost
 
     @property
     def instead(self) -> str:
-        """What to write instead; empty where nothing is."""
+        """What to write instead; empty if nothing replaces it."""
         if self.write or not self.here:
             return self.write
         parent, _, name = self.here.rpartition(".")
@@ -72,13 +72,13 @@ class OldKey:
 
 
 def sentence_of(path: Sequence[str | int]) -> str | None:
-    """What the loader says of a path of a file; None where the existing solution has no such key."""
+    """The loader's message for a path of a file; None if the existing solution has no such key."""
     advice = advice_of(path)
     return f"is a key of the existing solution; {advice}" if advice else None
 
 
 def advice_of(path: Sequence[str | int]) -> str | None:
-    """What to do with the key at a path of a file; None where the existing solution has no such key."""
+    """What to do with the key at a path of a file; None if the existing solution has no such key."""
     if key := old_key(path):
         return _advice([key.instead] if key.instead else [], key.why)
     below = keys_below(path)
@@ -97,12 +97,12 @@ def _advice(instead: Sequence[str], why: str) -> str:
 
 
 def parts_of(path: str) -> Path:
-    """A path as keys from the top, with `[]` for an entry of a list."""
+    """A path as keys from the root, with `[]` for an entry of a list."""
     return tuple(part for part in re.split(r"\.(?!com/)|(?=\[\])", path) if part)
 
 
 def real_path(path: Sequence[str | int]) -> tuple[str | int, ...]:
-    """A path of a file, with a key's name in place of its alias."""
+    """A path of a file, with aliases replaced by the keys' names."""
     pattern = _pattern(path)
     for alias, name in _ALIASES.items():
         if pattern[: len(alias)] == alias and len(pattern) > len(alias):
@@ -123,7 +123,7 @@ def keys_below(path: Sequence[str | int]) -> list[OldKey]:
 
 
 def names_below(path: Sequence[str | int]) -> set[str]:
-    """Names of the existing solution's keys right below a path of a file."""
+    """Names of the existing solution's keys directly below a path of a file."""
     depth = len(real_path(path))
     return {parts_of(key.path)[depth] for key in keys_below(path)}
 
@@ -166,34 +166,36 @@ def _moved(
     )
 
 
-def _gone(path: str, default: str = "", *, why: str, write: str = "", nothing_lost: tuple[object, ...] = ()) -> OldKey:
+def _removed(
+    path: str, default: str = "", *, why: str, write: str = "", nothing_lost: tuple[object, ...] = ()
+) -> OldKey:
     return OldKey(path=path, default=default, why=why, write=write, nothing_lost=nothing_lost)
 
 
 OLD_KEYS: Final = (
-    _same("stackName", why="the name as it is; the stack there has Stack appended: sdoneks there is sdoneksStack"),
-    _same("modelBucketArn", why="the bucket is used as it is; left out, the stack makes one"),
+    _same(
+        "stackName", why="the exact name; the existing solution appends Stack: its sdoneks is the stack sdoneksStack"
+    ),
+    _same("modelBucketArn", why="the bucket is used unchanged; if omitted, the stack creates one"),
     _same("clusterComponents.instanceType", "m7g.large"),
     _same("clusterComponents.desiredCount", "2"),
     _same("APIGW.stageName", "prod"),
     _same("APIGW.throttle.rateLimit", "30"),
     _same("APIGW.throttle.burstLimit", "50"),
-    _gone(
+    _removed(
         "dynamicModelRuntime",
-        write="dynamicModel: true at a runtime, which then runs the checkpoint that a task names",
+        write="dynamicModel: true for a runtime, which then runs the checkpoint that a task names",
         why="a key of earlier releases",
         nothing_lost=({"enabled": False},),
     ),
-    _same(f"{_RUNTIME}.name", convert=conversions.lower_case, why="lower-case letters, digits and dashes"),
-    _same(f"{_RUNTIME}.namespace", convert=conversions.lower_case, why="may be left out here: default"),
+    _same(f"{_RUNTIME}.name", convert=conversions.lower_case, why="lowercase letters, digits and hyphens"),
+    _same(f"{_RUNTIME}.namespace", convert=conversions.lower_case, why="optional; the default is `default`"),
     _same(f"{_RUNTIME}.type", convert=conversions.lower_case),
-    _same(f"{_RUNTIME}.modelFilename", convert=conversions.of_sdwebui, why="of an sdwebui runtime alone"),
-    _same(f"{_RUNTIME}.dynamicModel", "false", convert=conversions.of_sdwebui, why="of an sdwebui runtime alone"),
-    _gone(
-        f"{_RUNTIME}.chartRepository", why="the Kubernetes objects are part of the stack and come from no Helm chart"
-    ),
-    _gone(f"{_RUNTIME}.chartVersion", why="the Kubernetes objects are part of the stack and come from no Helm chart"),
-    _gone(f"{_VALUES}.global", why=_SET_BY_THE_STACK),
+    _same(f"{_RUNTIME}.modelFilename", convert=conversions.of_sdwebui, why="only for sdwebui runtimes"),
+    _same(f"{_RUNTIME}.dynamicModel", "false", convert=conversions.of_sdwebui, why="only for sdwebui runtimes"),
+    _removed(f"{_RUNTIME}.chartRepository", why="the Kubernetes objects are part of the stack and not of a Helm chart"),
+    _removed(f"{_RUNTIME}.chartVersion", why="the Kubernetes objects are part of the stack and not of a Helm chart"),
+    _removed(f"{_VALUES}.global", why=_SET_BY_THE_STACK),
     # Nodes.
     _moved(
         f"{_NODES}.instanceType", "[g5.xlarge, g5.2xlarge]", f"{_NODES}.instanceTypes", why="the first is preferred"
@@ -210,60 +212,62 @@ OLD_KEYS: Final = (
         "100",
         f"{_NODES}.gpuLimit",
         convert=conversions.whole_number,
-        why="by default one for each of maxReplicaCount",
+        why="by default, the same as maxReplicaCount",
     ),
-    _gone(f"{_NODES}.resourceLimits.cpu", why="GPUs alone are limited", write="gpuLimit"),
-    _gone(f"{_NODES}.resourceLimits.memory", why="GPUs alone are limited", write="gpuLimit"),
+    _removed(f"{_NODES}.resourceLimits.cpu", why="only GPUs are limited", write="gpuLimit"),
+    _removed(f"{_NODES}.resourceLimits.memory", why="only GPUs are limited", write="gpuLimit"),
     _moved(
         f"{_NODES}.disruption.consolidateAfter",
         "30s",
         f"{_NODES}.consolidateAfter",
         convert=conversions.duration,
-        why="how long a node stays after its last pod",
+        why="how long a node is kept after its last pod",
     ),
     _moved(
         f"{_NODES}.disruption.expireAfter",
         "Never",
         f"{_NODES}.expireAfter",
         convert=conversions.duration,
-        why="nodes are replaced in the end, to take up fixes of the operating system",
+        why="nodes are replaced regularly to receive operating system updates",
     ),
-    _gone(
+    _removed(
         f"{_NODES}.consolidation",
         "true",
-        why="a node goes when it is empty; a busy one is never moved to save money",
+        why="Karpenter removes only empty nodes; it never moves running pods to save cost",
         nothing_lost=(False,),
     ),
-    _gone(f"{_NODES}.labels", why="nodes have the stack's labels alone; the runtime's nodes run the runtime's pods"),
-    _gone(f"{_NODES}.annotations", why="nodes have the stack's annotations alone"),
-    _gone(
+    _removed(f"{_NODES}.labels", why="nodes have only the labels of the stack; a runtime's nodes run only its pods"),
+    _removed(f"{_NODES}.annotations", why="nodes have only the annotations of the stack"),
+    _removed(
         f"{_NODES}.extraRequirements",
-        write="instanceTypes, instanceFamilies or capacityReservationIds, or availabilityZones on top",
-        why="a list of requirements of Karpenter's is not known here",
+        write="instanceTypes, instanceFamilies or capacityReservationIds, or availabilityZones at the top level",
+        why="Karpenter requirements are not supported",
     ),
-    _gone(f"{_NODES}.extraTaints", why="a runtime's nodes have the taint nvidia.com/gpu and run its pods alone"),
-    _gone(f"{_TEMPLATE}.iamRole", why=_SET_BY_THE_STACK),
-    _gone(
-        f"{_TEMPLATE}.securityGroupSelector", why="it had no effect there", write="network.existingVpc.securityGroupIds"
+    _removed(f"{_NODES}.extraTaints", why="a runtime's nodes have the taint nvidia.com/gpu and run only its pods"),
+    _removed(f"{_TEMPLATE}.iamRole", why=_SET_BY_THE_STACK),
+    _removed(
+        f"{_TEMPLATE}.securityGroupSelector",
+        why="it had no effect before",
+        write="network.existingVpc.securityGroupIds",
     ),
-    _gone(f"{_TEMPLATE}.subnetSelector", why="it had no effect there", write="network.existingVpc.privateSubnets"),
+    _removed(f"{_TEMPLATE}.subnetSelector", why="it had no effect before", write="network.existingVpc.privateSubnets"),
     _moved(
         f"{_TEMPLATE}.tags",
         "",
         "tags",
         convert=conversions.node_tags,
         of_strings=True,
-        write="tags at the top of the file",
-        why="they are tags of everything that costs money, not of one runtime's nodes",
+        write="tags at the top level",
+        why="they apply to all resources and nodes, not to the nodes of one runtime",
     ),
-    _gone(f"{_TEMPLATE}.amiFamily", "Bottlerocket", why="nodes run Bottlerocket", nothing_lost=("Bottlerocket",)),
+    _removed(f"{_TEMPLATE}.amiFamily", "Bottlerocket", why="nodes run Bottlerocket", nothing_lost=("Bottlerocket",)),
     _moved(
         f"{_TEMPLATE}.instanceStorePolicy",
         "RAID0",
         f"{_TEMPLATE}.nvmeAndSoci",
         convert=conversions.nvme,
         empty_counts=True,
-        why="on by default, as RAID0 there, unless snapshotId is set",
+        why="on by default, like RAID0 before, unless snapshotId is set",
     ),
     _moved(
         f"{_TEMPLATE}.userData",
@@ -271,36 +275,43 @@ OLD_KEYS: Final = (
         f"{_TEMPLATE}.nvmeAndSoci",
         convert=conversions.user_data,
         empty_counts=True,
-        why="the stack writes the settings of Bottlerocket; false is what an empty userData was",
+        why="the stack sets the Bottlerocket settings; false has the effect of an empty userData",
     ),
-    _gone(f"{_TEMPLATE}.osVolume", why="the volume of the operating system is the stack's"),
+    _removed(f"{_TEMPLATE}.osVolume", why="the stack sets the volume of the operating system"),
     _moved(f"{_TEMPLATE}.dataVolume.volumeSize", "", f"{_TEMPLATE}.diskSizeGib", convert=conversions.gibibytes),
     _moved(
         f"{_TEMPLATE}.dataVolume.throughput", "", f"{_TEMPLATE}.diskThroughputMibS", convert=conversions.whole_number
     ),
     _moved(f"{_TEMPLATE}.dataVolume.iops", "", f"{_TEMPLATE}.diskIops", convert=conversions.whole_number),
     _moved(
-        f"{_TEMPLATE}.dataVolume.snapshotID", "", f"{_TEMPLATE}.snapshotId", why="of a volume that holds these images"
+        f"{_TEMPLATE}.dataVolume.snapshotID",
+        "",
+        f"{_TEMPLATE}.snapshotId",
+        why="of a volume that contains this product's images",
     ),
-    _gone(f"{_TEMPLATE}.dataVolume.volumeType", why="the volume is of type gp3", nothing_lost=("gp3",)),
-    _gone(f"{_TEMPLATE}.dataVolume.deleteOnTermination", why="it goes with its instance", nothing_lost=(True,)),
+    _removed(f"{_TEMPLATE}.dataVolume.volumeType", why="the volume is of type gp3", nothing_lost=("gp3",)),
+    _removed(
+        f"{_TEMPLATE}.dataVolume.deleteOnTermination",
+        why="the volume is deleted with its instance",
+        nothing_lost=(True,),
+    ),
     # Scaling.
-    _gone(
+    _removed(
         f"{_POD}.scaling.enabled",
         "true",
         write="the same minReplicaCount and maxReplicaCount",
         why="KEDA always sets the replicas",
         nothing_lost=(True,),
     ),
-    _same(f"{_POD}.scaling.queueLength", "10", why="by default what one replica does in a minute"),
+    _same(f"{_POD}.scaling.queueLength", "10", why="by default, what one replica completes in a minute"),
     _same(f"{_POD}.scaling.cooldownPeriod", "60"),
     _same(f"{_POD}.scaling.maxReplicaCount", "20"),
     _same(f"{_POD}.scaling.minReplicaCount", "0"),
     _same(f"{_POD}.scaling.pollingInterval", "1"),
-    _gone(
+    _removed(
         f"{_POD}.scaling.scaleOnInFlight",
         "false",
-        why="it had no effect there; tasks that run count as well as those that wait",
+        why="it had no effect before; running tasks count as well as waiting ones",
     ),
     _moved(
         f"{_POD}.scaling.extraHPAConfig",
@@ -309,17 +320,17 @@ OLD_KEYS: Final = (
         convert=conversions.behavior,
         write="behavior.scaleUp and behavior.scaleDown, each with pods and periodSeconds",
     ),
-    _gone(
+    _removed(
         f"{_POD}.replicas",
         "1",
         write="scaling.minReplicaCount and scaling.maxReplicaCount",
         why="KEDA sets the replicas",
     ),
     # The pod.
-    _gone(f"{_POD}.type", why=_SET_BY_THE_STACK),
-    _gone(f"{_POD}.serviceAccountName", why=_SET_BY_THE_STACK),
+    _removed(f"{_POD}.type", why=_SET_BY_THE_STACK),
+    _removed(f"{_POD}.serviceAccountName", why=_SET_BY_THE_STACK),
     *(
-        _same(f"{_POD}.{name}", why=f"{name} of the pods; there of the objects around them", of_strings=True)
+        _same(f"{_POD}.{name}", why=f"{name} of the pods; before, of the objects that contain them", of_strings=True)
         for name in ("labels", "annotations")
     ),
     *(
@@ -328,13 +339,17 @@ OLD_KEYS: Final = (
             default=default,
             here="" if part else f"{_SERVER}.image",
             write="image.reference, an image with its digest, or nothing",
-            why="by default cdk deploy builds the image of this product",
+            why="by default, cdk deploy builds this product's image",
             convert=conversions.server_image if not part else None,
         )
         for part, default in (("", ""), (".repository", "the solution's own"), (".tag", "latest"))
     ),
-    _gone(f"{_SERVER}.modelFilename", write="modelFilename of the runtime", why="it had no effect there"),
-    _gone(f"{_SERVER}.modelMountPath", "/opt/ml/code/models", why="the folder is in the variable MODELS_DIR"),
+    _removed(f"{_SERVER}.modelFilename", write="modelFilename of the runtime", why="it had no effect before"),
+    _removed(
+        f"{_SERVER}.modelMountPath",
+        "/opt/ml/code/models",
+        why="the environment variable MODELS_DIR contains the directory",
+    ),
     _moved(
         f"{_SERVER}.commandArguments",
         "",
@@ -351,7 +366,7 @@ OLD_KEYS: Final = (
         of_strings=True,
         write="env, a mapping of strings",
     ),
-    _gone(
+    _removed(
         f"{_SERVER}.imagePullPolicy",
         "IfNotPresent",
         why="an image with a digest is pulled once",
@@ -367,11 +382,11 @@ OLD_KEYS: Final = (
         )
     ),
     *(
-        _gone(f"{_SERVER}.resources.{kind}.nvidia.com/gpu", "1", why="a pod has one GPU", nothing_lost=("1", 1))
+        _removed(f"{_SERVER}.resources.{kind}.nvidia.com/gpu", "1", why="a pod has one GPU", nothing_lost=("1", 1))
         for kind in ("limits", "requests")
     ),
     *(
-        _gone(f"{_AGENT}.image{part}", default, why="the agent here is another program")
+        _removed(f"{_AGENT}.image{part}", default, why="this product's agent is a different program")
         for part, default in (("", ""), (".repository", "the solution's own"), (".tag", "latest"))
     ),
     _moved(
@@ -381,38 +396,42 @@ OLD_KEYS: Final = (
         convert=conversions.agent_variables,
         of_strings=True,
         write="notifyRunning: true for EXP_CALLBACK_WHEN_RUNNING",
-        why="the agent here is another program, with variables of its own (env)",
+        why="this product's agent is a different program, with other variables (env)",
     ),
-    _gone(f"{_AGENT}.dynamicModel", write="dynamicModel of the runtime", why="it had no effect there"),
-    *(_gone(f"{_AGENT}.{name}", why=_SET_BY_THE_STACK) for name in ("s3Bucket", "snsTopicArn", "sqsQueueUrl")),
-    _gone(f"{_AGENT}.modelMountPath", why="it had no effect there"),
-    _gone(f"{_AGENT}.commandArguments", why="all it did was to let a ComfyUI have its own commandArguments"),
-    _gone(
+    _removed(f"{_AGENT}.dynamicModel", write="dynamicModel of the runtime", why="it had no effect before"),
+    *(_removed(f"{_AGENT}.{name}", why=_SET_BY_THE_STACK) for name in ("s3Bucket", "snsTopicArn", "sqsQueueUrl")),
+    _removed(f"{_AGENT}.modelMountPath", why="it had no effect before"),
+    _removed(f"{_AGENT}.commandArguments", why="its only effect was to enable commandArguments of a comfyui runtime"),
+    _removed(
         f"{_AGENT}.imagePullPolicy",
         "IfNotPresent",
         why="an image with a digest is pulled once",
         nothing_lost=("IfNotPresent",),
     ),
     *(
-        _gone(f"{_AGENT}.resources.{kind}", default, why="the agent here is another program, which needs less")
+        _removed(
+            f"{_AGENT}.resources.{kind}", default, why="this product's agent is a different program, which needs less"
+        )
         for kind, default in (("limits", ""), ("requests", "{cpu: 500m, memory: 512Mi}"))
     ),
-    _gone(f"{_AGENT}.xray", "{enabled: true}", why=_NO_TRACING, nothing_lost=({"enabled": False},)),
-    _gone(f"{_AGENT}.XRay", "{enabled: true}", why=_NO_TRACING, nothing_lost=({"enabled": False},)),
+    _removed(f"{_AGENT}.xray", "{enabled: true}", why=_NO_TRACING, nothing_lost=({"enabled": False},)),
+    _removed(f"{_AGENT}.XRay", "{enabled: true}", why=_NO_TRACING, nothing_lost=({"enabled": False},)),
     # Models.
-    _gone(f"{_MODELS}.enabled", "true", why=_SET_BY_THE_STACK, nothing_lost=(True,)),
+    _removed(f"{_MODELS}.enabled", "true", why=_SET_BY_THE_STACK, nothing_lost=(True,)),
     _same(f"{_MODELS}.existingClaim", why="the claim must be in this cluster"),
-    _gone(
-        f"{_MODELS}.existingVolume", write="existingClaim, a claim of that volume", why="volumes are named by claims"
+    _removed(
+        f"{_MODELS}.existingVolume",
+        write="existingClaim, a claim of that volume",
+        why="volumes are referenced by claims",
     ),
-    _gone(f"{_MODELS}.labels", why=_ONE_MODEL_VOLUME),
-    _gone(f"{_MODELS}.annotations", why=_ONE_MODEL_VOLUME),
-    _gone(f"{_MODELS}.storageClass", why=_SET_BY_THE_STACK),
-    _gone(f"{_MODELS}.size", "2Ti", why=_ONE_MODEL_VOLUME),
-    _gone(f"{_MODELS}.accessModes", "[ReadWriteMany]", why=_ONE_MODEL_VOLUME),
-    _gone(f"{_MODELS}.s3.enabled", "true", why=_SET_BY_THE_STACK),
-    _gone(f"{_MODELS}.s3.modelBucket", write="modelBucketArn", why=_SET_BY_THE_STACK),
-    # Places of earlier releases.
+    _removed(f"{_MODELS}.labels", why=_ONE_MODEL_VOLUME),
+    _removed(f"{_MODELS}.annotations", why=_ONE_MODEL_VOLUME),
+    _removed(f"{_MODELS}.storageClass", why=_SET_BY_THE_STACK),
+    _removed(f"{_MODELS}.size", "2Ti", why=_ONE_MODEL_VOLUME),
+    _removed(f"{_MODELS}.accessModes", "[ReadWriteMany]", why=_ONE_MODEL_VOLUME),
+    _removed(f"{_MODELS}.s3.enabled", "true", why=_SET_BY_THE_STACK),
+    _removed(f"{_MODELS}.s3.modelBucket", write="modelBucketArn", why=_SET_BY_THE_STACK),
+    # Paths of earlier releases.
     OldKey(
         path=f"{_VALUES}.sdWebuiInferenceApi",
         write="runtime, with the same keys",
@@ -422,7 +441,7 @@ OLD_KEYS: Final = (
     OldKey(
         path=f"{_VALUES}.karpenter.scaling",
         write="extraValues.runtime.scaling",
-        why="it had no effect there in this place",
+        why="it had no effect in this place",
         alias_of=f"{_POD}.scaling",
     ),
 )

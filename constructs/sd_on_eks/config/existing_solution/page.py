@@ -14,16 +14,17 @@ _BEGIN: Final = (
 )
 _END: Final = "<!-- End of the table of keys. -->"
 _HEAD: Final = (
-    "| Key there | Default there | Here | Default here, where it differs | |\n| --- | --- | --- | --- | --- |\n"
+    "| Existing key | Existing default | Key in this product | Default, if different | Notes |\n"
+    "| --- | --- | --- | --- | --- |\n"
 )
 _PREFIX: Final = "modelsRuntime[].extraValues."
 
 
 def page_text(page: str) -> str:
-    """The page with the table as it should be.
+    """The page with the current table.
 
     Args:
-        page: the page with any table between the marks.
+        page: the page, with any table between the markers.
     """
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)

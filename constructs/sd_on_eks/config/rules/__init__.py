@@ -1,1 +1,1 @@
-"""Rules over several keys of the configuration; each yields all that breaks it, so that all is told at once."""
+"""Rules that span several keys of the configuration. Each yields all violations, so that one run reports them all."""

@@ -1,4 +1,4 @@
-"""The HTTP API: options that exclude each other, and what its function's environment has room for."""
+"""The HTTP API: options that exclude each other, and the size limit of the Lambda function's environment."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -14,27 +14,29 @@ MOST_ENVIRONMENT_BYTES: Final = 4096
 _KEY_ID_BYTES: Final = 10
 
 _OTHER_BYTES: Final = 500
-"""The variables' names, times, and what CloudFormation adds to the stack's name to name the table and the bucket."""
+"""Variable names, protocol times, and the suffixes that CloudFormation adds to the names of the table and the
+bucket."""
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with the API."""
+    """Violations in `APIGW`."""
     api = config.apigw
     if api.private_endpoint is not None and api.web_acl is not None:
-        message = "must not be set with privateEndpoint, whose callers share the addresses of their network"
+        message = "must not be set with privateEndpoint, whose callers share the IP addresses of their network"
         yield Violation(("APIGW", "webAcl"), message)
     if (size := environment_bytes(config)) > MOST_ENVIRONMENT_BYTES:
         yield Violation(
             (),
-            f"makes an environment of the task API's function of about {size} bytes, and Lambda takes "
-            f"{MOST_ENVIRONMENT_BYTES}: use fewer APIGW.plans, fewer APIGW.cors.allowOrigins or fewer inputBucketArns",
+            f"must fit into {MOST_ENVIRONMENT_BYTES} bytes of environment variables, the Lambda limit for the task "
+            f"API's function, got about {size}: use fewer APIGW.plans, fewer APIGW.cors.allowOrigins or fewer "
+            "inputBucketArns",
         )
 
 
 def environment_bytes(config: "Config") -> int:
-    """Upper bound of the environment of the task API's function, names and values."""
+    """Upper bound of the size of the task API function's environment variables, names and values."""
     tenants = sum(_KEY_ID_BYTES + len(plan.name) + len('"":"",') for plan in config.apigw.plans)
     origins = sum(len(origin) + 1 for origin in config.apigw.cors.allow_origins)
     input_buckets = len("INPUT_BUCKETS") + sum(len(name) + 1 for name in config.input_bucket_names)
-    # The table, the bucket and the metrics have the stack's name in theirs.
+    # The names of the table, the bucket and the metrics contain the stack name.
     return _OTHER_BYTES + 3 * len(config.stack_name) + tenants + origins + input_buckets

@@ -72,7 +72,7 @@ def _unique(key: str, names: Sequence[str], field: str | None = None) -> Iterato
         seen[name] += 1
         if seen[name] == 2:  # noqa: PLR2004 (the second time is when it is told)
             path: Path = (*key.split("."), index, *((field,) if field else ()))
-            yield Violation(path, f"must stand once, got {name} again")
+            yield Violation(path, f"must be unique, got {name} again")
 
 
 def _reserved(config: "Config") -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""The network: what can be reached, and from where images and charts come."""
+"""The network: zones, endpoints, and the registries of images and charts."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with the network."""
+    """Violations in `network`, `availabilityZones`, `registries` and the cluster's endpoints."""
     yield from _zones(config)
     yield from _endpoints(config)
     yield from _registries(config)
@@ -23,24 +23,24 @@ def _zones(config: "Config") -> Iterator[Violation]:
     zones = config.availability_zones
     existing = config.network.existing_vpc
     if len(zones) == 1:
-        yield Violation(("availabilityZones",), "must be at least two zones, which EKS asks for, got 1")
+        yield Violation(("availabilityZones",), "must have at least two zones, which EKS requires, got 1")
     if len(zones) > 3:  # noqa: PLR2004 (said in the message)
-        message = f"must be at most three zones: each further one costs and adds nothing, got {len(zones)}"
+        message = f"must have at most three zones, got {len(zones)}: more zones add cost without benefit"
         yield Violation(("availabilityZones",), message)
     if existing is None:
         return
     if zones:
-        message = "must not be set with network.existingVpc, whose subnets name their zones"
+        message = "must not be set with network.existingVpc, whose subnets define the zones"
         yield Violation(("availabilityZones",), message)
     if len({subnet.availability_zone for subnet in existing.private_subnets}) == 1:
         path = ("network", "existingVpc", "privateSubnets")
-        yield Violation(path, "must be in at least two zones, which EKS asks for, got 1")
+        yield Violation(path, "must be in at least two zones, which EKS requires, got 1")
     for key, value, default in (
         ("cidr", config.network.cidr, "10.0.0.0/16"),
         ("natGateways", config.network.nat_gateways, "one"),
     ):
         if value != default:
-            yield Violation(("network", key), "must not be set with existingVpc, which is left as it is")
+            yield Violation(("network", key), "must not be set with existingVpc, which the stack does not change")
 
 
 def _endpoints(config: "Config") -> Iterator[Violation]:
@@ -53,15 +53,15 @@ def _endpoints(config: "Config") -> Iterator[Violation]:
         for index, subnet in enumerate(existing.private_subnets):
             if subnet.route_table_id is None:
                 path_of_subnet = ("network", "existingVpc", "privateSubnets", index)
-                yield Violation(path_of_subnet, "needs its routeTableId for gatewayEndpoints")
+                yield Violation(path_of_subnet, "must have a routeTableId for gatewayEndpoints, got none")
 
 
 def _chinese_endpoints(config: "Config") -> Iterator[Violation]:
-    # The region is not known when the template is made, and in China some services' names begin with cn.com.amazonaws
-    # and others' do not: https://github.com/aws/aws-cdk/pull/25333 has AWS's own list, which lacks EKS Pod Identity's.
-    reason = "in China, where the names of the services differ: make them yourself, in an existing VPC"
+    # The Region is not known at synthesis, and in China only some service names start with cn.com.amazonaws:
+    # https://github.com/aws/aws-cdk/pull/25333 has the list, in which EKS Pod Identity is missing.
+    reason = "in China, where the service names of interface endpoints differ: create them yourself in an existing VPC"
     if config.network.nat_gateways == "none":
-        yield Violation(("network", "natGateways"), f"must not be none, which makes interface endpoints, {reason}")
+        yield Violation(("network", "natGateways"), f"must not be none {reason}")
     existing = config.network.existing_vpc
     if existing is not None and existing.interface_endpoints:
         yield Violation(("network", "existingVpc", "interfaceEndpoints"), f"must not be true {reason}")
@@ -71,13 +71,14 @@ def _registries(config: "Config") -> Iterator[Violation]:
     registries = config.registries
     reason = None
     if not config.network.has_internet_access:
-        reason = "without a way to the internet"
+        reason = "without internet access"
     elif _in_china(config):
-        reason = "in China, where public.ecr.aws, ghcr.io and kedacore.github.io cannot be relied on"
+        reason = "in China, where public.ecr.aws, ghcr.io and kedacore.github.io are not reliable"
     if reason is not None:
         for key, value in (("charts", registries.charts), ("images", registries.images)):
             if value is None:
-                yield Violation(("registries",), f"needs {key}: {reason} they come from a registry of your own")
+                message = f"must have {key}, got none: {reason}, {key} come from your own registry"
+                yield Violation(("registries",), message)
 
 
 def _in_china(config: "Config") -> bool:
@@ -98,4 +99,6 @@ def _cloud_builds(config: "Config") -> Iterator[Violation]:
         for key, image in (("inferenceApi", pod.inference_api.image), ("queueAgent", pod.queue_agent.image)):
             if image.build == "cloud":
                 path = ("modelsRuntime", index, "extraValues", "runtime", key, "image", "build")
-                yield Violation(path, "must not be cloud in China, whose partition lacks a policy that the build needs")
+                yield Violation(
+                    path, "must not be cloud in China, which lacks an IAM policy that the build needs; use local"
+                )

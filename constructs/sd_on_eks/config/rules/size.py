@@ -1,4 +1,4 @@
-"""How large the stack becomes: CloudFormation takes 500 resources."""
+"""The size of the stack: CloudFormation allows 500 resources."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sd_on_eks.config.config import Config
 
 MOST_RUNTIMES: Final = 30
-"""More would leave no room for namespaces and node groups, and a template of more than 900 KB."""
+"""More would leave no resources for namespaces and node groups, and exceed 900 KB of template size."""
 
 MOST_RESOURCES: Final = 500
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
@@ -19,28 +19,28 @@ _PER_RUNTIME: Final = 9
 _PER_NODE_GROUP: Final = 2
 _CLOUD_BUILDS: Final = 12
 _PER_PLAN: Final = 3
-"""A key, a usage plan, and that the one is in the other."""
+"""A key, a usage plan, and the association of the two."""
 _CORS: Final = 6
 _WEB_ACL: Final = 2
 _CANARY: Final = 7
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """Whether it is too large."""
+    """The violation, if the stack is too large."""
     runtimes = len(config.models_runtime)
     if runtimes > MOST_RUNTIMES:
-        message = f"must be at most {MOST_RUNTIMES}, got {runtimes}; further ones need a stack of their own"
+        message = f"must have at most {MOST_RUNTIMES} entries, got {runtimes}; deploy the others in a second stack"
         yield Violation(("modelsRuntime",), message)
     elif (resources := most_resources(config)) > MOST_RESOURCES:
         yield Violation(
             (),
-            f"makes up to {resources} resources, and CloudFormation takes {MOST_RESOURCES}: use fewer namespaces, GPU "
-            "node groups or runtimes",
+            f"must need at most {MOST_RESOURCES} resources, the CloudFormation limit, got up to {resources}: use fewer "
+            "namespaces, GPU node groups or runtimes",
         )
 
 
 def most_resources(config: "Config") -> int:
-    """Upper bound of the stack's resources."""
+    """Upper bound of the number of resources in the stack."""
     namespaces = {runtime.namespace for runtime in config.models_runtime} - {"default"}
     images = [
         image

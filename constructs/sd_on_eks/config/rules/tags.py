@@ -1,4 +1,4 @@
-"""Tags: keys that AWS, EKS or Karpenter refuses because it sets them itself."""
+"""Tags: keys that AWS, EKS or Karpenter reserves."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -15,19 +15,19 @@ _OWNERS: Final = {
     "karpenter.sh/": "Karpenter",
     "karpenter.k8s.aws/": "Karpenter",
 }
-"""Beginnings of keys that mark what belongs to a cluster; the NodeClass's definition names those that it refuses.
+"""Reserved key prefixes; the CRD of EC2NodeClass lists those that it rejects.
 
 https://karpenter.sh/docs/concepts/nodeclasses/#spectags
 """
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with tags."""
+    """Violations in `tags`."""
     spellings: dict[str, str] = {}
     for key in config.tags:
-        beginning = next((one for one in _OWNERS if key.lower().startswith(one)), None)
-        if beginning is not None:
-            yield Violation(("tags", key), f"must not begin with {beginning}, which {_OWNERS[beginning]} sets itself")
+        prefix = next((one for one in _OWNERS if key.lower().startswith(one)), None)
+        if prefix is not None:
+            yield Violation(("tags", key), f"must not start with {prefix}, which is reserved for {_OWNERS[prefix]}")
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules_creating
         first = spellings.setdefault(key.lower(), key)
         if first != key:

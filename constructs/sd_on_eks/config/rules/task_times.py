@@ -1,4 +1,4 @@
-"""Times of the task protocol: the relations that make it safe."""
+"""Times of the task protocol: the relations that its safety depends on."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with the protocol's times."""
+    """Violations in `taskProtocol` and `longestTask`."""
     try:
         times = config.task_protocol.times
     except ValueError as error:
@@ -24,6 +24,6 @@ def violations(config: "Config") -> Iterator[Violation]:
 
 
 def _in_keys(message: str) -> str:
-    """A message about `lease_s` in the words of the file: `lease`."""
+    """A message with config keys in place of field names: `lease` for `lease_s`."""
     text = re.sub(r"\b([a-z_]+)_s\b", r"\1", message)
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), text)

@@ -1,19 +1,19 @@
-"""One rule that a configuration breaks."""
+"""Violations of rules that span several keys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
-"""Keys and list indexes from the top: `("modelsRuntime", 0, "name")`."""
+"""Keys and list indexes from the root: `("modelsRuntime", 0, "name")`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule that is broken.
+    """A violation of one rule.
 
     Attributes:
-        path: the key that it is about.
-        message: what the rule asks for and what came.
+        path: the key that violates the rule.
+        message: the rule and the value: `must <rule>, got <value>`.
     """
 
     path: Path
@@ -21,10 +21,10 @@ class Violation:
 
 
 class RuleError(ValueError):
-    """A configuration whose keys are right one by one, but not together.
+    """A configuration whose keys are valid individually, but not in combination.
 
     Attributes:
-        violations: everything that is wrong.
+        violations: all violations.
     """
 
     def __init__(self, violations: Iterable[Violation]) -> None:
