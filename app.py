@@ -1,4 +1,4 @@
-"""The CDK app: reads config.yaml, makes the stack, attaches the checks. It never calls AWS."""
+"""The CDK app: load config.yaml, create the stack and run cdk-nag. It never calls AWS."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def main() -> int:
     """Synthesize the stack.
 
     Returns:
-        Exit status: 0, or 2 where the configuration is wrong; every error is on standard error then.
+        Exit status: 0, or 2 if the configuration is invalid; all errors are then on standard error.
     """
     try:
         config = load_config()
@@ -32,7 +32,7 @@ def main() -> int:
         return 2
 
     use_bundled_node()
-    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js: not for a config that is wrong)
+    import aws_cdk as cdk  # noqa: PLC0415 (the import starts Node.js, which an invalid configuration does not need)
     from cdk_nag import AwsSolutionsChecks  # noqa: PLC0415 (as above)
 
     from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack  # noqa: PLC0415 (as above)
@@ -47,12 +47,12 @@ def main() -> int:
         SdOnEKSStack(app, CONSTRUCT_ID, config=config)
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
         app.synth()
-    tell_idle_cost(config)
+    print_idle_cost(config)
     return 0
 
 
 def _spinner(what: str) -> AbstractContextManager[object]:
-    """Show what takes some seconds, on a terminal."""
+    """Show a spinner if standard error is a terminal."""
     return _console().status(what) if sys.stderr.isatty() else nullcontext()
 
 
@@ -62,10 +62,10 @@ def _console() -> "Console":
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
-def tell_idle_cost(config: Config) -> None:
-    """Say what the deployment will cost while no task comes: line by line on a terminal, else the total.
+def print_idle_cost(config: Config) -> None:
+    """Print the cost of the deployment without tasks: a table on a terminal, and the total.
 
-    On standard error: `cdk synth` has the template on standard output.
+    It is on standard error because `cdk synth` prints the template on standard output.
     """
     lines = idle_cost(config)
     if sys.stderr.isatty():

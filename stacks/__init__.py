@@ -1,1 +1,1 @@
-"""The stacks of the app."""
+"""The stack of the app."""

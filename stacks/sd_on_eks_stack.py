@@ -1,4 +1,4 @@
-"""The one stack: wires the constructs and the outputs, nothing else."""
+"""The stack: wires the constructs and defines the outputs."""
 
 from typing import Any, Final
 
@@ -18,18 +18,18 @@ from sd_on_eks.task_bus.runtime_queue import RuntimeQueue
 from sd_on_eks.task_recovery.construct import TaskRecovery
 
 CONSTRUCT_ID: Final = "SdOnEKSStack"
-"""Always this, whatever the stack's name: logical ids contain it."""
+"""Constant, independent of the stack name, because logical IDs contain it."""
 
 
 class SdOnEKSStack(Stack):
-    """Everything that `cdk deploy` makes.
+    """Everything that `cdk deploy` creates.
 
     Args:
         scope: the app.
         construct_id: `CONSTRUCT_ID`.
         config: the validated `config.yaml`.
-        serverless_only: leave the cluster side out; every resource that stays is the same. The local stack is this.
-        kwargs: further stack properties.
+        serverless_only: omit the EKS platform, as the local stack does; the other resources are unchanged.
+        kwargs: additional stack properties.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class SdOnEKSStack(Stack):
             queues=queues,
             times=times,
         )
-        # A runtime that is added must be known to the reconciler before the API takes tasks for it.
+        # The reconciler must know a new runtime before the API accepts tasks for it.
         api.handler.function.node.add_dependency(recovery.reconciler.function)
 
         alarms = Alarms(
@@ -122,15 +122,17 @@ class SdOnEKSStack(Stack):
         if eks_platform is not None:
             alarms.watch_queues({name: one.queue for name, one in queues.items()})
 
-        CfnOutput(self, "FrontApiEndpoint", value=api.endpoint_url, description="Where tasks are submitted")
-        CfnOutput(self, "GetAPIKeyCommand", value=api.get_api_key_command, description="Shows the API key")
+        CfnOutput(self, "FrontApiEndpoint", value=api.endpoint_url, description="Endpoint of the task API")
+        CfnOutput(self, "GetAPIKeyCommand", value=api.get_api_key_command, description="Command that shows the API key")
         CfnOutput(
-            self, "OutputS3Bucket", value=storage.output_bucket.bucket_name, description="Where results are stored"
+            self, "OutputS3Bucket", value=storage.output_bucket.bucket_name, description="Bucket for task results"
         )
         CfnOutput(
-            self, "sdNotificationOutputArn", value=bus.output_topic.topic_arn, description="Topic of the callbacks"
+            self, "sdNotificationOutputArn", value=bus.output_topic.topic_arn, description="SNS topic for callbacks"
         )
         if eks_platform is not None:
             cluster = eks_platform.cluster
-            CfnOutput(self, "ConfigCommand", value=cluster.config_command, description="Configures kubectl")
+            CfnOutput(
+                self, "ConfigCommand", value=cluster.config_command, description="Command that configures kubectl"
+            )
             CfnOutput(self, "ClusterName", value=cluster.cluster_name)

@@ -1,6 +1,6 @@
-"""Alarms: the few states in which tasks are lost, late or refused and nothing mends it by itself.
+"""Alarms: the few states in which tasks are lost, delayed or rejected, and from which the system does not recover.
 
-Each tells one topic when it begins and when it is over. docs/adr/0012-alarms.md says why these.
+Each alarm notifies one topic when it starts and when it ends. docs/adr/0012-alarms.md has the reason for each.
 """
 
 from collections.abc import Mapping
@@ -25,27 +25,27 @@ _LATE_MS: Final = Duration.minutes(5).to_milliseconds()
 _OLD_S: Final = Duration.hours(1).to_seconds()
 _FAILING_SHARE: Final = 0.05
 _PERSISTENT: Final = 3
-"""Periods in a row after which what is tried again by itself has not helped: a quarter of an hour."""
+"""Consecutive periods (15 minutes) after which automatic retries have not helped."""
 
-# What counts events has no data where there are none; silence is the good state.
-_SILENCE_IS_GOOD: Final = cloudwatch.TreatMissingData.NOT_BREACHING
+# A metric that counts events has no data if there are none, which is the normal state.
+_NO_DATA_IS_OK: Final = cloudwatch.TreatMissingData.NOT_BREACHING
 
 
 class Alarms(Construct):
-    """The alarms, and the topic that they tell.
+    """The alarms, and the topic that they notify.
 
     Args:
         scope: the stack.
         construct_id: `Alarms`.
         rest_api: the HTTP API.
-        task_api: its function, which counts `Unhandled`.
+        task_api: the function of the API, which counts `Unhandled`.
         relay: reads the stream and counts `Poison`.
-        notifier: as the relay.
+        notifier: like the relay.
         dead_letter_handler: counts `DeadLettered`.
         reconciler: runs every five minutes.
 
     Attributes:
-        topic: subscribe to it; the stack's output AlarmTopicArn names it.
+        topic: the topic to subscribe to; the stack output AlarmTopicArn contains its ARN.
     """
 
     def __init__(
@@ -64,46 +64,46 @@ class Alarms(Construct):
         self.topic: sns.ITopic = self._build_topic()
         self._add(
             "ApiFails",
-            "One answer of the API in twenty is 5xx: callers are told to send again, and cannot get through",
-            # Each request counts 0 or 1, so that the average is the rate.
+            "More than 5% of API responses are 5xx errors: callers retry, but their requests keep failing",
+            # Each request counts 0 or 1, so that the average is the error rate.
             rest_api.metric_server_error(statistic="Average", period=_PERIOD),
             threshold=_FAILING_SHARE,
             periods=2,
         )
         self._add(
             "TaskApiUnhandled",
-            "The task API met an error that it does not know: a defect of ours, its log has the traceback",
+            "The task API raised an unexpected exception, which is a software defect: see the traceback in its log",
             task_api.metric("Unhandled", period=_PERIOD),
         )
         for name, reader, what in (("Relay", relay, "Tasks"), ("Notifier", notifier, "Callbacks")):
             self._watch_stream_reader(name, reader, what)
         self._add(
             "DeadLettered",
-            "A message went through its receives without an end: its task was failed, or was kept for a look",
+            "A message exceeded its maximum receive count: its task has failed, or the message is in quarantine",
             dead_letter_handler.metric("DeadLettered", period=_PERIOD),
         )
         self._add(
             "DeadLetterHandlerFails",
-            "What could not be handled cannot be ended either; it waits in the dead-letter queues for two weeks",
+            "The dead-letter handler fails: messages stay in the dead-letter queues until their retention period ends",
             dead_letter_handler.function.metric_errors(period=_PERIOD),
             periods=_PERSISTENT,
         )
         self._add(
             "ReconcilerFails",
-            "Nothing ends expired tasks or sends lost messages again",
+            "The reconciler fails or does not run: tasks do not expire, and lost messages are not sent again",
             reconciler.function.metric_errors(period=_PERIOD),
             periods=_PERSISTENT,
-            # Every run counts its errors, even none: without data it does not run at all.
+            # Each run reports its errors, including zero: no data means that it does not run.
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def watch_queues(self, queues: Mapping[str, sqs.IQueue]) -> None:
-        """Add the alarm of queues that nobody works off; of more than ten queues several.
+        """Add the alarm on queues that are not processed; one alarm for each ten queues.
 
-        Not part of the serverless slice: the emulator takes no alarm on an expression.
+        Not part of the serverless subset: the emulator does not support alarms on metric math expressions.
 
         Args:
-            queues: name of a runtime -> its queue.
+            queues: runtime name -> its queue.
         """
         names = list(queues)
         for number, first in enumerate(range(0, len(names), METRICS_PER_EXPRESSION)):
@@ -115,9 +115,9 @@ class Alarms(Construct):
             }
             self._add(
                 f"TasksWait{number or ''}",
-                "A task has waited for an hour: no replica comes up, or there are too few of them",
+                "A task has waited for more than an hour: no replica starts, or there are too few replicas",
                 cloudwatch.MathExpression(
-                    # A queue that nobody asks for six hours has no data; the others still count.
+                    # A queue that is inactive for six hours has no data; the other queues still count.
                     expression=f"MAX([{', '.join(f'FILL({age}, 0)' for age in ages)}])",
                     using_metrics=ages,
                     label="Age of the oldest message in seconds",
@@ -125,13 +125,13 @@ class Alarms(Construct):
                 ),
                 threshold=_OLD_S,
                 periods=3,
-                # The latest period may not have its data yet, and is filled with 0.
+                # The latest period may have no data yet, and is filled with 0.
                 of_them=2,
             )
 
     def _build_topic(self) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
-        # A policy of its own takes the place of the default one, which lets the account's alarms in.
+        # A custom policy replaces the default one, which allows the account's alarms to publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="Alarms",
@@ -142,26 +142,26 @@ class Alarms(Construct):
             )
         )
         CfnOutput(
-            self, "TopicArn", value=topic.topic_arn, description="Topic of the alarms: subscribe to it"
+            self, "TopicArn", value=topic.topic_arn, description="SNS topic for alarms: subscribe to it"
         ).override_logical_id("AlarmTopicArn")
         return topic
 
     def _watch_stream_reader(self, name: str, reader: HandlerFunction, what: str) -> None:
         self._add(
             f"{name}Late",
-            f"{what} have waited in the stream for five minutes; after twelve hours the failure bucket gets them",
+            f"{what} have waited in the stream for five minutes; after 12 hours they go to the failure bucket",
             reader.function.metric("IteratorAge", statistic="Maximum", period=_PERIOD),
             threshold=_LATE_MS,
         )
         self._add(
             f"{name}Fails",
-            f"{what} cannot be published; they are tried again",
+            f"{what} cannot be published; they are retried",
             reader.function.metric_errors(period=_PERIOD),
             periods=_PERSISTENT,
         )
         self._add(
             f"{name}Poison",
-            f"{what} can never be published as they are; the failure bucket has them, to be sent again by hand",
+            f"{what} cannot be published because they are invalid: fix and resend them from the failure bucket",
             reader.metric("Poison", period=_PERIOD),
         )
 
@@ -174,9 +174,9 @@ class Alarms(Construct):
         threshold: float = 0,
         periods: int = 1,
         of_them: int | None = None,
-        missing: cloudwatch.TreatMissingData = _SILENCE_IS_GOOD,
+        missing: cloudwatch.TreatMissingData = _NO_DATA_IS_OK,
     ) -> None:
-        """Make an alarm on more than `threshold` in `of_them` of the last `periods`, by default in all of them."""
+        """Create an alarm on more than `threshold` in `of_them` of the last `periods`, by default in all of them."""
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
@@ -188,6 +188,6 @@ class Alarms(Construct):
             datapoints_to_alarm=of_them,
             treat_missing_data=missing,
         )
-        tell = actions.SnsAction(self.topic)
-        alarm.add_alarm_action(tell)
-        alarm.add_ok_action(tell)
+        notify = actions.SnsAction(self.topic)
+        alarm.add_alarm_action(notify)
+        alarm.add_ok_action(notify)

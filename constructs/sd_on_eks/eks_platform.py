@@ -1,4 +1,4 @@
-"""The cluster side of the stack, wired: everything that the serverless slice leaves out."""
+"""The EKS platform: the cluster, its autoscalers and the runtimes, which the serverless subset omits."""
 
 from pathlib import Path
 
@@ -29,16 +29,16 @@ from sd_on_eks.runtime.workload import RuntimeWorkload
 
 
 class EksPlatform:
-    """Makes the cluster's constructs directly under the stack, in the order in which they need each other.
+    """Creates the cluster's constructs directly in the stack, in the order of their dependencies.
 
-    Not a construct itself: it would stand in every logical id below it, and the ids of the cluster's resources cannot
-    change later.
+    It is not a construct itself: its id would be part of every logical ID below it, and the logical IDs of the
+    cluster's resources must not change.
 
     Args:
         stack: the stack.
-        config: the whole configuration.
-        model_bucket: the bucket that the models are read from.
-        image_contexts: folder of the images' build contexts.
+        config: the configuration.
+        model_bucket: the default model bucket.
+        image_contexts: directory of the images' build contexts.
 
     Attributes:
         cluster: the cluster, for the stack's outputs.
@@ -117,7 +117,7 @@ class EksPlatform:
             runtimes=[(runtime.namespace, runtime.name) for runtime in config.models_runtime],
         )
         access = AgentAccess(stack, "AgentAccess", cluster=eks_cluster, runtimes=config.models_runtime)
-        # No agent has its role before the policy knows it.
+        # The policy must cover an agent before the agent has its role.
         access.node.add_dependency(admission, self._namespaces)
         self._images = Images(
             stack,
@@ -126,7 +126,7 @@ class EksPlatform:
             base_registry=config.registries.images,
             contexts=image_contexts,
         )
-        # The always-warm nodes, too: a replica that does not find them yet would have Karpenter buy one.
+        # Including the always-on nodes: if they are not ready yet, Karpenter launches a node for a replica.
         self._runtimes_need: tuple[IDependable, ...] = (karpenter.chart, self._keda.chart, access, nodes)
 
     def add_runtime(
@@ -143,13 +143,13 @@ class EksPlatform:
         """Run a runtime on the cluster.
 
         Args:
-            scope: the runtime's own scope.
-            runtime: the runtime; one of the configuration's.
+            scope: the scope of the runtime's constructs.
+            runtime: a runtime of the configuration.
             queue: its queue.
             table: the task table.
-            output_bucket: where its agent puts results.
-            metrics: where its agent writes metrics.
-            agent_role: the role of its agent.
+            output_bucket: the bucket for results.
+            metrics: the log group for its agents' metrics.
+            agent_role: the role of its agents.
         """
         queue_length = self._keda.grant_queue_length(queue)
         workload = RuntimeWorkload(
@@ -169,6 +169,6 @@ class EksPlatform:
             node_identity=self._node_identity,
             starts_after=[*self._runtimes_need, *self._namespaces.dependable(runtime.namespace)],
         )
-        # A Deployment begins with one replica, and KEDA takes it away no sooner than it can read the queue.
+        # A Deployment starts with one replica, and KEDA cannot remove it before it can read the queue.
         queue_length.apply_before(workload)
         return workload

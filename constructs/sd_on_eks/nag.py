@@ -1,4 +1,4 @@
-"""Acknowledged findings of cdk-nag: each with its reason, at the narrowest construct that has it."""
+"""Acknowledged cdk-nag findings: each with its reason, at the narrowest construct that has it."""
 
 from collections.abc import Iterable
 
@@ -11,20 +11,20 @@ def acknowledge(scope: IConstruct, findings: Iterable[str], *, reason: str) -> N
 
     Args:
         scope: the construct that has the findings.
-        findings: ids as the report prints them, such as `AwsSolutions-IAM5[Resource::*]`. A rule that reports several
-            findings has to be acknowledged finding by finding: its bare name acknowledges none of them.
-        reason: why the finding is right as it is.
+        findings: IDs in the format of the report, such as `AwsSolutions-IAM5[Resource::*]`. If a rule reports several
+            findings, acknowledge each of them: the name of the rule alone acknowledges none.
+        reason: why the finding is acceptable.
     """
     cdk.Validations.of(scope).acknowledge(*(cdk.Acknowledgment(id=finding, reason=reason) for finding in findings))
 
 
 def acknowledge_wildcards(scope: IConstruct, resources: Iterable[str], *, reason: str) -> None:
-    """Acknowledge that policies below a construct name these resources with wildcards.
+    """Acknowledge that policies below a construct have these resources with wildcards.
 
     Args:
         scope: the construct that has the findings.
-        resources: ARNs as the policy has them, tokens included.
-        reason: why no narrower resource will do.
+        resources: ARNs exactly as in the policy, including tokens.
+        reason: why narrower resources are not possible.
     """
     stack = cdk.Stack.of(scope)
     acknowledge(
@@ -35,7 +35,7 @@ def acknowledge_wildcards(scope: IConstruct, resources: Iterable[str], *, reason
 
 
 def _as_in_report(resolved: object) -> str:
-    """A resolved value the way the report writes it: `<LogicalId.Attribute>/*`."""
+    """A resolved value in the format of the report: `<LogicalId.Attribute>/*`."""
     match resolved:
         case str():
             return resolved
@@ -45,4 +45,4 @@ def _as_in_report(resolved: object) -> str:
             return f"<{name}>"
         case {"Fn::GetAtt": [name, attribute]}:
             return f"<{name}.{attribute}>"
-    raise ValueError(f"{resolved!r} is no ARN of text, Ref, GetAtt and Join")
+    raise ValueError(f"must be an ARN of strings, Ref, Fn::GetAtt and Fn::Join, got {resolved!r}")

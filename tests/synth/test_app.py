@@ -88,7 +88,7 @@ def test_a_terminal_shows_a_spinner_then_the_idle_cost_line_by_line_and_cuts_not
 import app
 with app._spinner("synthesizing"):
     pass
-app.tell_idle_cost(app.load_config())
+app.print_idle_cost(app.load_config())
 """
     with Screen(is_terminal=True) as screen:
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=screen.stream, check=True)  # noqa: S603 (our own code)

@@ -1,1 +1,1 @@
-"""What scales: KEDA the runtimes' replicas on their queues, Karpenter the GPU nodes under them."""
+"""Autoscaling: KEDA scales the runtimes' replicas based on their queues, Karpenter provisions the GPU nodes."""

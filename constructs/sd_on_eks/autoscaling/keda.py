@@ -1,4 +1,4 @@
-"""KEDA: sets a runtime's replicas by the length of its queue."""
+"""KEDA: scales a runtime's replicas based on the length of its queue."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,17 +19,17 @@ _OPERATOR: Final = "keda-operator"
 
 
 class Keda(Construct):
-    """The operator, which may ask the runtimes' queues for their length and nothing else.
+    """The operator, which has permission only to read the length of the runtimes' queues.
 
     Args:
         scope: the stack.
         construct_id: `Keda`.
         cluster: the cluster.
-        registries: registries of one's own.
-        starts_after: the nodes and the DNS that the operator needs.
+        registries: registries with copies of the chart and its images.
+        starts_after: the nodes and the DNS add-on, which the operator needs.
 
     Attributes:
-        chart: the operator. ScaledObjects are made after it and deleted before it: they carry its finalizers.
+        chart: the operator. ScaledObjects have its finalizers, so they are created after it and deleted before it.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Keda(Construct):
             service_account=_OPERATOR,
             role=self._role,
         )
-        own_images: dict[str, object] = {"global": {"image": {"registry": registries.images}}}
+        image_registry: dict[str, object] = {"global": {"image": {"registry": registries.images}}}
         self.chart: eks.HelmChart = chart(
             self,
             "Chart",
             cluster=cluster,
             repository=_REPOSITORY,
-            own_registry=registries.charts,
+            mirror=registries.charts,
             name="keda",
             namespace=_NAMESPACE,
             creates_namespace=True,
@@ -71,11 +71,11 @@ class Keda(Construct):
                 "clusterName": cluster.cluster_name,
                 "priorityClassName": "system-cluster-critical",
                 "serviceAccount": {"operator": {"name": _OPERATOR}},
-                **(own_images if registries.images else {}),
+                **(image_registry if registries.images else {}),
             },
         )
         self.chart.node.add_dependency(*starts_after, association)
 
     def grant_queue_length(self, queue: sqs.IQueue) -> iam.Grant:
-        """Let the operator read the length of a queue."""
+        """Grant the operator permission to read the length of a queue."""
         return queue.grant(self._role, "sqs:GetQueueAttributes")

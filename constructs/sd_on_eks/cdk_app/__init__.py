@@ -1,1 +1,1 @@
-"""The CDK app around the stack: feature flags, the Node.js that jsii starts, the cost of an idle deployment."""
+"""The CDK app: feature flags, the Node.js version for jsii, the idle cost of a deployment."""

@@ -1,8 +1,8 @@
-"""What the deployment of a configuration costs a month while no task comes, in us-east-1.
+"""The idle cost of a deployment: what it costs per month in us-east-1 without tasks.
 
-Counted is what exists whether or not there are tasks: all the time, such as warm replicas (`scaling.minReplicaCount`),
-or by schedule (`scaling.schedules`). What follows use is not: requests, traffic, storage of models and images, GPU
-nodes that are launched for a queue, and a capacity reservation, which its owner pays for anyway.
+It includes everything that runs without tasks: permanently, such as warm replicas (`scaling.minReplicaCount`), or by
+schedule (`scaling.schedules`). It does not include usage: requests, data transfer, storage of models and images, GPU
+nodes that are launched for a queue, and Capacity Reservations, which are billed separately.
 """
 
 import math
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PRICES_AS_OF: Final = date(2026, 2, 9)
-"""When the prices below were AWS's list prices, without taxes and discounts."""
+"""Date of the AWS list prices below, without taxes and discounts."""
 
 INTERFACE_ENDPOINT_SERVICES: Final = 11
-"""Services that have an interface endpoint in a network without a way to the internet."""
+"""Services with an interface endpoint in a network without internet access."""
 
 # https://aws.amazon.com/eks/pricing/ (a version in standard support)
 _CONTROL_PLANE_USD_PER_HOUR: Final = 0.10
@@ -50,20 +50,20 @@ _KMS_KEY_USD_PER_MONTH: Final = 1.0
 
 # https://aws.amazon.com/cloudwatch/pricing/
 _ALARM_METRIC_USD_PER_MONTH: Final = 0.10
-"""Of each metric that an alarm looks at. An account's first ten are free, which other stacks may use up."""
+"""For each metric of an alarm. The first ten of an account are free, but other stacks may use them."""
 
 # https://aws.amazon.com/waf/pricing/
 _WEB_ACL_USD_PER_MONTH: Final = 5.0 + 1.0
 """With its one rule."""
 
-# https://aws.amazon.com/cloudwatch/pricing/ times volumes that are guessed: what an idle cluster writes is not much.
+# https://aws.amazon.com/cloudwatch/pricing/ multiplied by estimated volumes: an idle cluster logs little.
 _CONTROL_PLANE_LOGS_USD_PER_MONTH: Final = 2.0
 _FLOW_LOGS_USD_PER_MONTH: Final = 1.0
 _CONTAINER_INSIGHTS_USD_PER_NODE_MONTH: Final = 10.0
 
 # https://aws.amazon.com/ec2/spot/pricing/
 _SPOT_SHARE: Final = 0.4
-"""Of the on-demand price: an estimate, for spot prices change all the time and differ between zones."""
+"""Estimated fraction of the On-Demand price: Spot prices change continuously and differ between zones."""
 
 # https://aws.amazon.com/ec2/pricing/on-demand/ (Linux)
 _USD_PER_HOUR: Final[Mapping[str, float]] = MappingProxyType(
@@ -105,10 +105,10 @@ _USD_PER_HOUR: Final[Mapping[str, float]] = MappingProxyType(
 )
 
 _GPUS: Final[Mapping[str, int]] = MappingProxyType({"g5.12xlarge": 4})
-"""GPUs of those types that have more than one."""
+"""Number of GPUs of the types with more than one."""
 
 _ALARMS: Final = 11
-"""Of `sd_on_eks.alarms`; tests/synth/test_alarms.py counts them."""
+"""Number of alarms in `sd_on_eks.alarms`; tests/synth/test_alarms.py checks it."""
 
 _OS_VOLUME_GIB: Final = 4
 _SYSTEM_DATA_VOLUME_GIB: Final = 30
@@ -120,10 +120,10 @@ class CostLine:
     """One line of the bill.
 
     Attributes:
-        what: what is paid for.
-        count: how many there are, or how many hours a month.
-        unit_usd_per_month: price of one, None where it is not known here.
-        is_gpu: whether it is for GPU nodes, which run without a task.
+        what: the description.
+        count: number of units, or hours per month.
+        unit_usd_per_month: price of one unit, None if it is unknown.
+        is_gpu: whether it is for GPU nodes that run without tasks.
     """
 
     what: str
@@ -133,21 +133,21 @@ class CostLine:
 
     @property
     def total_usd_per_month(self) -> float | None:
-        """Price of all, None where it is not known here."""
+        """Price of all units, None if it is unknown."""
         return None if self.unit_usd_per_month is None else self.count * self.unit_usd_per_month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Nodes:
-    """Nodes of one kind, and the disk of each.
+    """Nodes of one kind, with their disks.
 
     Attributes:
-        whose: what they are for.
-        instance_type: their type, or a family none of whose types is known.
-        is_spot: whether they are spot instances.
-        count: how many run all the time.
-        disk_usd_per_month: price of the disks of one.
-        scheduled_hours: hours a month that others run by schedule, of all of them together.
+        whose: the node group or the runtime.
+        instance_type: the instance type, or an instance family without known types.
+        is_spot: whether they are Spot Instances.
+        count: number of always-on nodes.
+        disk_usd_per_month: price of the disks of one node.
+        scheduled_hours: node hours per month of the nodes that run by schedule.
         has_gpu: whether they have GPUs.
     """
 
@@ -161,7 +161,7 @@ class _Nodes:
 
     @property
     def average(self) -> float:
-        """How many there are on average."""
+        """Average number of nodes."""
         return self.count + self.scheduled_hours / HOURS_PER_MONTH
 
     def lines(self) -> Iterator[CostLine]:
@@ -178,7 +178,7 @@ class _Nodes:
 
 
 def idle_cost(config: Config) -> tuple[CostLine, ...]:
-    """What the deployment costs while no task comes, line by line; lines of nothing are left out."""
+    """The idle cost of a deployment, without lines whose count is 0."""
     components = config.cluster_components
     system = _Nodes(
         whose="System nodes",
@@ -193,22 +193,22 @@ def idle_cost(config: Config) -> tuple[CostLine, ...]:
         CostLine("EKS control plane", 1, _CONTROL_PLANE_USD_PER_HOUR * HOURS_PER_MONTH),
         *(line for nodes in every for line in nodes.lines()),
         *_network(config),
-        *_watching(config, nodes=sum(nodes.average for nodes in every)),
+        *_monitoring(config, nodes=sum(nodes.average for nodes in every)),
     ]
     return tuple(line for line in lines if line.count)
 
 
 def total_usd_per_month(lines: Iterable[CostLine]) -> float:
-    """Sum of the lines whose price is known."""
+    """Sum of the lines with a known price."""
     return sum(line.total_usd_per_month or 0 for line in lines)
 
 
 def as_table(lines: Iterable[CostLine]) -> "Table":
-    """The lines for a terminal."""
+    """The lines as a table for a terminal."""
     from rich.table import Column, Table  # noqa: PLC0415 (40 ms of each synthesis, and only a terminal needs it)
 
-    table = Table(Column("What", overflow="fold"), title="Idle cost, US dollars a month")
-    for heading in ("Count", "Each", "Together"):
+    table = Table(Column("Item", overflow="fold"), title="Idle cost, US dollars a month")
+    for heading in ("Count", "Each", "Total"):
         table.add_column(heading, justify="right")
     for line in lines:
         count = f"{line.count:,.1f}".removesuffix(".0")
@@ -217,12 +217,12 @@ def as_table(lines: Iterable[CostLine]) -> "Table":
 
 
 def as_sentence(lines: Sequence[CostLine]) -> str:
-    """Their total, in one line of text, with what is not in it since its price is not known here."""
+    """The total in one line, and the items that are not included because their price is unknown."""
     unknown = [line.what for line in lines if line.unit_usd_per_month is None]
     gpu_usd = total_usd_per_month(line for line in lines if line.is_gpu)
     total = f"{'at least' if unknown else 'about'} {total_usd_per_month(lines):,.0f} US dollars a month while idle"
     gpu = f", {gpu_usd:,.0f} of them for GPU nodes that run without a task" if gpu_usd else ""
-    not_counted = f"; not counted, since their prices are unknown: {'; '.join(unknown)}" if unknown else ""
+    not_counted = f"; not included, because their prices are unknown: {'; '.join(unknown)}" if unknown else ""
     return f"{total}{gpu} (us-east-1, list prices of {PRICES_AS_OF}){not_counted}"
 
 
@@ -241,7 +241,7 @@ def _of_group(group: GpuNodeGroup) -> _Nodes:
 
 
 def _kept_by_karpenter(config: Config) -> Iterator[_Nodes]:
-    """Nodes for replicas that run without a task and have no place on the nodes of the GPU node groups."""
+    """Nodes for replicas that run without tasks and do not fit on the nodes of the GPU node groups."""
     runtimes = config.models_runtime
     scalings = [runtime.extra_values.runtime.scaling for runtime in runtimes]
     always = _launched(config, [scaling.min_replica_count for scaling in scalings])
@@ -266,17 +266,17 @@ def _kept_by_karpenter(config: Config) -> Iterator[_Nodes]:
 
 
 def _launched(config: Config, replicas: Sequence[int]) -> dict[str, int]:
-    """Nodes that Karpenter launches for so many replicas of each runtime, by the runtime's name.
+    """Nodes that Karpenter launches for the given replicas of each runtime, by runtime name.
 
-    Which replicas have a place on the nodes of a GPU node group is chance; the dearest of those that always run are
-    taken first, then the dearest by schedule, so that this is a lower bound.
+    The scheduler places arbitrary replicas on the nodes of a GPU node group. This is a lower bound: it places the most
+    expensive always-on replicas first, then the most expensive scheduled ones.
     """
     wanted = {runtime.name: count for runtime, count in zip(config.models_runtime, replicas, strict=True)}
-    dearest_first = sorted(config.models_runtime, key=_usd_per_replica_hour, reverse=True)
+    most_expensive_first = sorted(config.models_runtime, key=_usd_per_replica_hour, reverse=True)
     places = sum(group.size * _gpus(group.instance_types[0]) for group in config.gpu_node_groups)
     with_place: Counter[str] = Counter()
     for is_scheduled in (False, True):
-        for runtime in dearest_first:
+        for runtime in most_expensive_first:
             always = runtime.extra_values.runtime.scaling.min_replica_count
             placed = min(wanted[runtime.name] - always if is_scheduled else always, places)
             with_place[runtime.name] += placed
@@ -288,14 +288,14 @@ def _launched(config: Config, replicas: Sequence[int]) -> dict[str, int]:
 
 
 def _usd_per_replica_hour(runtime: ModelsRuntime) -> float:
-    """What a replica's share of a node costs. Unknown counts as nothing: it then stays on the bill, as unknown."""
+    """Cost of a replica's share of a node. An unknown price counts as 0, so that the replica remains in the list."""
     instance_type = _preferred_type(runtime)
     is_spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
     return (_usd_per_hour(instance_type, is_spot=is_spot) or 0) / _gpus(instance_type)
 
 
 def _preferred_type(runtime: ModelsRuntime) -> str:
-    """The first instance type; of a family the cheapest, or the family itself where none is known."""
+    """The first instance type; for a family, its cheapest known type, or else the family itself."""
     preferred = runtime.extra_values.karpenter.provisioner.choices[0]
     if "." in preferred:
         return preferred
@@ -318,7 +318,7 @@ def _usd_per_hour(instance_type: str, *, is_spot: bool) -> float | None:
 def _disk_usd_per_month(
     data_gib: int, *, iops: int = _GP3_INCLUDED_IOPS, throughput_mib_s: int = _GP3_INCLUDED_MIB_S
 ) -> float:
-    """Price of both volumes of a node: Bottlerocket's own, and the one for images and containers."""
+    """Price of both volumes of a node: the Bottlerocket system volume and the data volume."""
     return (
         (_OS_VOLUME_GIB + data_gib) * _GP3_USD_PER_GIB_MONTH
         + (iops - _GP3_INCLUDED_IOPS) * _GP3_USD_PER_IOPS_MONTH
@@ -337,7 +337,7 @@ def _network(config: Config) -> Iterator[CostLine]:
         gateways = 0
         has_endpoints = existing.interface_endpoints
     nat_usd_per_hour = _NAT_GATEWAY_USD_PER_HOUR + _PUBLIC_IPV4_USD_PER_HOUR
-    yield CostLine("NAT gateways with their public addresses", gateways, nat_usd_per_hour * HOURS_PER_MONTH)
+    yield CostLine("NAT gateways with their public IPv4 addresses", gateways, nat_usd_per_hour * HOURS_PER_MONTH)
     yield CostLine(
         f"Interface endpoints of {INTERFACE_ENDPOINT_SERVICES} services, in each zone",
         INTERFACE_ENDPOINT_SERVICES * zones if has_endpoints else 0,
@@ -345,19 +345,19 @@ def _network(config: Config) -> Iterator[CostLine]:
     )
 
 
-def _watching(config: Config, *, nodes: float) -> Iterator[CostLine]:
-    """What is written down, watched and encrypted."""
-    # Of an existing VPC nothing is logged: it is left as it is.
+def _monitoring(config: Config, *, nodes: float) -> Iterator[CostLine]:
+    """Logs, alarms, encryption and the web ACL."""
+    # The stack creates no flow logs in an existing VPC.
     has_flow_logs = config.network.flow_logs and config.network.existing_vpc is None
     insights = nodes if config.cluster.observability else 0.0
-    yield CostLine("Logs of the control plane (estimate)", 1, _CONTROL_PLANE_LOGS_USD_PER_MONTH)
+    yield CostLine("Control plane logs (estimate)", 1, _CONTROL_PLANE_LOGS_USD_PER_MONTH)
     yield CostLine("Flow logs (estimate)", int(has_flow_logs), _FLOW_LOGS_USD_PER_MONTH)
-    yield CostLine("Alarms, each metric", alarm_metrics(config), _ALARM_METRIC_USD_PER_MONTH)
-    yield CostLine("Container Insights, each node (estimate)", insights, _CONTAINER_INSIGHTS_USD_PER_NODE_MONTH)
-    yield CostLine("KMS key for secrets", int(config.cluster.own_secrets_key), _KMS_KEY_USD_PER_MONTH)
+    yield CostLine("Alarms, per metric", alarm_metrics(config), _ALARM_METRIC_USD_PER_MONTH)
+    yield CostLine("Container Insights, per node (estimate)", insights, _CONTAINER_INSIGHTS_USD_PER_NODE_MONTH)
+    yield CostLine("KMS key for Kubernetes Secrets", int(config.cluster.own_secrets_key), _KMS_KEY_USD_PER_MONTH)
     yield CostLine("Web ACL with its rule", int(config.apigw.web_acl is not None), _WEB_ACL_USD_PER_MONTH)
 
 
 def alarm_metrics(config: Config) -> int:
-    """Metrics that alarms look at: each of the stack's own alarms at one, and those of the queues at all of them."""
+    """Number of metrics of all alarms: one for each alarm of the stack, and one for each queue."""
     return _ALARMS + len(config.models_runtime) + int(config.apigw.canary is not None)

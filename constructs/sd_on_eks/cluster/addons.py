@@ -1,4 +1,4 @@
-"""EKS add-ons, in two groups: those that a node needs to become ready, and those that need nodes."""
+"""EKS add-ons in two groups: those that nodes need to become ready, and those that need nodes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _INSIGHTS_LOGS: Final = ("application", "dataplane", "host", "performance")
 
 
 class NodeAddons(Construct):
-    """Add-ons that have to exist before the first node: without them a node group ends in NodeCreationFailure.
+    """Add-ons that must exist before the first node: without them, a node group fails with NodeCreationFailure.
 
     Args:
         scope: the stack.
@@ -49,7 +49,7 @@ class NodeAddons(Construct):
             cluster=cluster,
             name="vpc-cni",
             version=VPC_CNI_VERSION,
-            # Without this, NetworkPolicy objects are accepted and do nothing.
+            # Without this, NetworkPolicy objects are accepted but not enforced.
             configuration={"enableNetworkPolicy": "true"},
             service_account="aws-node",
             role=self._build_cni_role(),
@@ -67,7 +67,7 @@ class NodeAddons(Construct):
         role = iam.Role(
             self,
             "VpcCniRole",
-            description="Network interfaces of the nodes, for the VPC CNI's own pods and no other",
+            description="VPC CNI pods: manages the nodes' network interfaces",
             assumed_by=pod_identity_principal(),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name("AmazonEKS_CNI_Policy")],
         )
@@ -80,15 +80,15 @@ class NodeAddons(Construct):
 
 
 class ClusterAddons(Construct):
-    """Add-ons whose pods need a node: without one they stay DEGRADED and a first deployment waits for them in vain.
+    """Add-ons whose pods need nodes: without nodes they stay DEGRADED, and the first deployment times out.
 
     Args:
         scope: the stack.
         construct_id: `ClusterAddons`.
         cluster: the cluster.
-        cluster_name: its literal name, which is part of log groups' names.
+        cluster_name: its literal name, which is part of log group names.
         config: the cluster's configuration.
-        model_buckets: the buckets whose objects the Mountpoint driver may read.
+        model_buckets: the buckets that the Mountpoint driver can read.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class ClusterAddons(Construct):
             cluster=cluster,
             name="aws-mountpoint-s3-csi-driver",
             version=MOUNTPOINT_S3_CSI_VERSION,
-            # GPU nodes are tainted, and models are needed exactly there.
+            # GPU nodes are tainted, and they need the models.
             configuration={"node": {"tolerateAllTaints": True}},
             service_account="s3-csi-driver-sa",
             role=self._build_model_reader(model_buckets),
@@ -131,7 +131,7 @@ class ClusterAddons(Construct):
         role = iam.Role(
             self,
             "ObservabilityRole",
-            description="Metrics and logs of nodes and pods, for the CloudWatch agent",
+            description="CloudWatch agent: publishes metrics and logs of nodes and pods",
             assumed_by=pod_identity_principal(),
             managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
         )
@@ -150,7 +150,7 @@ class ClusterAddons(Construct):
             role=role,
         )
         for name in _INSIGHTS_LOGS:
-            # The agent would make them itself, without retention, and leave them behind.
+            # Otherwise the agent creates them, without a retention period, and they remain after a deletion.
             log_group = logs.LogGroup(
                 self,
                 f"{name.capitalize()}LogGroup",
@@ -161,13 +161,13 @@ class ClusterAddons(Construct):
             addon.node.add_dependency(log_group)
 
     def _build_model_reader(self, buckets: Sequence[s3.IBucket]) -> iam.Role:
-        """The driver's role, and not the agent's: custom nodes in a runtime are foreign code and get no credentials."""
+        """The driver's role. Runtimes have no credentials because custom nodes are third-party code."""
         objects = [bucket.arn_for_objects("*") for bucket in buckets]
         names = [bucket.bucket_arn for bucket in buckets]
         role = iam.Role(
             self,
             "ModelReader",
-            description="Reads the model bucket, for the Mountpoint S3 driver",
+            description="Mountpoint S3 CSI driver: reads the model buckets",
             assumed_by=pod_identity_principal(),
             inline_policies={
                 "ReadModels": iam.PolicyDocument(
@@ -193,7 +193,7 @@ def _addon(
     service_account: str | None = None,
     role: iam.IRole | None = None,
 ) -> eks_l1.CfnAddon:
-    """An add-on by its CloudFormation resource: the L2 has neither Pod Identity nor conflict resolution."""
+    """Create an add-on as L1 resource: the L2 construct supports neither Pod Identity nor conflict resolution."""
     associations = None
     if role is not None and service_account is not None:
         associations = [

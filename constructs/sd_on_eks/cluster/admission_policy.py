@@ -1,4 +1,4 @@
-"""What the cluster's API refuses to the agents, beyond what roles can say."""
+"""The admission policy for agents, which restricts them beyond RBAC."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sd_on_eks.manifests.deletion_cost import deletion_cost_policy, deletion_cos
 
 
 class Admission(Construct):
-    """One policy for all agents: a role alone would let each change any pod of its namespace, images included.
+    """One policy for all agents: with only a role, an agent could change any pod in its namespace, including images.
 
     Args:
         scope: the stack.

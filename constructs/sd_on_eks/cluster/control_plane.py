@@ -19,24 +19,24 @@ from sd_on_eks.nag import acknowledge, acknowledge_wildcards
 
 
 class Cluster(Construct):
-    """The control plane, the right to use it, and its logs.
+    """The control plane, access to it, and its logs.
 
-    Several properties can only be set at creation and are decided here: the name, no self-managed add-ons (the stack
-    manages them all), no rights for whoever happens to create the cluster (an admin role of the stack has them).
+    Several properties can be set only at creation: the name, no self-managed add-ons (the stack manages all add-ons),
+    and no admin permissions for the principal that creates the cluster (an admin role of the stack has them).
 
     Args:
         scope: the stack.
         construct_id: `Cluster`.
-        cluster_name: a literal. Condition keys of Karpenter's policies contain it, and a CloudFormation token cannot
+        cluster_name: a literal. Condition keys in Karpenter's policies contain it, and a CloudFormation token cannot
             be part of a key.
         config: the cluster's configuration.
-        network: where it lives.
+        network: the cluster's network.
 
     Attributes:
-        cluster: for charts, manifests, node groups.
+        cluster: the cluster, for charts, manifests and node groups.
         cluster_name: the literal name.
         security_group_id: security group of the control plane and of all nodes.
-        config_command: shell command that lets kubectl speak to the cluster.
+        config_command: shell command that configures kubectl for the cluster.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Cluster(Construct):
             vpc=network.vpc,
             vpc_subnets=[network.subnets],
             endpoint_access=_endpoint_access(config),
-            # The default would be EKS Auto Mode, whose nodes take neither a device plugin nor a snapshotter of ours.
+            # The default is EKS Auto Mode, whose nodes support neither a custom device plugin nor a custom snapshotter.
             default_capacity_type=eks.DefaultCapacityType.NODEGROUP,
             default_capacity=0,
             bootstrap_self_managed_addons=False,
@@ -66,22 +66,22 @@ class Cluster(Construct):
                 private_subnets=network.subnets.subnets,
             ),
             output_config_command=False,
-            # What a later manifest leaves out stays in the cluster: pods that drain may still use it, and a volume that
-            # was deleted while they do is gone for good, even if the next deployment wants it again.
+            # Objects that a later manifest omits stay in the cluster: draining pods may still use them. A volume that
+            # is deleted while pods use it cannot be recreated by the next deployment.
             prune=False,
         )
         resource = cast("CfnResource", cluster.node.default_child)
         for number, group in enumerate(network.security_groups, start=1):
-            # The first is the one that the library makes for the control plane.
+            # The first is the one that the CDK creates for the control plane.
             resource.add_property_override(f"ResourcesVpcConfig.SecurityGroupIds.{number}", group.security_group_id)
-        # EKS would make the log group itself, without retention, and leave it behind.
+        # Otherwise EKS creates the log group, without a retention period, and it remains after a deletion.
         resource.node.add_dependency(log_group)
-        # Endpoints that are not part of the VPC: in a destroy the function that runs kubectl needs them to the end.
+        # Includes endpoints that are not part of the VPC: the kubectl function needs them until the end of a deletion.
         resource.node.add_dependency(network)
         self.config_command: str = self._admit_administrators(cluster, config.admin_role_arns)
 
         self.security_group_id: str = cluster.cluster_security_group_id
-        # The class does not satisfy its own interface for a type checker.
+        # For a type checker, the class does not implement its interface.
         self.cluster: eks.ICluster = cast("eks.ICluster", cluster)
         self._shorten_kubectl_logs(cluster)
         self._acknowledge(cluster)
@@ -91,7 +91,7 @@ class Cluster(Construct):
         for number, arn in enumerate(role_arns, start=1):
             cluster.grant_cluster_admin(f"AdminAccess{number}", arn)
         if role_arns:
-            return command  # whoever runs it is one of them
+            return command  # the caller is one of these administrators
         admin_role = self._build_admin_role()
         cluster.grant_cluster_admin("AdminAccess", admin_role.role_arn)
         return f"{command} --role-arn {admin_role.role_arn}"
@@ -100,9 +100,9 @@ class Cluster(Construct):
         return kms.Key(
             self,
             "SecretsKey",
-            description=f"Kubernetes secrets of the EKS cluster {self.cluster_name}",
+            description=f"Kubernetes Secrets of the EKS cluster {self.cluster_name}",
             enable_key_rotation=True,
-            # Without the cluster there is nothing that it could decrypt.
+            # Without the cluster, there is nothing to decrypt.
             removal_policy=RemovalPolicy.DESTROY,
         )
 
@@ -124,16 +124,15 @@ class Cluster(Construct):
         return logs.LogGroup(
             self,
             "ControlPlaneLogGroup",
-            # The name that EKS writes to.
+            # EKS writes to the log group with this name.
             log_group_name=f"/aws/eks/{self.cluster_name}/cluster",
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
 
     def _shorten_kubectl_logs(self, cluster: eks.Cluster) -> None:
-        # The library makes these groups with two years of retention and keeps them after a destroy. Whatever kubectl
-        # makes waits for the barrier: a function that writes before its group is made, or after it was deleted, makes
-        # one.
+        # The CDK creates these log groups with two years of retention and retains them after a deletion. All manifests
+        # depend on the barrier: a function that logs before its group is created, or after it is deleted, creates one.
         barrier = cluster.node.find_child("KubectlReadyBarrier")
         for child in cluster.node.find_all():
             if isinstance(child, logs.CfnLogGroup):
@@ -145,17 +144,17 @@ class Cluster(Construct):
         acknowledge(
             cluster.node.find_child("Role"),
             ["AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AmazonEKSClusterPolicy]"],
-            reason="The control plane acts with this role; EKS documents this policy for it and keeps it up to date.",
+            reason="EKS documents this policy for the control plane's role and keeps it up to date.",
         )
         acknowledge(
             cast("CfnResource", cluster.node.default_child),
             ["AwsSolutions-EKS1"],
-            reason="The public endpoint answers to IAM principals of the cluster's access entries alone.",
+            reason="The public endpoint accepts only IAM principals with an access entry of the cluster.",
         )
         acknowledge(
             cast("CfnResource", cluster.node.default_child),
             ["AwsSolutions-EKS2"],
-            reason="The API and audit logs are kept; the other three are for debugging EKS and cost idle money.",
+            reason="The API and audit logs are kept; the other three are for debugging EKS and add idle cost.",
         )
         acknowledge(
             cluster,
@@ -163,7 +162,7 @@ class Cluster(Construct):
                 "Annotation::@aws-cdk/aws-eks:isolatedSubnetsForKubectlPrivateSubnets",
                 "Annotation::@aws-cdk/aws-eks:clusterMustManuallyTagSubnet",
             ],
-            reason="The endpoints are there, or the VPC's owner says so; nothing here makes load balancers.",
+            reason="The endpoints exist, or the VPC's owner provides them; the stack creates no load balancers.",
         )
         provider = cluster.node.find_child("KubectlProvider")
         handler_role = provider.node.find_child("Handler").node.find_child("ServiceRole")
@@ -176,7 +175,7 @@ class Cluster(Construct):
                     f"{policy}service-role/AWSLambdaBasicExecutionRole]",
                     f"{policy}service-role/AWSLambdaVPCAccessExecutionRole]",
                 ],
-                reason="The library's own functions that run kubectl and Helm in the VPC; not ours to shape.",
+                reason="The CDK defines these functions, which run kubectl and Helm in the VPC, and their roles.",
             )
         acknowledge(
             handler_role,
@@ -184,22 +183,22 @@ class Cluster(Construct):
                 f"{policy}AmazonEC2ContainerRegistryReadOnly]",
                 f"AwsSolutions-IAM4[Policy::{self._public_registry_policy(provider)}]",
             ],
-            reason="The library's Helm function may pull charts from registries; the role is not ours to shape.",
+            reason="The CDK defines the role of the Helm function, which pulls charts from registries.",
         )
         acknowledge(
             provider.node.find_child("Handler"),
             ["AwsSolutions-L1"],
-            reason="The library chooses the newest Python runtime that its handler is tested with.",
+            reason="The CDK selects the latest Python runtime that its handler is tested with.",
         )
         handler = cast("lambda_.IFunction", provider.node.find_child("Handler"))
         acknowledge_wildcards(
             framework.node.find_child("ServiceRole"),
             [f"{handler.function_arn}:*"],
-            reason="The library's framework may invoke any version of the one function that it runs.",
+            reason="The CDK's provider framework can invoke any version of the function that it runs.",
         )
 
     def _public_registry_policy(self, provider: IConstruct) -> str:
-        """The managed policy that the library attaches where the partition has a public registry, as in the report."""
+        """The managed policy that the CDK attaches if the partition has ECR Public, in the format of the report."""
         stack = Stack.of(self)
         condition = cast("CfnCondition", provider.node.find_child("Handler").node.find_child("HasEcrPublic"))
         policy = iam.ManagedPolicy.from_aws_managed_policy_name("AmazonElasticContainerRegistryPublicReadOnly")

@@ -1,4 +1,4 @@
-"""Third-party Helm charts at pinned versions, from their projects' registries or from one's own."""
+"""Third-party Helm charts at pinned versions, from their projects' registries or from a mirror."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct
 
 _TIMEOUT: Final = Duration.minutes(10)
-"""The function that runs Helm has 15."""
+"""Below the 15 minutes of the function that runs Helm."""
 
 
 def chart(
@@ -16,24 +16,24 @@ def chart(
     *,
     cluster: eks.ICluster,
     repository: str,
-    own_registry: str | None,
+    mirror: str | None,
     name: str,
     namespace: str,
     creates_namespace: bool,
     version: str,
     values: dict[str, object],
 ) -> eks.HelmChart:
-    """Install a chart and wait until what it brings is ready.
+    """Install a chart and wait until its resources are ready.
 
     Args:
         scope: the construct.
         construct_id: its id.
         cluster: the cluster.
-        repository: where its project publishes it.
-        own_registry: an OCI registry that holds a copy under the chart's name; used instead.
+        repository: the repository of the chart's project.
+        mirror: an OCI registry with a copy of the chart under the same name; replaces `repository`.
         name: name of the chart and of the release.
-        namespace: where it is installed.
-        creates_namespace: whether the namespace is the chart's own.
+        namespace: namespace of the release.
+        creates_namespace: whether the chart's release creates the namespace.
         version: the pinned version.
         values: values of the chart.
     """
@@ -41,8 +41,8 @@ def chart(
         scope,
         construct_id,
         cluster=cluster,
-        # The address of a chart in an OCI registry ends in the chart's name.
-        repository=repository if own_registry is None else f"{own_registry}/{name}",
+        # The URL of a chart in an OCI registry ends with the chart's name.
+        repository=repository if mirror is None else f"{mirror}/{name}",
         chart=name,
         release=name,
         namespace=namespace,

@@ -9,17 +9,17 @@ from constructs import Construct, IDependable
 from sd_on_eks.manifests.namespace import namespace
 
 _EXISTING = frozenset({"default", "kube-system"})
-"""Namespaces that every cluster has and that nobody may delete."""
+"""Namespaces that every cluster has and that cannot be deleted."""
 
 
 class Namespaces(Construct):
-    """One resource for each distinct namespace. A namespace stays when its last runtime goes.
+    """One resource for each distinct namespace. A namespace is retained when its last runtime is removed.
 
     Args:
         scope: the stack.
         construct_id: `Namespaces`.
         cluster: the cluster.
-        names: the namespaces of all runtimes, repeated or not.
+        names: the namespaces of all runtimes; duplicates are allowed.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, names: Iterable[str]) -> None:
@@ -31,12 +31,12 @@ class Namespaces(Construct):
                 cluster=cluster,
                 manifest=[namespace(name)],
                 overwrite=True,
-                # Deleted, it would take along what pods that drain need, and claims that are not of the stack.
+                # Deletion would also delete objects that draining pods need, and claims outside the stack.
                 removal_policy=RemovalPolicy.RETAIN,
             )
             for name in sorted(set(names) - _EXISTING)
         }
 
     def dependable(self, name: str) -> list[IDependable]:
-        """What an object in the namespace has to wait for: nothing where the cluster came with it."""
+        """The dependencies of an object in the namespace; none for a namespace that every cluster has."""
         return [self._manifests[name]] if name in self._manifests else []

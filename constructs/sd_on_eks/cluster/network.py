@@ -1,4 +1,4 @@
-"""The network of the cluster: a VPC of the stack, or one that exists."""
+"""The network of the cluster: a new VPC, or an existing one."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,7 +14,7 @@ from sd_on_eks.manifests.ec2_node_class import DISCOVERY_TAG
 from sd_on_eks.nag import acknowledge
 
 _ZONES: Final = 2
-"""EKS wants subnets in at least two zones; each further one would add idle cost for nothing."""
+"""EKS requires subnets in at least two zones; more zones add idle cost without benefit."""
 
 INTERFACE_ENDPOINTS: Final = {
     "Lambda": ec2.InterfaceVpcEndpointAwsService.LAMBDA_,
@@ -29,29 +29,29 @@ INTERFACE_ENDPOINTS: Final = {
     "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
     "Ssm": ec2.InterfaceVpcEndpointAwsService.SSM,
 }
-"""What nodes, controllers, agents and the functions that run kubectl speak to, beside S3 and DynamoDB."""
+"""Services that nodes, controllers, agents and the kubectl functions call, in addition to S3 and DynamoDB."""
 
 
 class Network(Construct):
-    """Where the cluster lives.
+    """The VPC of the cluster.
 
-    In a VPC of the stack: public subnets for the NAT gateway, private ones for everything else. Models and images
-    travel through gateway endpoints (S3) and not through the NAT gateway, which bills each gigabyte. A VPC that exists
-    is left as it is, unless the configuration asks for endpoints in it.
+    A new VPC has public subnets for the NAT gateway and private subnets for everything else. Models and images are
+    transferred through gateway endpoints (S3) and not through the NAT gateway, which is charged per gigabyte. An
+    existing VPC is not changed, unless the configuration requests endpoints.
 
     Args:
         scope: the stack.
         construct_id: `Network`.
         config: the network's configuration.
-        cluster_name: the literal name of the cluster that will live here.
-        availability_zones: the zones by name. Empty: the region's first two, which can include one where EKS refuses
-            to make a control plane (us-east-1e).
+        cluster_name: the literal name of the cluster.
+        availability_zones: names of the zones. Empty: the first two of the Region, which can include a zone where EKS
+            does not support control planes (us-east-1e).
 
     Attributes:
         vpc: the VPC.
-        subnets: the private subnets: of the control plane and of all nodes.
-        subnet_ids: their ids where Karpenter cannot find them by tag, because they are not the stack's.
-        security_groups: further groups of the control plane and of all nodes.
+        subnets: the private subnets of the control plane and of all nodes.
+        subnet_ids: their IDs in an existing VPC, where Karpenter cannot discover them by tag.
+        security_groups: additional security groups of the control plane and of all nodes.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Network(Construct):
             if config.flow_logs:
                 self._build_flow_log()
             else:
-                reason = "The configuration says so: it is for trying out, where nobody investigates connections."
+                reason = "The configuration disables flow logs, for evaluations where connections are not investigated."
                 acknowledge(self.vpc, ["AwsSolutions-VPC7"], reason=reason)
         else:
             existing = config.existing_vpc
@@ -102,14 +102,14 @@ class Network(Construct):
             name="Public", subnet_type=ec2.SubnetType.PUBLIC, cidr_mask=24, map_public_ip_on_launch=False
         )
         private_type = ec2.SubnetType.PRIVATE_WITH_EGRESS if has_nat else ec2.SubnetType.PRIVATE_ISOLATED
-        # Each pod has an address of the subnet: a quarter of the network for each of at most three zones.
+        # Each pod uses an IP address of the subnet: a quarter of the CIDR block for each of at most three zones.
         prefix = int(config.cidr.rpartition("/")[2]) + 2
         private = ec2.SubnetConfiguration(name="Private", subnet_type=private_type, cidr_mask=prefix)
         return ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(config.cidr),
-            # Named zones need no look-up in the account, whatever environment the stack has.
+            # Zones that are named need no lookup in the account, in any environment of the stack.
             availability_zones=list(availability_zones) or None,
             max_azs=None if availability_zones else _ZONES,
             nat_gateways={"one": 1, "onePerZone": zones, "none": 0}[config.nat_gateways],
@@ -136,7 +136,7 @@ class Network(Construct):
         acknowledge(
             vpc,
             ["Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId"],
-            reason="Route tables are for gateway endpoints alone, which ask for them themselves.",
+            reason="Only gateway endpoints need route tables, and they get them from the configuration.",
         )
         return vpc
 

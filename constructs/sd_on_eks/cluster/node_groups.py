@@ -1,7 +1,7 @@
-"""Managed node groups: the system nodes, and GPU nodes that are always there.
+"""Managed node groups: the system nodes and the always-on GPU nodes.
 
-Node groups are never named: instance types, AMI type and capacity type can only be changed by a replacement, and a
-replacement of a named group fails.
+Node groups have generated names: instance types, AMI type and capacity type can be changed only by a replacement, and
+the replacement of a named node group fails.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ from sd_on_eks.manifests.gpu_pool import GPU_TAINT_KEY, POOL_LABEL
 from sd_on_eks.nag import acknowledge
 
 _OS_VOLUME_GIB: Final = 4
-"""Bottlerocket's own image; containers and images live on the data volume."""
+"""The Bottlerocket system image; containers and their images are on the data volume."""
 _SYSTEM_DATA_VOLUME_GIB: Final = 30
 
 
 def build_node_role(scope: Construct, construct_id: str) -> iam.Role:
-    """Role of a node itself: join the cluster, pull images, exchange pod identities. Pods have roles of their own."""
+    """Role of a node: join the cluster, pull images, exchange pod identities. Pods have separate roles."""
     policies = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
     role = iam.Role(
         scope,
         construct_id,
         description="EKS nodes",
-        # EC2's name differs by partition: https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
+        # EC2's service principal depends on the partition: https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
         assumed_by=iam.ServicePrincipal(f"ec2.{Aws.URL_SUFFIX}"),
         managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy) for policy in policies],
     )
@@ -50,15 +50,15 @@ class NodeGroups(Construct):
         scope: the stack.
         construct_id: `NodeGroups`.
         cluster: the cluster.
-        system: the nodes on which Karpenter, KEDA and the add-ons run.
-        gpu: groups of GPU nodes. Nothing scales them: `size` nodes run all the time.
-        subnets: where the nodes are.
-        security_group_ids: the cluster's security group and further ones.
-        tags: tags of the instances, their volumes and network interfaces, which neither the stack's tags nor a node
-            group's reach.
+        system: the nodes that run Karpenter, KEDA and the add-ons.
+        gpu: groups of GPU nodes. They are not scaled: `size` nodes run permanently.
+        subnets: the subnets of the nodes.
+        security_group_ids: the cluster security group and additional ones.
+        tags: tags of the instances, their volumes and network interfaces. Neither the tags of the stack nor those of a
+            node group propagate to them.
 
     Attributes:
-        system: the system node group, for what must not start before it.
+        system: the system node group, on which other constructs can depend.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class NodeGroups(Construct):
         self._subnets = subnets
         self._security_group_ids = security_group_ids
         self._tags = tags
-        # EKS makes the access entry of this role, as of every managed node group's.
+        # EKS creates the access entry of this role, as for every managed node group.
         self._role = build_node_role(self, "NodeRole")
         self.system: eks.Nodegroup = self._build_system(system)
         gpu_scope = Construct(self, "Gpu")
@@ -110,17 +110,17 @@ class NodeGroups(Construct):
             cluster=self._cluster,
             subnets=self._subnets,
             node_role=self._role,
-            # Has the NVIDIA device plugin built in. The library's default for GPU types is a dead Amazon Linux 2 image.
+            # Includes the NVIDIA device plugin. The CDK's default for GPU types is the discontinued Amazon Linux 2 AMI.
             ami_type=eks.NodegroupAmiType.BOTTLEROCKET_X86_64_NVIDIA,
             capacity_type=eks.CapacityType.SPOT if config.capacity_type == "spot" else eks.CapacityType.ON_DEMAND,
             min_size=0,
             desired_size=config.size,
-            max_size=max(config.size, 1),  # EKS refuses 0
+            max_size=max(config.size, 1),  # EKS rejects 0
             labels={POOL_LABEL: SHARED_POOL},
             taints=[eks.TaintSpec(effect=eks.TaintEffect.NO_SCHEDULE, key=GPU_TAINT_KEY, value="true")],
             launch_template_spec=self._launch_template(group, "Template", data_volume_gib=config.disk_size_gib),
         )
-        # The library knows GPU types by a list that lacks the newer ones, and refuses those for the AMI type.
+        # The CDK's list of GPU types does not contain newer types, which it rejects for the AMI type.
         cast("eks_l1.CfnNodegroup", nodes.node.default_child).instance_types = list(config.instance_types)
 
     def _launch_template(self, scope: Construct, construct_id: str, *, data_volume_gib: int) -> eks.LaunchTemplateSpec:
@@ -128,7 +128,7 @@ class NodeGroups(Construct):
             scope,
             construct_id,
             require_imdsv2=True,
-            http_put_response_hop_limit=1,  # the node reaches its metadata, its pods do not
+            http_put_response_hop_limit=1,  # only the node can reach the instance metadata service, not its pods
             block_devices=[
                 ec2.BlockDevice(device_name="/dev/xvda", volume=_gp3(_OS_VOLUME_GIB)),
                 ec2.BlockDevice(device_name="/dev/xvdb", volume=_gp3(data_volume_gib)),
@@ -136,19 +136,19 @@ class NodeGroups(Construct):
         )
         resource = cast("ec2.CfnLaunchTemplate", template.node.default_child)
         if len(self._security_group_ids) > 1:
-            # Where a template names groups, EKS no longer adds the cluster's own.
+            # If a launch template has security groups, EKS does not add the cluster security group.
             resource.add_property_override("LaunchTemplateData.SecurityGroupIds", list(self._security_group_ids))
         self._tag(template, resource)
         template_id = template.launch_template_id
         if template_id is None:  # pragma: no cover (only an imported template has none)
-            raise ValueError(f"{template.node.path} has no id")
+            raise ValueError(f"{template.node.path}: must have an id, got none")
         return eks.LaunchTemplateSpec(id=template_id, version=template.latest_version_number)
 
     def _tag(self, template: ec2.LaunchTemplate, resource: ec2.CfnLaunchTemplate) -> None:
         for key, value in self._tags.items():
             Tags.of(template).add(key, value)
         if self._tags:
-            # The library passes a template's tags on to instances and volumes, as the first two specifications.
+            # The CDK adds a template's tags to instances and volumes, as the first two tag specifications.
             resource.add_property_override(
                 "LaunchTemplateData.TagSpecifications.2",
                 {

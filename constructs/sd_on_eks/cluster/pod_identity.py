@@ -1,7 +1,7 @@
-"""EKS Pod Identity: how a pod's service account gets an IAM role.
+"""EKS Pod Identity: IAM roles for service accounts of pods.
 
-Associations are the CloudFormation resource, not the L2 `ServiceAccount`: that one also writes the annotation of the
-older mechanism (IRSA) and makes the agent add-on by itself. An association may exist before its service account does.
+Associations are L1 resources and not the L2 construct `ServiceAccount`, which also adds the annotation of the older
+mechanism (IRSA) and creates the agent add-on. An association can exist before its service account.
 """
 
 from aws_cdk import aws_eks as eks_l1
@@ -11,7 +11,7 @@ from constructs import Construct
 
 
 def pod_identity_principal() -> iam.IPrincipal:
-    """Who assumes a role on behalf of a pod: the EKS service, which also tags the session with the pod's names."""
+    """The principal that assumes roles for pods: the EKS service, which also adds session tags with the pod's names."""
     return iam.ServicePrincipal("pods.eks.amazonaws.com").with_session_tags()
 
 
@@ -24,7 +24,7 @@ def associate(
     service_account: str,
     role: iam.IRole,
 ) -> eks_l1.CfnPodIdentityAssociation:
-    """Give the pods of one service account a role."""
+    """Associate a role with the pods of a service account."""
     return eks_l1.CfnPodIdentityAssociation(
         scope,
         construct_id,

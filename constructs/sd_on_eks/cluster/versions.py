@@ -1,4 +1,4 @@
-"""What changes together with the cluster's version: the add-ons' versions and the kubectl that speaks to it.
+"""Versions that depend on the cluster's version: those of the add-ons and of kubectl.
 
 https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html
 """
@@ -8,8 +8,8 @@ from typing import Final
 
 from sd_on_eks.config.cluster import KubernetesVersion
 
-# Add-ons whose builds serve every supported version. From clusters of these versions in use, autumn 2026; where it is
-# on record, what `aws eks describe-addon-versions` calls the default.
+# Add-ons with builds for all supported versions. Taken from running clusters with these versions in autumn 2026; where
+# known, the default version of `aws eks describe-addon-versions`.
 VPC_CNI_VERSION: Final = "v1.22.4-eksbuild.3"
 POD_IDENTITY_AGENT_VERSION: Final = "v1.3.10-eksbuild.3"
 METRICS_SERVER_VERSION: Final = "v0.9.0-eksbuild.6"
@@ -20,7 +20,7 @@ NODE_MONITORING_AGENT_VERSION: Final = "v1.7.2-eksbuild.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionedAddons:
-    """Versions of the add-ons that have builds of their own for each version of Kubernetes."""
+    """Versions of the add-ons that have a separate build for each Kubernetes version."""
 
     kube_proxy: str
     core_dns: str
@@ -30,5 +30,5 @@ ADDONS: Final[dict[KubernetesVersion, VersionedAddons]] = {
     "1.34": VersionedAddons(kube_proxy="v1.34.6-eksbuild.29", core_dns="v1.12.4-eksbuild.29"),
     "1.35": VersionedAddons(kube_proxy="v1.35.3-eksbuild.29", core_dns="v1.13.2-eksbuild.31"),
 }
-"""The kubectl layer is that of 1.35, which may differ by one minor version:
+"""The kubectl layer is that of 1.35, which can differ by one minor version:
 https://kubernetes.io/releases/version-skew-policy/#kubectl"""

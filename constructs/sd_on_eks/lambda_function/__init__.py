@@ -1,1 +1,1 @@
-"""How Lambda functions are made: the function itself, and the asset with its code."""
+"""Lambda functions: the construct, and the asset with its code."""

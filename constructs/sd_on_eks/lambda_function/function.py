@@ -1,4 +1,4 @@
-"""A Lambda function as all of ours are: its own log group, rights to write there, and nothing else to begin with."""
+"""The construct for all Lambda functions: with a log group, and a role that initially can only write to it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -13,28 +13,28 @@ from constructs import Construct
 from sd_on_eks.nag import acknowledge_wildcards
 
 METRICS_NAMESPACE: Final = f"SdOnEks/{Aws.STACK_NAME}"
-"""Of all handlers' metrics; two stacks of an account do not mix."""
+"""Namespace of all handlers' metrics; it separates the stacks of an account."""
 
 _MEMORY_MIB: Final = 1024
-"""Processor time follows memory, and a cold start is processor time."""
+"""CPU is proportional to memory, and a cold start is CPU-bound."""
 
 
 class HandlerFunction(Construct):
-    """A handler that stands beside the construct which deploys it.
+    """A Lambda function whose handler is in the folder of the construct that deploys it.
 
     Args:
         scope: the construct.
-        construct_id: PascalCase; becomes the service name in logs and metrics.
-        code: what `handler_asset` staged.
+        construct_id: PascalCase; also the service name in logs and metrics.
+        code: the code that `handler_asset` staged.
         handler: the entry point, such as `publisher.entry_point.relay`.
-        environment: its settings.
-        timeout: how long one invocation may take.
-        description: what it is for.
+        environment: additional environment variables.
+        timeout: the timeout of one invocation.
+        description: the description of the function.
 
     Attributes:
         function: the function.
-        role: its role; the construct grants what the handler needs to it.
-        log_group: where it logs.
+        role: its role, to which the construct grants the handler's permissions.
+        log_group: its log group.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class HandlerFunction(Construct):
             "Function",
             description=description,
             runtime=lambda_.Runtime.PYTHON_3_14,
-            # Cheaper, and the assets are pure Python.
+            # Lower cost, and the assets are pure Python.
             architecture=lambda_.Architecture.ARM_64,
             code=code,
             handler=handler,
-            # The library would add rights by itself; what a handler may do is written where it is deployed.
+            # Prevents the CDK from adding permissions: the construct that deploys the handler grants them all.
             role=self.role.without_policy_updates(),
             log_group=self.log_group,
             memory_size=_MEMORY_MIB,
@@ -77,21 +77,21 @@ class HandlerFunction(Construct):
         )
 
     def metric(self, name: str, *, period: Duration) -> cloudwatch.Metric:
-        """A metric that the handler counts by itself, summed up.
+        """The sum of a custom metric of the handler.
 
         Args:
-            name: what it is called in the handler.
-            period: how long each sum is over.
+            name: its name in the handler.
+            period: the period of each sum.
         """
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,
-            # Powertools' one dimension, unless a handler adds others.
+            # The only dimension of Powertools, unless a handler adds others.
             dimensions_map={"service": self.node.id},
             statistic="Sum",
             period=period,
         )
 
     def acknowledge_wildcards(self, resources: Sequence[str], *, reason: str) -> None:
-        """Acknowledge that the role's policy names these resources with wildcards."""
+        """Acknowledge that the role's policy has these resources with wildcards."""
         acknowledge_wildcards(self.role, resources, reason=reason)

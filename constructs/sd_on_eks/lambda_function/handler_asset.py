@@ -1,4 +1,4 @@
-"""The asset of handlers: their folder, and the packages of ours that they may import."""
+"""The asset of handlers: their folder, and the packages of this project that they can import."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,19 +15,19 @@ from sd_on_eks.lambda_function.staging import content_hash, staged
 _PACKAGES: Final = {
     package.__name__.replace(".", "/"): Path(str(package.__file__)).parent for package in (task_record, handler_support)
 }
-"""Packages that handlers import by their full names: place in the asset -> folder."""
+"""Packages that handlers import by their full names: path in the asset -> folder."""
 
 
 @contextmanager
 def handler_asset(folder: Path, *, files: Mapping[str, str] | None = None) -> Iterator[lambda_.Code]:
-    """Stage the code of handlers, for all functions that are made meanwhile.
+    """Stage the code of handlers for the functions that are created inside the `with` block.
 
     Args:
-        folder: the handlers' folder, a package; its modules import each other relatively.
-        files: name -> content of text files that the handlers read, in their folder.
+        folder: the handlers' folder, a package with relative imports.
+        files: name -> content of additional text files in that folder.
 
     Raises:
-        StagingError: a folder or a distribution is missing or does not fit.
+        StagingError: a folder or a distribution is missing, or a distribution contains compiled files.
     """
     folders = {folder.name: folder, **_PACKAGES}
     placed = {f"{folder.name}/{name}": content for name, content in (files or {}).items()}

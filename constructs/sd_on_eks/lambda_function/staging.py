@@ -1,7 +1,7 @@
-"""What goes into a Lambda asset or an image: folders of this checkout, distributions of its environment, made files.
+"""Staging of Lambda assets and image contexts: folders of this checkout, installed distributions, generated files.
 
-Nothing is installed or downloaded: the files are those that the app's own locked environment has. Neither the place of
-the checkout nor times, modes or caches change the content, so the same sources give the same hash everywhere.
+Nothing is installed or downloaded: the files come from the app's locked environment. The path of the checkout, file
+times, modes and caches do not affect the content, so the same sources produce the same hash everywhere.
 """
 
 import hashlib
@@ -22,35 +22,35 @@ _COMPILED: Final = frozenset({".so", ".pyd", ".dylib"})
 
 
 class StagingError(Exception):
-    """An asset cannot be staged: what is missing or does not fit, and where."""
+    """An asset cannot be staged; the message has the path and the reason."""
 
 
 @contextmanager
 def staged(
     *, folders: Mapping[str, Path], distributions: Sequence[str] = (), files: Mapping[str, str] | None = None
 ) -> Iterator[Path]:
-    """Put folders and installed distributions together; the result is gone afterwards.
+    """Copy folders and installed distributions to a temporary folder, which is deleted afterwards.
 
-    The CDK takes its own copy when an asset is made, so the folder only has to live that long.
+    The CDK copies the folder when it creates the asset, so it needs to exist only until then.
 
     Args:
-        folders: place in the asset (`""` for its root) -> folder to copy.
-        distributions: names of installed distributions; what they require comes along.
-        files: place in the asset -> content of text files that no checkout has.
+        folders: path in the asset (`""` for its root) -> folder to copy.
+        distributions: names of installed distributions; their requirements are included.
+        files: path in the asset -> content of generated text files.
 
     Yields:
         The folder.
 
     Raises:
-        StagingError: a folder or a distribution is missing, or a distribution holds compiled files, which would run on
-            one platform alone.
+        StagingError: a folder or a distribution is missing, or a distribution contains compiled files, which run on
+            only one platform.
     """
     with tempfile.TemporaryDirectory(prefix="sd-on-eks-asset-") as temporary:
         target = Path(temporary) / "asset"
         target.mkdir()
         for place, folder in folders.items():
             if not folder.is_dir():
-                raise StagingError(f"{folder} is no folder: it should become {place or '.'} of an asset")
+                raise StagingError(f"{folder}: must be a folder, to be copied to {place or '.'} in an asset")
             shutil.copytree(folder, target / place, ignore=_LEFT_OUT, dirs_exist_ok=True)
         for place, content in (files or {}).items():
             (target / place).write_text(content, encoding="utf-8")
@@ -95,19 +95,21 @@ def _with_requirements(names: Sequence[str]) -> list[str]:
 
 @cache
 def _files_of(distribution: str) -> Mapping[str, str]:
-    """What a distribution installs, of Python code: place in the asset -> path of the file.
+    """The Python files of an installed distribution: path in the asset -> path of the file.
 
-    Read once for all assets: the list of a distribution names hundreds of files.
+    Cached for all assets, because a distribution can have hundreds of files.
 
     Raises:
-        StagingError: it holds compiled files.
+        StagingError: it contains compiled files.
     """
     found: dict[str, str] = {}
     for file in metadata.distribution(distribution).files or ():
         if file.suffix == ".pyc" or file.parts[0] == ".." or file.parts[0].endswith(".dist-info"):
             continue
         if file.suffix in _COMPILED:
-            raise StagingError(f"{distribution} holds the compiled file {file}: Lambda assets are pure Python")
+            raise StagingError(
+                f"{distribution}: must be pure Python to be part of a Lambda asset, got the compiled file {file}"
+            )
         found[file.as_posix()] = str(file.locate())
     return found
 
@@ -119,7 +121,7 @@ def _copy_distribution(distribution: str, target: Path) -> None:
     for place, source in files.items():
         copy = f"{target}/{place}"
         try:
-            # Hundreds of small files for each asset: to copy them would take a tenth of the whole synthesis.
+            # Hundreds of small files for each asset: copying them would take a tenth of the whole synthesis.
             os.link(source, copy)
         except OSError:  # the temporary folder is on another file system
             shutil.copyfile(source, copy)

@@ -1,1 +1,1 @@
-"""Kubernetes objects as pure functions that return dicts, a kind a file, for tests to read without the CDK."""
+"""Kubernetes objects as pure functions that return dicts, one kind per file, which tests can call without the CDK."""

@@ -1,4 +1,4 @@
-"""What both containers of a runtime's pod have in common."""
+"""Settings that both containers of a runtime's pod have in common."""
 
 from collections.abc import Mapping
 
@@ -7,16 +7,16 @@ from sd_on_eks.manifests.manifest import Manifest
 
 
 def environment(variables: Mapping[str, str]) -> list[Manifest]:
-    """Environment variables as Kubernetes lists them."""
+    """Environment variables in the format of Kubernetes."""
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
 def resources(config: Resources, *, always: Mapping[str, str]) -> Manifest:
-    """What a container asks for and may use.
+    """Resource requests and limits of a container.
 
     Args:
-        config: processors and memory.
-        always: asked for and allowed as well; an extended resource needs both.
+        config: CPU and memory.
+        always: added to both requests and limits, which extended resources require.
     """
     return {
         "requests": {**config.requests.model_dump(exclude_none=True), **always},
@@ -25,7 +25,7 @@ def resources(config: Resources, *, always: Mapping[str, str]) -> Manifest:
 
 
 def security_context(uid: int) -> Manifest:
-    """The restricted Pod Security Standard, a read-only root, and a user of the container's own."""
+    """The restricted Pod Security Standard, a read-only root file system, and a separate user for each container."""
     return {
         "runAsNonRoot": True,
         "runAsUser": uid,

@@ -1,8 +1,8 @@
-"""What lets an agent say how costly the deletion of its own pod is, and nothing else.
+"""RBAC and the admission policy that let an agent set the deletion cost of its own pod, and nothing else.
 
-A role cannot limit a pod to itself, and whoever may patch a pod may change its image. So each agent's role allows to
-patch pods, and one admission policy for all agents refuses every such patch but one of the annotation
-`controller.kubernetes.io/pod-deletion-cost` on the pod that sends it:
+An RBAC role cannot restrict a pod to itself, and anyone who can patch a pod can change its image. Therefore each
+agent's role allows it to patch pods, and one admission policy for all agents rejects every patch except one of the
+annotation `controller.kubernetes.io/pod-deletion-cost` on the agent's own pod:
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
@@ -19,7 +19,7 @@ _API_GROUP: Final = "rbac.authorization.k8s.io"
 
 _ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
 _POD_NAME: Final = "authentication.kubernetes.io/pod-name"
-"""In a token that is bound to a pod, which the API server checks: a list of one name."""
+"""Extra field of a pod-bound token, which the API server verifies: a list with one name."""
 
 _USER: Final = "system:serviceaccount:"
 _IS_AGENT: Final = (
@@ -34,14 +34,14 @@ _OTHER_ANNOTATIONS_STAY: Final = (
     "(key in variables.before && variables.before[key] == variables.now[key])) && "
     f"variables.before.all(key, key == '{_ANNOTATION}' || key in variables.now)"
 )
-# Never negative: Karpenter takes a node whose pods cost little enough for an empty one.
+# Never negative: Karpenter treats a node as empty if the deletion costs of its pods are low enough.
 _COST_IS_SMALL: Final = (
     f"!('{_ANNOTATION}' in variables.now) || variables.now['{_ANNOTATION}'].matches('^[0-9]{{1,4}}$')"
 )
 
 
 def deletion_cost_role(*, runtime_name: str, namespace: str) -> Manifest:
-    """Patch pods: the one verb, on the one resource without its subresources."""
+    """Permission to patch pods, without other verbs or subresources."""
     return {
         "apiVersion": f"{_API_GROUP}/v1",
         "kind": "Role",
@@ -51,7 +51,7 @@ def deletion_cost_role(*, runtime_name: str, namespace: str) -> Manifest:
 
 
 def deletion_cost_role_binding(*, runtime_name: str, namespace: str) -> Manifest:
-    """The role, for the agents of one runtime."""
+    """Grants the role to the agents of one runtime."""
     return {
         "apiVersion": f"{_API_GROUP}/v1",
         "kind": "RoleBinding",
@@ -62,14 +62,14 @@ def deletion_cost_role_binding(*, runtime_name: str, namespace: str) -> Manifest
 
 
 def deletion_cost_policy(runtimes: Sequence[tuple[str, str]]) -> Manifest:
-    """What agents may change about a pod.
+    """The changes that agents can make to pods.
 
-    Agents are known by the end of their account's name, whatever the configuration says: those of a runtime that was
-    removed or moved to another namespace still have their role while their pods drain. Updates by anyone else are not
-    judged: every controller's would fail otherwise.
+    The policy recognizes agents by the suffix of their service account's name, independent of the configuration: agents
+    of a runtime that was removed or moved to another namespace keep their role while their pods drain. It does not
+    apply to updates by others, such as the controllers.
 
     Args:
-        runtimes: namespace and name of each runtime, whose agents of the previous release are known by a list.
+        runtimes: namespace and name of each runtime; the policy lists the accounts of the previous release's agents.
     """
     previous = [f"'{_USER}{namespace}:{previous_agent_account(name)}'" for namespace, name in runtimes]
     users = [_IS_AGENT, *([f"request.userInfo.username in [{', '.join(previous)}]"] if previous else [])]
@@ -90,7 +90,7 @@ def deletion_cost_policy(runtimes: Sequence[tuple[str, str]]) -> Manifest:
                 for name, pod in (("before", "oldObject"), ("now", "object"))
             ],
             "validations": [
-                {"expression": _OWN_POD, "message": "a queue agent may change its own pod only"},
+                {"expression": _OWN_POD, "message": "a queue agent must change only its own pod"},
                 {"expression": "object.spec == oldObject.spec", "message": "a queue agent must not change the spec"},
                 *(
                     {"expression": _unchanged(field), "message": f"a queue agent must not change {field}"}
@@ -98,7 +98,7 @@ def deletion_cost_policy(runtimes: Sequence[tuple[str, str]]) -> Manifest:
                 ),
                 {
                     "expression": _OTHER_ANNOTATIONS_STAY,
-                    "message": f"a queue agent may change the annotation {_ANNOTATION} only",
+                    "message": f"a queue agent must change only the annotation {_ANNOTATION}",
                 },
                 {"expression": _COST_IS_SMALL, "message": f"{_ANNOTATION} must be a number from 0 to 9999"},
             ],
@@ -107,7 +107,7 @@ def deletion_cost_policy(runtimes: Sequence[tuple[str, str]]) -> Manifest:
 
 
 def deletion_cost_policy_binding() -> Manifest:
-    """The policy, in force in every namespace."""
+    """Enforces the policy in all namespaces."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",

@@ -1,4 +1,4 @@
-"""Deployment of a runtime: its pod, whole."""
+"""Deployment of a runtime."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from sd_on_eks.manifests.service_account import agent_account
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodImages:
-    """Images of a runtime's pod, by name and tag or digest."""
+    """Images of a runtime's pod, with tag or digest."""
 
     agent: str
     runtime: str
@@ -24,8 +24,9 @@ class PodImages:
 def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTargets, claim_name: str) -> Manifest:
     """The pods of a runtime.
 
-    There is no `replicas`: KEDA owns it, and a value here would be applied again at each deployment. No disruption
-    budget either: it would not stop a spot interruption, and would keep the agent from being told of one.
+    `replicas` is not set: KEDA controls it, and each deployment would overwrite it. There is also no
+    PodDisruptionBudget: it would not prevent a Spot interruption, but would prevent the eviction that notifies the
+    agent.
     """
     workload = runtime.extra_values.runtime
     object_labels = workload.labels | labels(runtime.name)
@@ -35,16 +36,16 @@ def deployment(*, runtime: ModelsRuntime, images: PodImages, targets: AgentTarge
         "metadata": {"name": runtime.name, "namespace": runtime.namespace, "labels": object_labels},
         "spec": {
             "selector": {"matchLabels": selector_labels(runtime.name)},
-            # A surge would ask for one GPU more than the NodePool's limit, and wait for ever.
+            # A surge pod would exceed the GPU limit of the NodePool and stay pending forever.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
-            "progressDeadlineSeconds": 1800,  # a node has to be bought and an image pulled first
+            "progressDeadlineSeconds": 1800,  # includes launching a node and pulling the image
             "revisionHistoryLimit": 2,
             "template": {
                 "metadata": {
                     "labels": object_labels,
                     "annotations": workload.annotations
                     | {
-                        # Pod Identity would otherwise hand the agent's role to the runtime as well.
+                        # Otherwise, Pod Identity also gives the agent's role to the runtime container.
                         "eks.amazonaws.com/skip-containers": sidecar.NAME,
                     },
                 },
@@ -76,7 +77,7 @@ def _toleration(config: Toleration) -> Manifest:
 
 
 def _node_affinity(runtime_name: str) -> Manifest:
-    """Nodes of this runtime or shared ones, and those first: they cost the same busy or idle."""
+    """Nodes of this runtime or shared nodes. Shared nodes are preferred: they cost the same when they are idle."""
 
     def pool_in(*pools: str) -> Manifest:
         return {"matchExpressions": [{"key": POOL_LABEL, "operator": "In", "values": list(pools)}]}

@@ -9,15 +9,15 @@ from sd_on_eks.manifests.labels import labels
 from sd_on_eks.manifests.manifest import Manifest
 
 DISCOVERY_TAG: Final = "karpenter.sh/discovery"
-"""Tag, with the cluster's name as value, of the subnets in which Karpenter may start nodes."""
+"""Tag of the subnets in which Karpenter can launch nodes; its value is the cluster name."""
 
 BOTTLEROCKET_ALIAS: Final = "bottlerocket@v1.66.0"
-"""Pinned: `@latest` would replace every node at each release. Karpenter picks the NVIDIA variant for GPU types itself.
+"""Pinned: `@latest` would replace all nodes at each release. Karpenter selects the NVIDIA variant for GPU types.
 
 https://github.com/bottlerocket-os/bottlerocket/releases
 """
 
-# Pulls and unpacks a multi-gigabyte image in parallel; needs no index of the image.
+# Pulls and unpacks a multi-gigabyte image in parallel; does not need a SOCI index.
 # https://bottlerocket.dev/en/os/latest/api/settings/container-runtime-plugins/
 _PARALLEL_PULL: Final = """\
 [settings.container-runtime]
@@ -35,18 +35,18 @@ discard-unpacked-layers = true
 
 
 _DEFAULT_INITIALIZATION_RATE_MIB_S: Final = 300
-"""The fastest there is: reads of blocks that are still in S3 are slow."""
+"""The maximum: reads of blocks that are still in S3 are slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeIdentity:
-    """What nodes get from the stack.
+    """The stack's settings for nodes.
 
     Attributes:
         cluster_name: the cluster that they join.
         instance_profile: name of the instance profile.
         security_group_ids: the security groups.
-        subnet_ids: the subnets; where there are none, those that are tagged with the cluster's name.
+        subnet_ids: the subnets; if empty, those that are tagged with the cluster's name.
         tags: tags of instances and volumes.
     """
 
@@ -58,7 +58,7 @@ class NodeIdentity:
 
 
 def ec2_node_class(*, runtime_name: str, identity: NodeIdentity, config: Karpenter) -> Manifest:
-    """What the nodes of a runtime are like."""
+    """The EC2NodeClass of a runtime's nodes."""
     template = config.node_template
     subnets: list[Manifest] = [{"id": subnet_id} for subnet_id in identity.subnet_ids]
     spec: Manifest = {
@@ -73,7 +73,7 @@ def ec2_node_class(*, runtime_name: str, identity: NodeIdentity, config: Karpent
         ],
     }
     if template.uses_nvme_and_soci:
-        # Images, containers and emptyDirs on the instance's own NVMe where it has one.
+        # Images, containers and emptyDir volumes are on the NVMe instance store, if the instance has one.
         spec |= {"instanceStorePolicy": "RAID0", "userData": _PARALLEL_PULL}
     reservations = config.provisioner.capacity_reservation_ids
     if reservations:

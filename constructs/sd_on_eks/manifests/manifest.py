@@ -1,6 +1,6 @@
-"""What every object has in common."""
+"""The type of Kubernetes objects."""
 
 from typing import TypeAlias
 
 Manifest: TypeAlias = dict[str, object]
-"""A Kubernetes object as `kubectl apply` takes it."""
+"""A Kubernetes object in the format of `kubectl apply`."""

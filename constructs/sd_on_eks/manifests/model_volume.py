@@ -1,4 +1,4 @@
-"""PersistentVolume and PersistentVolumeClaim of the model bucket, mounted by the Mountpoint S3 driver."""
+"""PersistentVolume and PersistentVolumeClaim of the model bucket, mounted by the Mountpoint S3 CSI driver."""
 
 import hashlib
 import json
@@ -11,22 +11,22 @@ from sd_on_eks.manifests.labels import labels
 from sd_on_eks.manifests.manifest import Manifest
 
 _CAPACITY: Final = "1200Gi"
-"""Kubernetes wants a number; the driver ignores it."""
+"""Kubernetes requires a value; the driver ignores it."""
 
 
 def model_volume(
     runtime: ModelsRuntime, *, bucket_name: str, region: str, resolve: Callable[[object], object]
 ) -> tuple[list[Manifest], str]:
-    """The model volume with its claim, and the claim's name; only the name where the claim exists already.
+    """The model volume with its claim, and the claim's name; only the name if the claim is an existing one.
 
-    The name of both changes with what the volume is of: a changed source is a new volume, not a refused update. The old
-    one stays, for the pods that use it.
+    The name of both contains a hash of the source: a changed source results in a new volume instead of a rejected
+    update. The old volume stays for the pods that use it.
 
     Args:
         runtime: the runtime.
-        bucket_name: the bucket of its models.
-        region: the bucket's region.
-        resolve: puts references in place of CloudFormation's tokens; a token's text is not the same in two syntheses.
+        bucket_name: the bucket with its models.
+        region: the bucket's Region.
+        resolve: replaces CDK tokens with references, because the string of a token differs between syntheses.
     """
     persistence = runtime.extra_values.runtime.persistence
     if persistence.existing_claim is not None:
@@ -41,14 +41,14 @@ def model_volume(
 
 
 def _source(*, bucket_name: str, region: str, config: Persistence) -> Manifest:
-    """What the volume is of and how it is mounted: everything that Kubernetes refuses to change later."""
+    """The source and the mount options of the volume, which Kubernetes does not allow to change."""
     prefix = [f"prefix {config.prefix}"] if config.prefix else []
     cache = {"cache": "emptyDir", "cacheEmptyDirSizeLimit": f"{config.cache_size_gib}Gi"}
     return {
         "mountOptions": [
             "read-only",
             "allow-other",  # the runtime is not the user that mounts
-            # The driver cannot ask the instance's metadata (hop limit 1) for either of these.
+            # The driver cannot get these from the instance metadata service (hop limit 1).
             f"region {region}",
             f"maximum-throughput-gbps {config.throughput_gbps}",
             *prefix,
@@ -68,7 +68,7 @@ def _persistent_volume(*, name: str, runtime_name: str, namespace: str, source: 
             "capacity": {"storage": _CAPACITY},
             "accessModes": ["ReadOnlyMany"],
             "persistentVolumeReclaimPolicy": "Retain",
-            "storageClassName": "",  # static: no class may claim it
+            "storageClassName": "",  # static provisioning, without a StorageClass
             "claimRef": {"namespace": namespace, "name": name},
             "mountOptions": source["mountOptions"],
             "csi": {
@@ -82,7 +82,7 @@ def _persistent_volume(*, name: str, runtime_name: str, namespace: str, source: 
 
 
 def _persistent_volume_claim(*, name: str, runtime_name: str, namespace: str) -> Manifest:
-    """A runtime's claim on its volume."""
+    """A runtime's claim for its volume."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",

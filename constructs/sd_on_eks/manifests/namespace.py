@@ -5,7 +5,7 @@ from sd_on_eks.manifests.manifest import Manifest
 
 
 def namespace(name: str) -> Manifest:
-    """A namespace for runtimes; the Pod Security Standard that their pods meet is enforced."""
+    """A namespace for runtimes. It enforces the restricted Pod Security Standard, which their pods meet."""
     return {
         "apiVersion": "v1",
         "kind": "Namespace",

@@ -9,11 +9,11 @@ _NAME: Final = "runtime-pods"
 
 
 def network_policy(namespace: str) -> Manifest:
-    """What the pods of a namespace's runtimes may reach: DNS, their own credentials, HTTPS. Nothing reaches them.
+    """Restricts the egress of runtime pods in a namespace to DNS, Pod Identity and HTTPS, and denies all ingress.
 
-    It holds for the whole pod, so for custom nodes in the runtime, too. Private addresses stay open: the API server
-    and the VPC's endpoints live there. The instance's metadata does not. No runtime is named: the policy holds for the
-    pods of a runtime that has been removed until the last of them has ended.
+    It applies to the whole pod, including custom nodes in the runtime. Private IP addresses are allowed because the API
+    server and the VPC endpoints use them; the instance metadata service is not. The policy is independent of individual
+    runtimes: it applies to the pods of a removed runtime until they have ended.
     """
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -33,7 +33,7 @@ def network_policy(namespace: str) -> Manifest:
                     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
                 },
                 {
-                    # The EKS Pod Identity agent of the node.
+                    # The EKS Pod Identity Agent on the node.
                     "to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}],
                     "ports": [{"protocol": "TCP", "port": 80}],
                 },

@@ -13,14 +13,15 @@ _FALLBACK_WEIGHT: Final = 10
 
 
 def node_pools(*, runtime_name: str, config: Provisioner, max_replicas: int) -> list[Manifest]:
-    """Which nodes may be bought for a runtime, how many, and when they go.
+    """The NodePools of a runtime: which nodes Karpenter can launch, how many, and when it removes them.
 
-    Karpenter knows no order within a pool, so there are two: one of the preferred instance type, and one of the others
-    for when that is sold out. The second is there even where there are no others, with room for no GPU: a pool that
-    was left out of a later deployment would stay in the cluster and go on buying.
+    Karpenter does not support an order of instance types within a NodePool, so there are two: one for the preferred
+    instance type, and one for the others, which is used when the preferred type has insufficient capacity. Without
+    other types, the second NodePool exists with a GPU limit of 0: a NodePool that a later deployment omits would stay
+    in the cluster and continue to launch nodes.
 
-    A node goes when it is empty; a busy one is never moved to save money. Disruption budgets do not hold back expiry
-    or a spot interruption, so safety is the agent's drain and not a budget.
+    Karpenter removes only empty nodes; it never moves running pods to save cost. Disruption budgets do not prevent
+    expiration and Spot interruptions, so the safety of tasks depends on the agent's drain and not on budgets.
     """
     preferred, *others = config.choices
     limit = config.gpu_limit or max_replicas
@@ -58,11 +59,11 @@ def _node_pool(
                         _any_of("kubernetes.io/os", ("linux",)),
                     ],
                     "taints": [{"key": GPU_TAINT_KEY, "value": "true", "effect": "NoSchedule"}],
-                    # The Mountpoint driver takes it away when it can serve mounts.
+                    # The Mountpoint driver removes it when it can serve mounts.
                     "startupTaints": [{"key": "s3.csi.aws.com/agent-not-ready", "effect": "NoExecute"}],
                     "expireAfter": config.expire_after,
-                    # Longer than a pod's grace period, and short enough for a destroy: the function that deletes the
-                    # NodePool waits at most 15 minutes, and instances that it gave up on would go on costing money.
+                    # Longer than a pod's termination grace period, and short enough for a stack deletion: the function
+                    # that deletes the NodePool waits at most 15 minutes, after which instances would continue to run.
                     "terminationGracePeriod": "600s",
                 },
             },
@@ -81,7 +82,7 @@ def _instances(config: Provisioner, choices: tuple[str, ...]) -> list[Manifest]:
         return [_any_of("node.kubernetes.io/instance-type", choices)]
     return [
         _any_of("karpenter.k8s.aws/instance-family", choices),
-        # A pod that is left on a node of many GPUs would keep all of them.
+        # The last pod on a node with several GPUs would keep all of them.
         _any_of("karpenter.k8s.aws/instance-gpu-count", ("1",)),
     ]
 

@@ -1,7 +1,7 @@
-"""Files by which the agent reports to the kubelet and to the runtime's container: both containers mount their folder.
+"""Marker files with which the agent reports to the kubelet and the runtime container; both containers mount them.
 
-The agent makes and removes them: `READY` while the runtime and its model are, `RUNTIME_HUNG` when the runtime does not
-stop what it was told to interrupt and has to be restarted. `FINISHED_FILES` lists files that the runtime needs no more.
+The agent creates and removes them: `READY` while the runtime and its model are ready, `RUNTIME_HUNG` when the runtime
+does not stop an interrupted task and must be restarted. `FINISHED_FILES` lists files that the runtime no longer needs.
 """
 
 from typing import Final
@@ -16,20 +16,20 @@ FINISHED_FILES: Final = f"{_FOLDER}/finished-files"
 
 
 def mount(*, read_only: bool) -> Manifest:
-    """Their folder in a container."""
+    """The volume mount of their folder in a container."""
     return {"name": _VOLUME, "mountPath": _FOLDER, "readOnly": read_only}
 
 
 def volume() -> Manifest:
-    """Their folder, in memory: it holds nothing but names; the agent keeps the list of files below 3 MiB."""
+    """The volume of their folder, in memory. It contains only names; the agent keeps the list of files below 3 MiB."""
     return {"name": _VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}
 
 
 def exists(marker: str) -> list[str]:
-    """Command that succeeds while a marker is there."""
+    """Command that succeeds while a marker exists."""
     return ["test", "-e", marker]
 
 
 def is_absent(marker: str) -> list[str]:
-    """Command that succeeds while a marker is not there."""
+    """Command that succeeds while a marker does not exist."""
     return ["test", "!", "-e", marker]

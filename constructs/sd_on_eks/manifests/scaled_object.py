@@ -6,10 +6,10 @@ from sd_on_eks.manifests.manifest import Manifest
 
 
 def scaled_object(*, runtime_name: str, namespace: str, scaling: Scaling, queue_url: str, region: str) -> Manifest:
-    """Replicas of a runtime by the messages that wait in its queue and those that are being worked on.
+    """Scales a runtime by the number of waiting and in-flight messages of its queue.
 
-    A busy pod is not safe because of this metric: five busy pods with `queueLength` 5 ask for one. It is safe because
-    an agent finishes or gives back its task when it is told to stop.
+    This metric does not protect busy pods: for five busy pods with `queueLength` 5, it requests one replica. Tasks are
+    safe because a terminating agent finishes its task or returns it to the queue.
     """
     return {
         "apiVersion": "keda.sh/v1alpha1",
@@ -57,7 +57,7 @@ def _behavior(config: Behavior, max_replica_count: int) -> Manifest:
 
 
 def _cron(schedule: Schedule) -> Manifest:
-    """https://keda.sh/docs/latest/scalers/cron/; the largest of all triggers' wishes counts."""
+    """https://keda.sh/docs/latest/scalers/cron/; KEDA uses the maximum of all triggers."""
     return {
         "type": "cron",
         "metadata": {

@@ -6,20 +6,20 @@ from sd_on_eks.manifests.manifest import Manifest
 
 
 def agent_account(runtime_name: str) -> str:
-    """Name of the account of a runtime's agents."""
+    """Name of the service account of a runtime's agents."""
     return runtime_name + AGENT_SUFFIX
 
 
 def previous_agent_account(runtime_name: str) -> str:
-    """Name of the account of pods of the previous release, which keep it until they have been replaced.
+    """Name of the service account of the previous release, which its pods keep until they are replaced.
 
-    What binds it is in the cluster from then; the admission policy has to know it. The next release does without.
+    Its role binding is in the cluster, and the admission policy must recognize it. The next release does not need it.
     """
     return runtime_name
 
 
 def service_account(*, runtime_name: str, namespace: str) -> Manifest:
-    """The account that a runtime's Pod Identity association names. Its token is mounted nowhere by itself."""
+    """The service account of a runtime's Pod Identity association. Its token is not mounted automatically."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",

@@ -5,7 +5,7 @@ from sd_on_eks.manifests.manifest import Manifest
 
 
 def trigger_authentication(*, runtime_name: str, namespace: str) -> Manifest:
-    """KEDA reads the queue as itself: without a role named here it takes the operator's own Pod Identity."""
+    """KEDA reads the queue with the operator's role: without a role in this object, it uses its own Pod Identity."""
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "TriggerAuthentication",

@@ -1,1 +1,1 @@
-"""One runtime on the cluster: its images, its agent's role and metrics, its models, its Kubernetes objects."""
+"""A runtime on the cluster: images, agent role and metrics, models, Kubernetes objects."""

@@ -1,4 +1,4 @@
-"""What the pods of all runtimes need in the cluster beside their own manifest, for as long as one of them runs."""
+"""Kubernetes objects that pods of all runtimes need for as long as they run, separate from the runtimes' manifests."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,13 +14,13 @@ from sd_on_eks.manifests.service_account import service_account
 
 
 class AgentAccess(Construct):
-    """Accounts and roles of all agents, and the network policy of each namespace, in one manifest that deletes nothing.
+    """Service accounts and roles of all agents, and the network policies, in one manifest that deletes nothing.
 
-    A pod that is told to stop works on for minutes: with its account it would lose its credentials, with the network
-    policy the limits of its egress. In a runtime's own manifest these objects would go when the runtime goes, before
-    its pods have ended. Here an object that a later configuration leaves out stays in the cluster, where nothing uses
-    it any more; the manifest as a whole stays, too, when the stack goes, when its last runtime is removed and when the
-    update that made it is rolled back. `scripts/leftovers.py` lists such objects.
+    A terminating pod continues to work for minutes. Without its service account it would lose its credentials, without
+    the network policy its egress would not be restricted. In a runtime's manifest, these objects would be deleted with
+    the runtime, before its pods have ended. Here, objects that a later configuration omits stay in the cluster, unused.
+    The whole manifest also stays when the stack or its last runtime is deleted, and when the update that created it is
+    rolled back. `scripts/leftovers.py` lists such objects.
 
     Args:
         scope: the stack.
@@ -33,13 +33,13 @@ class AgentAccess(Construct):
         self, scope: Construct, construct_id: str, *, cluster: eks.ICluster, runtimes: Sequence[ModelsRuntime]
     ) -> None:
         super().__init__(scope, construct_id)
-        if runtimes:  # kubectl refuses a manifest without objects
+        if runtimes:  # kubectl rejects a manifest without objects
             eks.KubernetesManifest(
                 self,
                 "Manifest",
                 cluster=cluster,
                 manifest=list(_objects(runtimes)),
-                # It may be there already: it stays when the stack's resource goes.
+                # The objects may already exist: they are retained when the stack's resource is deleted.
                 overwrite=True,
                 removal_policy=RemovalPolicy.RETAIN,
             )

@@ -1,4 +1,4 @@
-"""Where queue agents write their metrics."""
+"""The log group for the metrics of queue agents."""
 
 from typing import Final
 
@@ -10,10 +10,10 @@ from sd_on_eks.lambda_function.function import METRICS_NAMESPACE
 
 
 class AgentMetrics(Construct):
-    """One log group for the agents of all runtimes; CloudWatch makes metrics of what they write there.
+    """One log group for the agents of all runtimes, to which they write metrics in CloudWatch embedded metric format.
 
-    Agents write it themselves: their standard output, where it is collected at all, is wrapped on the way, and what is
-    wrapped becomes no metric.
+    Agents write to it directly: log collectors wrap the lines of standard output, and CloudWatch extracts no metrics
+    from wrapped lines.
 
     Args:
         scope: the stack.
@@ -24,7 +24,7 @@ class AgentMetrics(Construct):
     """
 
     NAMESPACE: Final = METRICS_NAMESPACE
-    """The handlers' as well; their metrics have another dimension."""
+    """Also the namespace of the handlers, whose metrics have another dimension."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -33,7 +33,7 @@ class AgentMetrics(Construct):
         )
 
     def streams_of(self, runtime_name: str) -> str:
-        """ARN of the log streams that the agents of a runtime write, which ends in a wildcard."""
+        """ARN of the log streams of a runtime's agents, with a wildcard at the end."""
         return Stack.of(self).format_arn(
             service="logs",
             resource="log-group",

@@ -1,4 +1,4 @@
-"""What a queue agent may do."""
+"""The IAM role of queue agents."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ from task_record.object_keys import PAYLOADS, UPLOADS
 
 
 class AgentRole(Construct):
-    """The role of one runtime's agents, by Pod Identity.
+    """The role of one runtime's agents, for Pod Identity.
 
     Args:
-        scope: the runtime's own scope.
+        scope: the scope of the runtime's constructs.
         construct_id: `AgentRole`.
         runtime_name: name of the runtime.
         queue: its queue.
         table: the task table.
-        output_bucket: where results go, and where large request bodies and uploaded inputs are.
-        metrics: where they write their metrics.
-        input_bucket_arns: further buckets that tasks may link inputs from.
+        output_bucket: the bucket for results, large request bodies and uploaded inputs.
+        metrics: the log group for their metrics.
+        input_bucket_arns: additional buckets from which tasks can read inputs.
 
     Attributes:
         role: the role.
@@ -60,7 +60,7 @@ class AgentRole(Construct):
                 sid="Metrics", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams]
             ),
             iam.PolicyStatement(sid="Objects", actions=["s3:PutObject", "s3:GetObject"], resources=[objects]),
-            # Results go anywhere but there: what was uploaded or parked by a caller stays as it was validated.
+            # Results can have any other prefix: uploads and offloaded bodies must not change after their validation.
             iam.PolicyStatement(
                 sid="InputsStay",
                 effect=iam.Effect.DENY,
@@ -81,9 +81,9 @@ class AgentRole(Construct):
         acknowledge_wildcards(
             role,
             [objects, *kept],
-            reason="Callers choose the prefix of their results, so the bucket is the narrowest place.",
+            reason="Callers choose the prefix of their results, so the bucket is the narrowest resource.",
         )
         if inputs:
-            acknowledge_wildcards(role, inputs, reason="Any object of a bucket for inputs may be an input.")
+            acknowledge_wildcards(role, inputs, reason="Any object in an input bucket can be an input.")
         acknowledge_wildcards(role, [streams], reason="Each agent names its stream when it starts.")
         self.role: iam.IRole = role

@@ -1,4 +1,4 @@
-"""Images that CodeBuild builds in the account while the stack is deployed: no Docker, no upload of gigabytes."""
+"""Images that CodeBuild builds in the account during a deployment, without local Docker or large uploads."""
 
 from pathlib import Path
 
@@ -22,30 +22,30 @@ def cloud_image_uri(
 ) -> str:
     """Build an image in the account.
 
-    All builds share the library's one project and the one function that starts it.
+    All builds share one CodeBuild project, and one function of the library that starts it.
 
     Args:
         scope: the construct.
         construct_id: its id.
         context: the build context; uploaded as an asset.
-        platform: what the image is for.
-        build_args: arguments of the Dockerfile.
+        platform: the platform of the image.
+        build_args: build arguments of the Dockerfile.
 
     Returns:
-        The image, by repository and tag.
+        The image with its repository and tag.
     """
     build = deploy_time_build.ContainerImageBuild(
         scope, construct_id, directory=str(context), platform=platform, build_args=build_args
     )
     for construct in Stack.of(scope).node.children:
         if construct.node.id.startswith("DeployTimeBuildCustomResourceHandler"):
-            _settle_starter(construct)
+            _configure_starter(construct)
         elif construct.node.id.startswith("ContainerImageBuild"):
-            _settle_project(construct)
+            _configure_project(construct)
     return build.image_uri
 
 
-def _settle_starter(starter: IConstruct) -> None:
+def _configure_starter(starter: IConstruct) -> None:
     for child in starter.node.find_all():
         if isinstance(child, logs.CfnLogGroup):
             child.retention_in_days = 30
@@ -54,18 +54,18 @@ def _settle_starter(starter: IConstruct) -> None:
         [
             "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
         ],
-        reason="The library's own function that starts the build; not ours to shape.",
+        reason="The library defines the function that starts the build, and its role.",
     )
     acknowledge(
-        starter, ["AwsSolutions-L1"], reason="The library chooses the runtime that its function is tested with."
+        starter, ["AwsSolutions-L1"], reason="The library selects the runtime that its function is tested with."
     )
 
 
-def _settle_project(project: IConstruct) -> None:
+def _configure_project(project: IConstruct) -> None:
     if not isinstance(project, codebuild.Project):
         return
     account = f"{Aws.REGION}:{Aws.ACCOUNT_ID}"
-    reason = "The library's own build project; the role is not ours to shape."
+    reason = "The library defines the build project and its role."
     role = project.node.find_child("Role")
     acknowledge(
         role,
@@ -85,4 +85,4 @@ def _settle_project(project: IConstruct) -> None:
         ],
         reason=reason,
     )
-    acknowledge(project, ["AwsSolutions-CB4"], reason="The project keeps no artifacts: images go to a registry.")
+    acknowledge(project, ["AwsSolutions-CB4"], reason="The project has no artifacts: images are pushed to a registry.")

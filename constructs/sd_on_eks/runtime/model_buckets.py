@@ -1,4 +1,4 @@
-"""The buckets that models are read from."""
+"""The model buckets."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sd_on_eks.config.runtime import ModelsRuntime
 
 
 class ModelBuckets(Construct):
-    """The stack's model bucket, and those that single runtimes have for themselves.
+    """The stack's model bucket, and the separate model buckets of runtimes.
 
     Args:
         scope: the stack.
@@ -18,7 +18,7 @@ class ModelBuckets(Construct):
         runtimes: the runtimes.
 
     Attributes:
-        all: every bucket, each once.
+        all: all buckets, without duplicates.
     """
 
     def __init__(

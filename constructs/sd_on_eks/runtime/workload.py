@@ -1,4 +1,4 @@
-"""A runtime in the cluster: its Kubernetes objects and its role."""
+"""A runtime in the cluster: its Kubernetes objects, and the role of its agents."""
 
 from collections.abc import Sequence
 
@@ -26,28 +26,28 @@ from task_record.protocol_times import ProtocolTimes
 
 
 class RuntimeWorkload(Construct):
-    """Two resources: the role's association with its agents' account, and one manifest of what is the runtime's.
+    """Two resources: the Pod Identity association of the agents' service account, and the runtime's manifest.
 
     Args:
-        scope: the runtime's own scope.
+        scope: the scope of the runtime's constructs.
         construct_id: `Workload`.
         cluster: the cluster.
         runtime: the runtime.
-        images: what its pod runs.
+        images: the images of its pods.
         queue: its queue.
         table: the task table.
-        output_bucket: where its agent puts results.
-        metrics: where its agent writes metrics.
-        input_bucket_names: buckets that its tasks may link inputs from.
-        model_bucket: where its models are.
+        output_bucket: the bucket for results.
+        metrics: the log group for its agents' metrics.
+        input_bucket_names: buckets from which its tasks can read inputs.
+        model_bucket: the bucket with its models.
         times: times of the task protocol.
-        agent_role: the role of its agent.
-        node_identity: what its nodes get from the stack.
-        starts_after: whatever the objects need to be there first, and to be there still when they are deleted: the
-            charts whose controllers carry the objects' finalizers, the driver of the model volume, the namespace.
+        agent_role: the role of its agents.
+        node_identity: the stack's settings for its nodes.
+        starts_after: everything that the objects need when they are created and until they are deleted: the charts
+            whose controllers remove the objects' finalizers, the driver of the model volume, the namespace.
     """
 
-    def __init__(  # noqa: PLR0913 (keyword-only; each is one thing that the pod works on)
+    def __init__(  # noqa: PLR0913 (keyword-only; each is a dependency of the pods)
         self,
         scope: Construct,
         construct_id: str,
@@ -75,8 +75,9 @@ class RuntimeWorkload(Construct):
             service_account=agent_account(runtime.name),
             role=agent_role,
         )
-        # Another name or namespace of the account makes another association. Pods that drain still need the old one,
-        # and a second resource for each runtime would not fit: it stays, and scripts/leftovers.py lists it.
+        # A new name or namespace of the service account creates a new association, and draining pods still need the old
+        # one. The old one is therefore retained, and scripts/leftovers.py lists it: a second resource per runtime would
+        # exceed the resource limit of the stack.
         association.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
         association.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
         targets = AgentTargets(
@@ -98,13 +99,14 @@ class RuntimeWorkload(Construct):
                 *self._scaling(runtime, targets=targets),
                 *self._nodes(runtime, node_identity),
             ],
-            # Otherwise a creation that failed half-way cannot be repeated.
+            # Otherwise, a partially failed creation cannot be retried.
             overwrite=True,
         )
         manifest.node.add_dependency(association, *starts_after)
 
-    # The objects are applied in this order. A Deployment without `replicas` begins with one: its pod must find neither
-    # a node nor a pool to buy one from before KEDA has set the replicas, or a first deployment buys a GPU.
+    # The objects are applied in this order. A Deployment without `replicas` starts with one replica. Before KEDA has
+    # set the replicas, this pod must have neither a node nor a NodePool; otherwise, a first deployment launches a GPU
+    # node.
 
     def _pod(
         self, runtime: ModelsRuntime, *, images: PodImages, targets: AgentTargets, model_bucket: s3.IBucket

@@ -1,1 +1,1 @@
-"""Where data is stored: the buckets and the task table."""
+"""The S3 buckets and the task table."""

@@ -1,4 +1,4 @@
-"""The buckets."""
+"""The S3 buckets."""
 
 from collections.abc import Sequence
 
@@ -9,28 +9,29 @@ from constructs import Construct
 from sd_on_eks.nag import acknowledge
 from task_record.object_keys import PAYLOADS, QUARANTINE, UPLOADS
 
-_PARKED_DAYS = 30
-"""As long as messages refer to payloads (task_record.submission.BODY_TTL_S), and time to look at what was parked."""
+_TRANSIENT_DAYS = 30
+"""As long as messages refer to payloads (task_record.submission.BODY_TTL_S), and time to examine quarantined
+messages."""
 
 _PREFLIGHT_S = 3600
-"""How long a browser remembers that it may."""
+"""How long a browser caches a preflight response."""
 
 
 class Storage(Construct):
-    """Where pictures, payloads, models and what could not be handled are kept.
+    """The buckets for results, payloads, models, and records that could not be processed.
 
     Args:
         scope: the stack.
         construct_id: `Storage`.
-        model_bucket_arn: an existing bucket of models; without it the stack makes one and outputs its name.
-        allowed_origins: web pages that may upload inputs and read results by presigned links.
-        removal_policy: what becomes of outputs and models when the stack is deleted.
+        model_bucket_arn: an existing bucket with models; without it, the stack creates one and outputs its name.
+        allowed_origins: web pages that can upload inputs and read results with presigned URLs.
+        removal_policy: whether the buckets are deleted with the stack.
 
     Attributes:
-        output_bucket: results, and the request bodies that are too large for a message.
-        failure_bucket: stream records and messages that could not be handled.
-        access_log_bucket: who accessed the others.
-        model_bucket: models, read by the Mountpoint driver alone.
+        output_bucket: results, and request bodies that are too large for a message.
+        failure_bucket: stream records and messages that could not be processed.
+        access_log_bucket: the server access logs of the other buckets.
+        model_bucket: models, which only the Mountpoint driver reads.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Storage(Construct):
             return s3.Bucket.from_bucket_arn(self, "ModelBucket", arn)
         bucket = self._build_bucket("ModelBucket", [])
         CfnOutput(
-            self, "ModelBucketName", value=bucket.bucket_name, description="Put the models here"
+            self, "ModelBucketName", value=bucket.bucket_name, description="Bucket for models"
         ).override_logical_id("ModelBucket")
         return bucket
 
@@ -102,7 +103,7 @@ class Storage(Construct):
         if not origins:
             return None
         methods = [s3.HttpMethods.GET, s3.HttpMethods.PUT]
-        # The headers that an upload's link has signed: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
+        # The signed headers of an upload URL: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
         return [
             s3.CorsRule(
                 id="WebPages",
@@ -116,6 +117,6 @@ class Storage(Construct):
     @staticmethod
     def _output_rules() -> list[s3.LifecycleRule]:
         return [
-            s3.LifecycleRule(id=f"Expire-{prefix}", prefix=f"{prefix}/", expiration=Duration.days(_PARKED_DAYS))
+            s3.LifecycleRule(id=f"Expire-{prefix}", prefix=f"{prefix}/", expiration=Duration.days(_TRANSIENT_DAYS))
             for prefix in (PAYLOADS, QUARANTINE, UPLOADS)
         ]

@@ -1,4 +1,4 @@
-"""The task table: the truth, and the outbox in both directions."""
+"""The task table: the source of truth for tasks, and the outbox for messages and callbacks."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -10,12 +10,12 @@ _STRING, _NUMBER = dynamodb.AttributeType.STRING, dynamodb.AttributeType.NUMBER
 
 
 class TaskTable(Construct):
-    """One table with three indexes; the names are `task_record.table`'s. None of them can change later.
+    """One table with three indexes, with the names in `task_record.table`. None of them can change later.
 
     Args:
         scope: the stack.
         construct_id: `TaskTable`.
-        removal_policy: what becomes of the table when the stack is deleted.
+        removal_policy: whether the table is deleted with the stack.
 
     Attributes:
         table: the table, with a stream of old and new images.

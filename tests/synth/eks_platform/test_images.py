@@ -86,5 +86,5 @@ def test_contexts_that_are_written_for_a_build_by_hand_hold_what_is_copied(
 
 
 def test_agent_context_fails_when_the_agent_s_folder_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match="queue_agent is no folder"), image_context(AGENT, tmp_path):
+    with pytest.raises(StagingError, match="queue_agent: must be a folder"), image_context(AGENT, tmp_path):
         pass

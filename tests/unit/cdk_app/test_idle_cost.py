@@ -89,10 +89,10 @@ def test_the_bill_of_an_empty_configuration() -> None:
         ("EKS control plane", 1, pytest.approx(73)),
         ("System nodes: t4g.large, on-demand", 2, pytest.approx(98.112)),
         ("System nodes: disks", 2, pytest.approx(5.44)),
-        ("NAT gateways with their public addresses", 1, pytest.approx(36.5)),
-        ("Logs of the control plane (estimate)", 1, 2),
+        ("NAT gateways with their public IPv4 addresses", 1, pytest.approx(36.5)),
+        ("Control plane logs (estimate)", 1, 2),
         ("Flow logs (estimate)", 1, 1),
-        ("Alarms, each metric", 11, pytest.approx(1.1)),
+        ("Alarms, per metric", 11, pytest.approx(1.1)),
     ]
 
 
@@ -208,7 +208,7 @@ def test_what_has_no_known_price_is_named_as_not_counted() -> None:
     said = as_sentence(idle_cost(parse_config("modelsRuntime:\n" + unknown, "test.yaml")))
     assert said.startswith("at least ")
     assert said.endswith(
-        "; not counted, since their prices are unknown: GPU nodes of a: p4d, spot; "
+        "; not included, because their prices are unknown: GPU nodes of a: p4d, spot; "
         "GPU nodes of a by schedule, hours: p4d, spot"
     )
 

@@ -64,7 +64,9 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_fails_when_a_distribution_is_compiled() -> None:
-    with pytest.raises(StagingError, match="pydantic_core holds the compiled file"):
+    with pytest.raises(
+        StagingError, match="pydantic_core: must be pure Python to be part of a Lambda asset, got the compiled file "
+    ):
         with staged(folders={}, distributions=["pydantic-core"]):
             pass
 
@@ -76,7 +78,7 @@ def test_fails_when_a_distribution_is_missing() -> None:
 
 
 def test_fails_when_a_folder_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(StagingError, match="is no folder: it should become handler of an asset"):
+    with pytest.raises(StagingError, match="must be a folder, to be copied to handler in an asset"):
         with staged(folders={"handler": tmp_path / "none"}):
             pass
 

@@ -20,12 +20,12 @@ AGENT = "system:serviceaccount:studio:sd-queue-agent"
 RUNTIMES = [("studio", "sd"), ("default", "comfy")]
 KUBERNETES = "1.35"
 
-OTHER_POD = "a queue agent may change its own pod only"
+OTHER_POD = "a queue agent must change only its own pod"
 SPEC = "a queue agent must not change the spec"
 LABELS = "a queue agent must not change labels"
 FINALIZERS = "a queue agent must not change finalizers"
 OWNERS = "a queue agent must not change ownerReferences"
-ANNOTATIONS = f"a queue agent may change the annotation {COST} only"
+ANNOTATIONS = f"a queue agent must change only the annotation {COST}"
 VALUE = f"{COST} must be a number from 0 to 9999"
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "sd-7f9c", "uid": "1", "controller": True}

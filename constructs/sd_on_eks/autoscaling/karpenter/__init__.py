@@ -1,1 +1,1 @@
-"""Karpenter: buys GPU nodes for pods that wait, and gives them back."""
+"""Karpenter: provisions GPU nodes for pending pods and removes empty ones."""

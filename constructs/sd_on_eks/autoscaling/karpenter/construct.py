@@ -1,4 +1,4 @@
-"""Karpenter's controller: its rights, its charts, and the role of the nodes that it buys."""
+"""The Karpenter controller: its permissions, its charts, and the role of the nodes that it launches."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -25,7 +25,7 @@ _SERVICE_ACCOUNT: Final = "karpenter"
 
 
 class Karpenter(Construct):
-    """The controller. Which nodes it buys is said by each runtime's NodePool and EC2NodeClass.
+    """The controller. The NodePools and the EC2NodeClass of each runtime define the nodes that it launches.
 
     Args:
         scope: the stack.
@@ -33,14 +33,14 @@ class Karpenter(Construct):
         cluster: the cluster.
         cluster_name: its literal name, which is part of condition keys.
         config: the cluster's configuration.
-        registries: registries of one's own.
-        is_isolated: whether nodes have no way to the internet.
-        system_node_count: how many nodes the controller can run on; its replicas never share one.
-        starts_after: the nodes and the DNS that the controller needs.
+        registries: registries with copies of the charts and the image.
+        is_isolated: whether nodes have no internet access.
+        system_node_count: number of nodes that the controller can run on; each replica needs a separate node.
+        starts_after: the nodes and the DNS add-on, which the controller needs.
 
     Attributes:
-        chart: the controller. NodePools and EC2NodeClasses are made after it and deleted before it.
-        instance_profile: name of the instance profile of the nodes that it buys.
+        chart: the controller. NodePools and EC2NodeClasses are created after it and deleted before it.
+        instance_profile: name of the instance profile of the launched nodes.
     """
 
     def __init__(
@@ -77,20 +77,20 @@ class Karpenter(Construct):
             "Chart",
             "karpenter",
             values={
-                # One replica a node: with more replicas than nodes the chart would never become ready.
+                # One replica per node: with more replicas than nodes, the chart would never become ready.
                 "replicas": min(2, system_node_count),
                 "serviceAccount": {"name": _SERVICE_ACCOUNT},
                 "settings": {
                     "clusterName": cluster_name,
                     "interruptionQueue": interruption.queue.queue_name,
                     "eksControlPlane": True,
-                    # Without the internet there is no price list to be had.
+                    # Without internet access, the price list is unavailable.
                     "isolatedVPC": is_isolated,
                     "featureGates": {"nodeRepair": config.node_repair},
                 },
                 "controller": {
                     **self._image(),
-                    # The pod cannot ask the instance's metadata (hop limit 1).
+                    # The pod cannot reach the instance metadata service (hop limit 1).
                     "env": [{"name": "AWS_REGION", "value": Aws.REGION}],
                     "resources": {
                         "requests": {"cpu": "250m", "memory": "512Mi"},
@@ -99,7 +99,7 @@ class Karpenter(Construct):
                 },
             },
         )
-        # Created before the controller and, what matters more, deleted after it: it ends its instances with these.
+        # Created before the controller and, more importantly, deleted after it: it needs these to terminate instances.
         self.chart.node.add_dependency(crds, role, association, profile, access, interruption)
         self.instance_profile: str = profile.ref
 
@@ -109,10 +109,9 @@ class Karpenter(Construct):
         return {"image": {"repository": f"{self._registries.images}/karpenter/controller"}}
 
     def _build_node_role(self) -> tuple[iam.Role, iam.CfnInstanceProfile, eks_l1.CfnAccessEntry]:
-        # Not the role of the managed node groups: EKS makes the access entry of that one itself, and a second entry
-        # for the same role is refused.
+        # Not the role of the managed node groups: EKS creates the access entry of that role and rejects a second one.
         role = build_node_role(self, "NodeRole")
-        # A profile that the controller made itself would keep the role from being deleted with the stack.
+        # An instance profile created by the controller would prevent the deletion of the role with the stack.
         profile = iam.CfnInstanceProfile(self, "NodeProfile", roles=[role.role_name])
         access = eks_l1.CfnAccessEntry(
             self, "NodeAccess", cluster_name=self._cluster.cluster_name, principal_arn=role.role_arn, type="EC2_LINUX"
@@ -137,20 +136,22 @@ class Karpenter(Construct):
         acknowledge_wildcards(
             managed["NodeLifecyclePolicy"],
             sorted({resource for statement in parts["NodeLifecyclePolicy"] for resource in statement.resources}),
-            reason="Nodes have no names before they are bought; the cluster's tags in the conditions scope this.",
+            reason="Nodes have no names before they are launched; the cluster's tags in the conditions scope this.",
         )
         acknowledge_wildcards(
-            managed["ZonalShiftPolicy"], ["*"], reason="The action takes no resource; a condition names the cluster."
+            managed["ZonalShiftPolicy"],
+            ["*"],
+            reason="The action has no resource types; a condition restricts it to the cluster.",
         )
         acknowledge_wildcards(
             managed["ResourceDiscoveryPolicy"],
             sorted({resource for statement in parts["ResourceDiscoveryPolicy"] for resource in statement.resources}),
-            reason="Reading alone: most of it takes no resource, and AMI parameters are public ones of AWS.",
+            reason="Read-only: most actions have no resource types, and the AMI parameters are public AWS parameters.",
         )
         return iam.Role(
             self,
             "ControllerRole",
-            description="Karpenter's controller: buys and ends the GPU nodes",
+            description="Karpenter controller: launches and terminates GPU nodes",
             assumed_by=pod_identity_principal(),
             managed_policies=list(managed.values()),
         )
@@ -161,7 +162,7 @@ class Karpenter(Construct):
             construct_id,
             cluster=self._cluster,
             repository=f"{_REGISTRY}/{name}",
-            own_registry=self._registries.charts,
+            mirror=self._registries.charts,
             name=name,
             namespace=_NAMESPACE,
             creates_namespace=False,

@@ -1,4 +1,4 @@
-"""The queue on which Karpenter hears that AWS is about to take a node away."""
+"""The queue through which AWS notifies Karpenter of node interruptions."""
 
 from typing import Final
 
@@ -21,11 +21,11 @@ _EVENTS: Final = {
 
 
 class InterruptionQueue(Construct):
-    """A queue and the five rules that fill it.
+    """The interruption queue and the five EventBridge rules that send events to it.
 
     Attributes:
         queue: the queue.
-        rules: the rules, for what must not start before them.
+        rules: the rules, on which other constructs can depend.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -33,7 +33,7 @@ class InterruptionQueue(Construct):
         queue = sqs.Queue(
             self,
             "Queue",
-            # An older warning is about a node that is gone.
+            # An older warning is about a node that has already been terminated.
             retention_period=Duration.seconds(300),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -41,7 +41,7 @@ class InterruptionQueue(Construct):
         acknowledge(
             queue,
             ["AwsSolutions-SQS3"],
-            reason="A warning that was not handled within minutes is void; there is nothing to keep for later.",
+            reason="A warning that was not processed within minutes is obsolete; a dead-letter queue has no use.",
         )
         self.queue: sqs.IQueue = queue
         self.rules: list[events.IRule] = [

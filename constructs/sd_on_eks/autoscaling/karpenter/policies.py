@@ -1,12 +1,12 @@
-"""What Karpenter's controller may do, statement by statement.
+"""The IAM policies of the Karpenter controller.
 
-The same six parts, and the same statement ids, as in the CloudFormation template of Karpenter's getting-started guide
-for version 1.14, so that the next version's changes can be read off: https://karpenter.sh/docs/reference/cloudformation/.
-Whatever is bought carries the cluster's tag, and only what carries it may be changed or ended. Condition keys contain
-the cluster's name, which therefore is a literal.
+They have the same six parts and statement IDs as the CloudFormation template in Karpenter's getting-started guide for
+version 1.14, so that changes in later versions are easy to compare: https://karpenter.sh/docs/reference/cloudformation/.
+Every launched resource has the cluster's tag, and the controller can modify and terminate only resources with this tag.
+Condition keys contain the cluster's name, which must therefore be a literal.
 
-One part is smaller than there: instance profiles. The node classes name a profile of the stack, so the controller
-never makes, tags or deletes one.
+One part is smaller: instance profiles. The EC2NodeClasses use a profile of the stack, so the controller never creates,
+tags or deletes one.
 """
 
 from typing import Final
@@ -22,18 +22,18 @@ _LAUNCHED: Final = tuple(
     f"{_EC2}:*:{kind}/*"
     for kind in ("fleet", "instance", "volume", "network-interface", "launch-template", "spot-instances-request")
 )
-"""What a launch creates; each kind is tagged at creation."""
+"""Resources that a launch creates; each is tagged at creation."""
 
 _LAUNCHED_FROM: Final = (
     f"{_EC2}::image/*",
     f"{_EC2}::snapshot/*",
     *(f"{_EC2}:*:{kind}/*" for kind in ("security-group", "subnet", "capacity-reservation", "placement-group")),
 )
-"""What a launch uses, none of which has the cluster's tag."""
+"""Resources that a launch uses; they do not have the cluster's tag."""
 
 
 def node_lifecycle(cluster_name: str) -> list[iam.PolicyStatement]:
-    """Launch, tag and end instances."""
+    """Launch, tag and terminate instances."""
     owned = f"kubernetes.io/cluster/{cluster_name}"
     requested_tags = {f"aws:RequestTag/{owned}": "owned", f"aws:RequestTag/{_CLUSTER_NAME_TAG}": cluster_name}
     of_this_cluster = {
@@ -91,7 +91,7 @@ def node_lifecycle(cluster_name: str) -> list[iam.PolicyStatement]:
 
 
 def iam_integration(node_role_arn: str) -> list[iam.PolicyStatement]:
-    """Hand the nodes their role."""
+    """Pass the node role to instances."""
     return [
         iam.PolicyStatement(
             sid="AllowPassingInstanceRole",
@@ -112,7 +112,7 @@ def eks_integration(cluster_arn: str) -> list[iam.PolicyStatement]:
 
 
 def interruption(queue_arn: str) -> list[iam.PolicyStatement]:
-    """Hear of interruptions."""
+    """Receive interruption events."""
     return [
         iam.PolicyStatement(
             sid="AllowInterruptionQueueActions",
@@ -123,7 +123,7 @@ def interruption(queue_arn: str) -> list[iam.PolicyStatement]:
 
 
 def zonal_shift(cluster_arn: str) -> list[iam.PolicyStatement]:
-    """See whether AWS is steering the cluster away from a zone. The action takes no resource, only a condition."""
+    """Read whether a zonal shift of the cluster is active. The action has no resource types, only a condition."""
     return [
         iam.PolicyStatement(
             sid="AllowZonalShiftStatusReadOnly",
@@ -135,7 +135,7 @@ def zonal_shift(cluster_arn: str) -> list[iam.PolicyStatement]:
 
 
 def resource_discovery() -> list[iam.PolicyStatement]:
-    """Read what can be bought and what has been. Describe actions take no resource."""
+    """Read available and launched capacity. Describe actions have no resource types."""
     described = (
         "CapacityReservations",
         "Images",
