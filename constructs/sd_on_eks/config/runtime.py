@@ -13,12 +13,12 @@ from task_record.inputs.sizes import InputSizes
 from task_record.runtime_types import RUNTIME_TYPES, RuntimeType, RuntimeTypeName
 
 LONGEST_DRAIN_S: Final = 480
-"""Longest inference that a pod is allowed to finish when it is told to stop. A minute for delivery on top keeps it
-below the 600 s after which a node that is taken away is gone, and the model volume with it."""
+"""Longest inference that a terminating pod can finish. With one more minute to deliver the result, it stays below the
+600 s after which a reclaimed node is terminated, including the model volume."""
 
 
 class ExtraValues(ConfigModel):
-    """`modelsRuntime[].extraValues`: what pods and nodes of the runtime are like."""
+    """`modelsRuntime[].extraValues`: the pods and nodes of the runtime."""
 
     karpenter: Karpenter = Karpenter()
     """The runtime's nodes."""
@@ -28,51 +28,53 @@ class ExtraValues(ConfigModel):
 
 
 class ModelsRuntime(ConfigModel):
-    """One runtime: a queue, the pods that serve it, and the nodes they run on."""
+    """A runtime: a queue, the pods that process it, and the nodes that they run on."""
 
     name: RuntimeName
-    """What callers put into `task.metadata.runtime`; also part of ids, so a change makes another runtime."""
+    """Name of the runtime, which callers specify in `task.metadata.runtime`. It is part of logical IDs: if you change
+    it, the deployment creates another runtime."""
 
     namespace: DnsLabel = "default"
     """Kubernetes namespace of its pods."""
 
     type: RuntimeTypeName = Field(
-        description="Which inference server: "
+        description="Type of the inference server: "
         + " or ".join(f"{one.name} ({one.server})" for one in RUNTIME_TYPES.values())
         + "."
     )
 
     model_filename: FileName | None = None
-    """The checkpoint of an sdwebui runtime, a file of the model bucket: what a task runs that names none. By default
-    none, which needs `dynamicModel`, and a task must name one."""
+    """Checkpoint of an sdwebui runtime, a file in the model bucket. Tasks that do not specify a checkpoint use it. By
+    default, none: then `dynamicModel` is required, and each task must specify a checkpoint."""
 
     dynamic_model: bool = False
-    """Let an sdwebui runtime switch to the checkpoint that a task names, any of the model bucket. Off by default, when
-    a task that names another is refused: a switch takes as long as a load, and every other task waits."""
+    """Let tasks of an sdwebui runtime specify any checkpoint in the model bucket, to which the server then switches.
+    Off by default, and tasks with another checkpoint are rejected: a switch takes as long as loading a model, while all
+    other tasks wait."""
 
     longest_task: float = Field(default=480, ge=10, le=43_200, allow_inf_nan=False)
-    """Seconds of inference after which a task is interrupted and fails. 480 by default, the longest that a pod may
-    finish when it is told to stop; more needs `interruptible`."""
+    """Seconds of inference after which a task is interrupted and fails. 480 by default, the longest inference that a
+    terminating pod can finish; a higher value requires `interruptible`."""
 
     interruptible: bool = False
-    """Let tasks be longer than that: one that runs when its pod is told to stop is given back and begins anew. Off by
-    default: the work until then is lost."""
+    """Allow a `longestTask` above 480. When a pod is terminated, its running task is returned to the queue and restarts
+    from the start. Off by default, because the work done until then is lost."""
 
     backlog_limit: int | None = Field(default=None, ge=1, le=10_000)
-    """Tasks that may wait; with so many, a further one is refused with 429 and the wait that is expected. They are
-    counted at a submit, which costs as many reads of an index, at most once a second. By default any number: nothing is
-    lost by waiting, and a task can say itself when it is of no use any more."""
+    """Maximum number of waiting tasks. At this limit, new tasks are rejected with 429 and the expected wait time. A
+    submit counts the waiting tasks at most once per second, which reads as many items from an index. By default,
+    unlimited: waiting tasks are not lost, and a task can specify its own expiration."""
 
     retired: bool = False
-    """Refuse new tasks with 409 and finish those that were accepted, the first step of removing a runtime; v1alpha1
-    looks for another runtime that serves the checkpoint. Off by default. Queue, pods and nodes stay as they are."""
+    """Reject new tasks with 409 and finish the accepted ones, the first step of removing a runtime. v1alpha1 requests
+    are routed to another runtime with the same checkpoint. Off by default. Queue, pods and nodes do not change."""
 
     extra_values: ExtraValues = ExtraValues()
-    """Its pods and its nodes. By default what fits SD 1.5 and SDXL on one A10G or L4."""
+    """The defaults fit SD 1.5 and SDXL on one A10G or L4 GPU."""
 
     @property
     def for_task_api(self) -> dict[str, str | bool | float]:
-        """What the task API knows of it; what is as the API presumes is left out."""
+        """The settings that the task API needs, without those that have the API's defaults."""
         scaling = self.extra_values.runtime.scaling
         known = {
             "name": self.name,
@@ -89,26 +91,26 @@ class ModelsRuntime(ConfigModel):
 
     @property
     def runtime_type(self) -> RuntimeType:
-        """What each runtime of its type does."""
+        """The properties of its type."""
         return RUNTIME_TYPES[self.type]
 
     @property
     def input_sizes(self) -> InputSizes:
-        """Bounds of its tasks' inputs."""
+        """Size limits of its tasks' inputs."""
         return self.runtime_type.input_sizes(self.extra_values.runtime.queue_agent.max_input_mb)
 
     @property
     def drain_s(self) -> int:
-        """How long an inference may go on when its pod is told to stop."""
+        """Seconds that an inference can continue after its pod is terminated."""
         return math.ceil(min(self.longest_task, LONGEST_DRAIN_S))
 
     @property
     def grace_period_s(self) -> int:
-        """How long a pod may go on when it is told to stop: its inference, and a minute to deliver it."""
+        """Termination grace period of a pod in seconds: for its inference, and one minute to deliver the result."""
         return self.drain_s + 60
 
     @field_validator("type", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
-        # Existing files write SDWebUI and ComfyUI.
+        # Files of the existing solution use SDWebUI and ComfyUI.
         return value.lower() if isinstance(value, str) else value

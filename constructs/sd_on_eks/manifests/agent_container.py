@@ -1,4 +1,4 @@
-"""The queue agent's container: the pod's only main container."""
+"""The queue agent container, the only main container of the pod."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _UID: Final = 10001
 _TMP_VOLUME: Final = "agent-tmp"
 _TMP_MIB: Final = 256
 _TOKEN_VOLUME: Final = "api-token"  # noqa: S105 (a volume's name)
-_TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path, where clients look)
+_TOKEN_MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 (a path, where clients read the token)
 _TOKEN_LIFETIME_S: Final = 3600
-"""An hour; the kubelet renews it. Not 3607, with which the API server marks the tokens that Kubernetes mounts by itself
-and makes them valid for a year.
+"""One hour; the kubelet renews it. Not 3607, by which the API server recognizes automatically mounted tokens, which it
+extends to one year.
 
 https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/serviceaccount/storage/token.go
 """
@@ -27,16 +27,16 @@ https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/serviceac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTargets:
-    """What an agent works on.
+    """The AWS resources that an agent uses.
 
     Attributes:
-        region: given explicitly; a pod cannot ask the instance's metadata.
+        region: explicit, because a pod cannot reach the instance metadata service.
         queue_url: the runtime's queue.
         table_name: the task table.
         bucket_name: the output bucket.
-        metrics_log_group: where it writes metrics.
-        metrics_namespace: their namespace.
-        input_bucket_names: buckets that tasks may link inputs from.
+        metrics_log_group: the log group for its metrics.
+        metrics_namespace: the namespace of its metrics.
+        input_bucket_names: buckets from which tasks can read inputs.
         times: times of the task protocol.
     """
 
@@ -51,16 +51,16 @@ class AgentTargets:
 
 
 def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets) -> Manifest:
-    """The main container: on deletion Kubernetes stops it first, so it drains while the runtime still works.
+    """The main container. Kubernetes stops it before the sidecar, so it can drain while the runtime still runs.
 
-    It alone has the API's token, which is for the deletion cost of its own pod.
+    Only this container has the Kubernetes API token, with which it sets the deletion cost of its own pod.
     """
     config = runtime.extra_values.runtime.queue_agent
     stops = stops_on_signal(runtime.extra_values.runtime.inference_api)
     named_inputs = runtime.runtime_type.has_named_inputs
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
-    # For messages that do not say which checkpoint they run: the rule that the task API follows.
-    own_checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
+    # For messages without a checkpoint, as in the task API.
+    checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
     return {
         "name": NAME,
         "image": image,
@@ -85,20 +85,20 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
                     "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
                     "FINISHED_FILES": pod_markers.FINISHED_FILES,
                 }
-                | own_checkpoint
+                | checkpoint
                 | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if named_inputs else {})
                 | ({} if stops else {"RUNTIME_STOPS_ON_SIGNAL": "false"})
                 | targets.times.environment()
                 | config.env
             ),
-            *(_of_the_pod(name, field) for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))),
+            *(_pod_field(name, field) for name, field in (("POD_NAME", "name"), ("POD_NAMESPACE", "namespace"))),
         ],
         "resources": resources(config.whole_resources, always={}),
-        # Counts a replica as available when its model is loaded: a rollout goes on to the next one only then.
+        # A replica becomes available when its model is loaded; only then does a rollout continue with the next one.
         "readinessProbe": {"exec": {"command": pod_markers.exists(pod_markers.READY)}, "periodSeconds": 5},
         "securityContext": security_context(_UID),
         "volumeMounts": [
-            {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (a mount point, no file of ours)
+            {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (a mount point, not a temporary file)
             {"name": _TOKEN_VOLUME, "mountPath": _TOKEN_MOUNT_PATH, "readOnly": True},
             pod_markers.mount(read_only=False),
         ],
@@ -106,13 +106,13 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
 
 
 def agent_volumes(runtime: ModelsRuntime) -> list[Manifest]:
-    """Volumes of the pod that the container mounts."""
-    # Others stay in memory.
+    """The pod's volumes for this container."""
+    # Other inputs are kept in memory.
     inputs_mib = runtime.input_sizes.max_total_bytes >> 20 if runtime.runtime_type.has_named_inputs else 0
     return [
         {"name": _TMP_VOLUME, "emptyDir": {"sizeLimit": f"{_TMP_MIB + inputs_mib}Mi"}},
         {
-            # What Kubernetes would mount into every container: here it is mounted into one.
+            # Kubernetes would mount it into all containers by default.
             "name": _TOKEN_VOLUME,
             "projected": {
                 "sources": [
@@ -125,5 +125,5 @@ def agent_volumes(runtime: ModelsRuntime) -> list[Manifest]:
     ]
 
 
-def _of_the_pod(variable: str, field: str) -> Manifest:
+def _pod_field(variable: str, field: str) -> Manifest:
     return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}"}}}

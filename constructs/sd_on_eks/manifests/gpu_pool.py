@@ -1,4 +1,4 @@
-"""Labels and taints that assign runtime pods to GPU nodes and keep all other pods off these nodes."""
+"""Labels and taints that assign runtime pods to GPU nodes and keep other pods off these nodes."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The inference server's container: a native sidecar that owns the GPU."""
+"""The inference server container: a native sidecar with the GPU."""
 
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,8 @@ _TMP_VOLUME: Final = "runtime-tmp"
 _MODELS_DIR: Final = "/models"
 _SCRATCH_DIR: Final = "/scratch"
 
-# Any HTTP status is an answer. Not an httpGet: the kubelet would ask the pod's address, and the server listens on
-# loopback only.
+# Any HTTP status is a response. Not an httpGet probe: the kubelet would connect to the pod IP address, but the server
+# listens only on the loopback interface.
 _HTTP_ANSWERS: Final = (
     "import http.client; "
     f"connection = http.client.HTTPConnection('127.0.0.1', {PORT}, timeout=5); "
@@ -32,10 +32,10 @@ _HTTP_ANSWERS: Final = (
 _SERVER_PROCESS: Final = Path(__file__).parents[3] / "runtime_images" / "shared" / "server_process.sh"
 
 _STOP_S: Final = 5
-"""Time to stop for a server that is restarted. The pod's own grace period is for the agent to finish a task, and a
-hung server would use all of it."""
+"""Grace period of a server that is restarted. The pod's grace period is for the agent to finish a task, and a hung
+server would use all of it."""
 
-# Libraries that would write below their own folders or the home directory; the root file system is read-only.
+# For libraries that otherwise write to their own folders or the home directory; the root file system is read-only.
 _CACHE_DIRS: Final = {
     "HOME": "home",
     "HF_HOME": "huggingface",
@@ -47,11 +47,11 @@ _CACHE_DIRS: Final = {
 
 
 def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
-    """The sidecar.
+    """The sidecar container.
 
-    The startup probe means "HTTP answers" and no more, since it holds back the agent's start; the agent waits for the
-    model. A server that hangs is restarted when the agent says so: it may answer HTTP all the while. The container gets
-    no credentials and no token: custom nodes are foreign code.
+    The startup probe only checks that the server responds to HTTP, because it delays the start of the agent; the agent
+    waits for the model. The agent decides when a hung server is restarted, because such a server may still respond to
+    HTTP. The container has no credentials and no token: custom nodes are third-party code.
     """
     config = runtime.extra_values.runtime.inference_api
     model = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
@@ -60,7 +60,7 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
         "name": NAME,
         "image": image,
         **({"command": command_of(config)} if config.command else {}),
-        "restartPolicy": "Always",  # what makes an init container a sidecar
+        "restartPolicy": "Always",  # makes an init container a sidecar
         "env": environment(
             {"PORT": str(PORT), "MODELS_DIR": _MODELS_DIR, "SCRATCH_DIR": _SCRATCH_DIR}
             | model
@@ -74,20 +74,20 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
             "exec": {"command": ["python3", "-c", _HTTP_ANSWERS]},
             "periodSeconds": 5,
             "timeoutSeconds": 10,
-            "failureThreshold": 180,  # 15 minutes: importing torch from a cold disk takes its time
+            "failureThreshold": 180,  # 15 minutes: importing torch from a cold disk is slow
             "terminationGracePeriodSeconds": _STOP_S,
         },
         "livenessProbe": {
             "exec": {"command": pod_markers.is_absent(pod_markers.RUNTIME_HUNG)},
             "periodSeconds": 10,
-            "failureThreshold": 1,  # the agent has waited already
+            "failureThreshold": 1,  # the agent has already waited
             "terminationGracePeriodSeconds": _STOP_S,
         },
         "securityContext": security_context(_UID),
         "volumeMounts": [
             {"name": MODELS_VOLUME, "mountPath": _MODELS_DIR, "readOnly": True},
             {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_DIR},
-            {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108 (a mount point, no file of ours)
+            {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108 (a mount point, not a temporary file)
             {"name": _TMP_VOLUME, "mountPath": "/tmp"},  # noqa: S108 (as above)
             pod_markers.mount(read_only=True),
         ],
@@ -95,18 +95,18 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
 
 
 def stops_on_signal(config: InferenceApi) -> bool:
-    """Whether the server is known to stop with its container: an image by reference may ignore the signal."""
+    """Whether the server is known to stop on SIGTERM; an image by reference may ignore it."""
     return config.image.reference is None or bool(config.command)
 
 
 def command_of(config: InferenceApi) -> list[str]:
-    """The configured command, run as this product's images run theirs."""
+    """The configured command, wrapped in the same script as in this product's images."""
     script = _SERVER_PROCESS.read_text(encoding="utf-8") + 'run_server "$@"\n'
     return ["sh", "-c", script, "sh", *config.command]
 
 
 def runtime_volumes(*, claim_name: str, config: InferenceApi) -> list[Manifest]:
-    """Volumes of the pod that the container mounts."""
+    """The pod's volumes for this container."""
     return [
         {"name": MODELS_VOLUME, "persistentVolumeClaim": {"claimName": claim_name, "readOnly": True}},
         {"name": SCRATCH_VOLUME, "emptyDir": {"sizeLimit": f"{config.scratch_size_gib}Gi"}},

@@ -1,4 +1,4 @@
-"""The build contexts of the images; `python -m sd_on_eks.runtime.image_contexts FOLDER` writes them."""
+"""The build contexts of the images. `python -m sd_on_eks.runtime.image_contexts FOLDER` writes them."""
 
 import argparse
 import shutil
@@ -13,8 +13,8 @@ from sd_on_eks.lambda_function.staging import staged
 from task_record.runtime_types import RUNTIME_TYPES
 
 RUNTIME_IMAGES: Final = Path(__file__).parents[3] / "runtime_images"
-"""One folder an image: `queue_agent`, and one for each type of runtime, named like the type; and `shared`, which the
-images of the runtimes have in common."""
+"""One folder per image: `queue_agent`, and one for each runtime type with its name; and `shared`, which the runtime
+images have in common."""
 
 AGENT: Final = "queue_agent"
 _IMAGES: Final = (AGENT, *RUNTIME_TYPES)
@@ -23,17 +23,17 @@ _SHARED: Final = "shared"
 
 @contextmanager
 def image_context(name: str, contexts: Path = RUNTIME_IMAGES) -> Iterator[Path]:
-    """Put an image's own files together with those that it shares.
+    """Combine the files of an image with those that it shares.
 
-    The agent has the package of task states beside its own under `src/`, so its Dockerfile copies one folder. A
-    runtime's image has `shared/`.
+    The agent's context has the package `task_record` next to its own package in `src/`, so that its Dockerfile copies
+    one folder. A runtime's context has `shared/`.
 
     Args:
-        name: `queue_agent`, or a type of runtime.
-        contexts: folder of the build contexts.
+        name: `queue_agent`, or a runtime type.
+        contexts: directory of the build contexts.
 
     Yields:
-        The build context; it is gone afterwards.
+        The build context, which is deleted afterwards.
 
     Raises:
         StagingError: a folder is missing.
@@ -44,9 +44,9 @@ def image_context(name: str, contexts: Path = RUNTIME_IMAGES) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Write the contexts of all images below a folder."""
+    """Write the build contexts of all images to a folder."""
     parser = argparse.ArgumentParser(description="Write a folder with a Dockerfile for each image.")
-    parser.add_argument("folder", type=Path, help="where the folders are written")
+    parser.add_argument("folder", type=Path, help="folder to write to")
     folder: Path = parser.parse_args().folder
     for name in _IMAGES:
         with image_context(name) as context:

@@ -15,23 +15,23 @@ from sd_on_eks.runtime.codebuild_image import cloud_image_uri
 from sd_on_eks.runtime.image_contexts import AGENT, RUNTIME_IMAGES, image_context
 
 _PLATFORM: Final = ecr_assets.Platform.LINUX_AMD64
-"""GPU nodes are x86; the machine that builds may not be."""
+"""GPU nodes are x86; the build machine may not be."""
 
 _PUBLIC_REGISTRY: Final = "public.ecr.aws"
 _BASE: Final = re.compile(r"^ARG BASE=(?P<image>\S+)$", re.MULTILINE)
 
 
 class Images(Construct):
-    """The images of all runtimes: built where `cdk deploy` runs, built in the account, or there already.
+    """The images of all runtimes: built locally by `cdk deploy`, built in the account, or existing.
 
-    An image is built once for each way, however many runtimes take it.
+    An image is built only once for each build mode, even if several runtimes use it.
 
     Args:
         scope: the stack.
         construct_id: `Images`.
         runtimes: the runtimes.
-        base_registry: a registry of one's own that holds the base images; by default the public one.
-        contexts: folder of the build contexts.
+        base_registry: a registry with copies of the base images; by default, the public registry.
+        contexts: directory of the build contexts.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Images(Construct):
         """Images of a pod.
 
         Raises:
-            KeyError: the runtime was not announced.
+            KeyError: the runtime is not one of the constructor's `runtimes`.
         """
         pod = runtime.extra_values.runtime
         return PodImages(
@@ -86,10 +86,12 @@ class Images(Construct):
         return cloud_image_uri(self, f"{name}-cloud", context=context, platform=_PLATFORM, build_args=arguments)
 
     def _build_arguments(self, dockerfile: Path) -> dict[str, str] | None:
-        """The base image in one's own registry; the Dockerfile says what it is."""
+        """The base image of the Dockerfile, with `base_registry` as its registry."""
         if self._base_registry is None:
             return None
         base = _BASE.search(dockerfile.read_text(encoding="utf-8"))
         if base is None:
-            raise ValueError(f"{dockerfile} must have a line `ARG BASE=<image>`: registries.images replaces its host")
+            raise ValueError(
+                f"{dockerfile}: must have a line `ARG BASE=<image>`, got none: registries.images replaces its host"
+            )
         return {"BASE": base["image"].replace(_PUBLIC_REGISTRY, self._base_registry, 1)}

@@ -14,12 +14,12 @@ _PAGE: Final = f"""\
 
 <!-- {_WRITTEN} -->
 
-One bucket serves both servers, and is mounted read-only. Its folders are named as either server names them: put a LoRA
-into `Lora/` or into `loras/`, and both the SD Web UI and ComfyUI have it. A bucket that was laid out for the existing
-solution (`Stable-diffusion/`, `Lora/`, `VAE/`, ...) is used as it is. Folders that you do not need may be missing.
+Both servers use the same bucket, which is mounted read-only. Its folders can have the names of either server: if you
+put a LoRA into `Lora/` or into `loras/`, both the SD Web UI and ComfyUI find it. You can use a bucket with the layout
+of the existing solution (`Stable-diffusion/`, `Lora/`, `VAE/`, ...) unchanged. All folders are optional.
 
-The least that an sdwebui runtime needs is its checkpoint, before the first task. `modelBucketArn` names the bucket;
-where it is left out the stack makes one and outputs its name:
+An sdwebui runtime needs at least its checkpoint before the first task. Set the bucket with `modelBucketArn`. If you
+omit it, the stack creates a bucket and outputs its name:
 
 ```bash
 aws cloudformation describe-stacks --stack-name SdOnEKSStack --output text \\
@@ -36,20 +36,20 @@ s3://my-models/
     ESRGAN/4x-UltraSharp.pth                           upscaler_1; UpscaleModelLoader
 ```
 
-A runtime whose checkpoint is not there does not become ready: its agent logs `model_missing` with the file's name, and
-tasks wait in the queue. The bucket must be in the stack's region. Files are read as they are, such as `.safetensors`
-and `.ckpt`; give a download without a suffix its own.
+A runtime whose checkpoint is missing does not become ready: its agent logs `model_missing` with the file name, and
+tasks wait in the queue. The bucket must be in the same Region as the stack. Files must have their suffix, such as
+`.safetensors` or `.ckpt`; add it to a download without a suffix.
 
-- **Checkpoints** may be anywhere in the bucket, also at its root. They are named by their key:
-  `modelFilename: sdxl/base.safetensors`. Those in `Stable-diffusion/` and `checkpoints/` may be named without that
-  folder as well. Files of a folder that is for another kind of model are no checkpoints.
-- **New files** that tasks name (LoRAs, VAEs, embeddings, upscalers, ControlNet models) are found by running pods, once
-  the server lists its folders again. Models that a server looks for by fixed names (†) are found by pods that start
-  afterwards; what is missing of them the server downloads for the life of the pod.
-- **From the internet**: the SD Web UI fetches the tokenizer of CLIP, `openai/clip-vit-large-patch14`, from
-  huggingface.co when a pod first loads a model. Without a way there, build an image that has it, and name its folder as
-  `HF_HOME` in `inferenceApi.env`.
-- **Other kinds**, such as those of your own extensions or node packs: add a line to the table in
+- **Checkpoints** can be anywhere in the bucket, including its root. Specify them by their key:
+  `modelFilename: sdxl/base.safetensors`. For those in `Stable-diffusion/` and `checkpoints/`, you can omit this folder.
+  Files in a folder for another type of model are not checkpoints.
+- **New files** that tasks specify (LoRAs, VAEs, embeddings, upscalers, ControlNet models) are found by running pods
+  when the server lists its folders again. Models with fixed names (†) are found by pods that start afterwards; the
+  server downloads missing ones, and they are lost when the pod ends.
+- **From the internet**: the SD Web UI downloads the CLIP tokenizer, `openai/clip-vit-large-patch14`, from
+  huggingface.co when a pod first loads a model. Without internet access, build an image that contains it, and set
+  `HF_HOME` in `inferenceApi.env` to its folder.
+- **Other types**, such as those of custom extensions or node packs: add a line to the table in
   `constructs/task_record/model_folders.py`, run `make generate`, and deploy.
 
 | Folder of the bucket | SD Web UI | ComfyUI |
@@ -58,14 +58,14 @@ and `.ckpt`; give a download without a suffix its own.
 
 
 def model_folders_text() -> str:
-    """What the SD Web UI's start script links: a line `way folder bucket-folder ...`."""
+    """Folders that the SD Web UI's start script links, one per line: `way folder bucket-folder ...`."""
     return "".join(
         f"{way} {kind} {' '.join(folders)}\n" for kind, (way, folders) in SDWEBUI.items() if way != "argument"
     )
 
 
 def extra_model_paths_text() -> str:
-    """ComfyUI's file of model folders."""
+    """ComfyUI's configuration file of model folders."""
     lines = [f"# {_WRITTEN}", "models:", "  base_path: $MODELS_DIR"]
     for kind, folders in COMFYUI.items():
         lines += [f"  {kind}: |", *(f"    {folder}" for folder in folders)]
@@ -73,7 +73,7 @@ def extra_model_paths_text() -> str:
 
 
 def models_page_text() -> str:
-    """The page about the bucket."""
+    """The contents of docs/models.md."""
     sdwebui = _kinds_by_folder(
         {f"{kind}{'†' if way == 'files' else ''}": folders for kind, (way, folders) in SDWEBUI.items()}
     )

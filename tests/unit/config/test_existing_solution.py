@@ -128,7 +128,7 @@ def test_errors_that_old_keys_would_hide_are_reported_in_the_same_run() -> None:
     assert [(problem.key, problem.message.partition(",")[0].partition(";")[0]) for problem in problems_of(text)] == [
         ("modelsRuntime[0].chartVersion", "is a key of the existing solution"),
         ("modelsRuntime[0].modelFilename", "must not be set for comfyui"),
-        ("modelsRuntime[1]", "must have a modelFilename"),
+        ("modelsRuntime[1]", "must have modelFilename"),
         ("modelsRuntime[1].name", "must be unique"),
     ]
 

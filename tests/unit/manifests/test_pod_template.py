@@ -176,12 +176,12 @@ def test_change_of_anything_else_replaces_no_pod(path: str) -> None:
 
 
 def test_page_lists_the_keys_that_replace_no_pod() -> None:
-    section = PAGE[PAGE.index("## What replaces pods") :].split("\n## ")[0]
+    section = PAGE[PAGE.index("## Keys that replace pods") :].split("\n## ")[0]
     listed = re.findall(r"^- `([\w.\[\]*]+)`", section, re.MULTILINE)
     assert listed
     patterns = [re.compile(re.escape(one).replace(r"\*", ".*")) for one in listed]
     matched = {path: [one.pattern for one in patterns if one.fullmatch(path)] for path in PODS_STAY}
-    exceptions = re.findall(r"but for `([\w.]+)`", section)
+    exceptions = re.findall(r"except `([\w.]+)`", section)
     replaced = [path for path in PODS_ARE_REPLACED if any(one.fullmatch(path) for one in patterns)]
     assert [path for path, found in matched.items() if not found] == []
     assert replaced == [path for path in PODS_ARE_REPLACED if path.rpartition(".")[2] in exceptions]

@@ -1,4 +1,4 @@
-"""Names: unique where they have to be, and free of those that the stack gives itself."""
+"""Names: uniqueness, and names that the stack reserves."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from sd_on_eks.config.workload import Workload
 
 SHARED_POOL: Final = "shared"
-"""Pool label of the nodes of the managed GPU node groups, which are always there, open to every runtime, and preferred
-while they have room; elsewhere it is the runtime's name."""
+"""Pool label of the nodes of the managed GPU node groups, which are always on, shared by all runtimes, and preferred
+while they have capacity. The pool label of other GPU nodes is the runtime's name."""
 
 FALLBACK_SUFFIX: Final = "-fallback"
-"""End of the name of a runtime's second NodePool."""
+"""Suffix of the name of a runtime's second NodePool."""
 
 AGENT_SUFFIX: Final = "-queue-agent"
-"""End of the name of every agent's service account: the admission policy knows agents by it, in every namespace."""
+"""Suffix of the name of all agents' service accounts, by which the admission policy recognizes agents."""
 
 _SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
 _RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME", "IMAGE_METADATA"})
@@ -44,11 +44,11 @@ _AGENT_VARIABLES: Final = frozenset(
 )
 _AGENT_PREFIXES: Final = ("AWS_", "POD_")
 _METRICS_SWITCH: Final = "METRICS_LOG_GROUP"
-"""An empty one switches the agents' metrics off."""
+"""An empty value disables the agents' metrics."""
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with names."""
+    """Violations of uniqueness, reserved names, and checkpoints."""
     yield from _unique("modelsRuntime", [runtime.name for runtime in config.models_runtime], "name")
     yield from _unique("APIGW.plans", [plan.name for plan in config.apigw.plans], "name")
     yield from _unique("APIGW.cors.allowOrigins", list(config.apigw.cors.allow_origins))
@@ -70,7 +70,7 @@ def _unique(key: str, names: Sequence[str], field: str | None = None) -> Iterato
     seen: Counter[str] = Counter()
     for index, name in enumerate(names):
         seen[name] += 1
-        if seen[name] == 2:  # noqa: PLR2004 (the second time is when it is told)
+        if seen[name] == 2:  # noqa: PLR2004 (reported only for the second occurrence)
             path: Path = (*key.split("."), index, *((field,) if field else ()))
             yield Violation(path, f"must be unique, got {name} again")
 
@@ -79,35 +79,37 @@ def _reserved(config: "Config") -> Iterator[Violation]:
     agents = {(runtime.namespace, runtime.name + AGENT_SUFFIX): runtime.name for runtime in config.models_runtime}
     for index, runtime in enumerate(config.models_runtime):
         path = ("modelsRuntime", index)
-        # Pods of the previous release have an account of the runtime's name.
+        # Pods of the previous release have a service account with the runtime's name.
         if owner := agents.get((runtime.namespace, runtime.name)):
             message = f"must not be {runtime.name}, which is the service account of the agents of {owner}"
             yield Violation((*path, "name"), message)
-        # Nodes are labelled pool=<runtime>, and pool=shared where every runtime may run.
+        # Nodes have the label pool=<runtime>, or pool=shared if they are shared by all runtimes.
         if runtime.name == SHARED_POOL:
             yield Violation((*path, "name"), 'must not be "shared", which is the pool of the GPU node groups')
         if runtime.name.endswith(FALLBACK_SUFFIX):
-            message = f"must not end with {FALLBACK_SUFFIX}, as a runtime's second NodePool does"
+            message = f"must not end with {FALLBACK_SUFFIX}, the suffix of a runtime's second NodePool"
             yield Violation((*path, "name"), message)
         if runtime.namespace in _SYSTEM_NAMESPACES:
-            yield Violation((*path, "namespace"), f"must not be {runtime.namespace}, which is the cluster's own")
+            yield Violation((*path, "namespace"), f"must not be {runtime.namespace}, which is a system namespace")
         yield from _reserved_variables((*path, "extraValues", "runtime"), runtime.extra_values.runtime)
 
 
 def _reserved_variables(path: Path, pod: "Workload") -> Iterator[Violation]:
-    for section, variables, is_own in (
+    for section, variables, is_reserved in (
         ("inferenceApi", pod.inference_api.env, _RUNTIME_VARIABLES.__contains__),
-        ("queueAgent", pod.queue_agent.env, _is_agents_own),
+        ("queueAgent", pod.queue_agent.env, _is_reserved_for_agents),
     ):
         for variable, value in variables.items():
-            if is_own(variable):
+            if is_reserved(variable):
                 yield Violation((*path, section, "env", variable), "must not be set: the stack sets it")
             elif section == "queueAgent" and variable == _METRICS_SWITCH and value:
-                message = "must be empty, which switches the agents' metrics off: the stack sets it otherwise"
+                message = (
+                    f"must be empty, which disables the agents' metrics, got {value[:80]}: the stack sets it otherwise"
+                )
                 yield Violation((*path, section, "env", variable), message)
 
 
-def _is_agents_own(variable: str) -> bool:
+def _is_reserved_for_agents(variable: str) -> bool:
     return variable in _AGENT_VARIABLES or variable.startswith(_AGENT_PREFIXES)
 
 
@@ -118,27 +120,27 @@ def _checkpoints(config: "Config") -> Iterator[Violation]:
         kind = runtime.runtime_type
         if not kind.has_named_inputs and runtime.extra_values.runtime.queue_agent.max_input_mb is not None:
             message = (
-                f"must not be set for {kind.name}, which gets its inputs inside a request, of "
-                f"{kind.max_input_bytes >> 20} MiB at most each"
+                f"must not be set for {kind.name}, which receives inputs in the request, with a limit of "
+                f"{kind.max_input_bytes >> 20} MiB each"
             )
             yield Violation((*path, "extraValues", "runtime", "queueAgent", "maxInputMb"), message)
         if not kind.has_checkpoint:
             for key, value in (("modelFilename", runtime.model_filename), ("dynamicModel", runtime.dynamic_model)):
                 if value:
-                    message = f"must not be set for {kind.name}, whose workflows name their models"
+                    message = f"must not be set for {kind.name}, whose workflows specify their models"
                     yield Violation((*path, key), message)
         elif runtime.model_filename is None:
             if not runtime.dynamic_model:
                 yield Violation(
                     path,
-                    "must have a modelFilename, the checkpoint that tasks run, or dynamicModel: true, with which each "
-                    "task names its own",
+                    "must have modelFilename, the checkpoint for its tasks, or dynamicModel: true, with which each "
+                    "task specifies a checkpoint, got neither",
                 )
         elif not runtime.dynamic_model and not runtime.retired:
             owner = owners.setdefault(runtime.model_filename, runtime.name)
             if owner != runtime.name:
                 yield Violation(
                     (*path, "modelFilename"),
-                    "must be served by one runtime, since v1alpha1 routes by checkpoint; "
-                    f"{runtime.model_filename} is served by {owner} already",
+                    f"must be unique, because v1alpha1 routes by checkpoint, got {runtime.model_filename}, which "
+                    f"{owner} already has",
                 )

@@ -1,4 +1,4 @@
-"""A runtime's pod: its numbers, its images, its volumes, its time."""
+"""A runtime's pods: replicas, images, resources, volumes and times."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def violations(config: "Config") -> Iterator[Violation]:
-    """What is wrong with runtimes."""
+    """Violations in `modelsRuntime`."""
     for index, runtime in enumerate(config.models_runtime):
         path = ("modelsRuntime", index)
         here = (*path, "extraValues", "runtime")
@@ -36,8 +36,8 @@ def _time(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
     if runtime.longest_task > LONGEST_DRAIN_S and not runtime.interruptible:
         yield Violation(
             (*path, "longestTask"),
-            f"must be {LONGEST_DRAIN_S} or less, got {runtime.longest_task:g}: a node that is taken away is gone after "
-            "600 s; interruptible: true lets a longer task begin anew elsewhere",
+            f"must be {LONGEST_DRAIN_S} or less, got {runtime.longest_task:g}: a reclaimed node is terminated after "
+            "600 s; with interruptible: true, a longer task restarts on another node",
         )
     typical = runtime.extra_values.runtime.scaling.typical_task
     if typical > runtime.longest_task:
@@ -56,12 +56,12 @@ def _scaling(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
         if schedule.replicas > scaling.max_replica_count:
             message = f"must be at most maxReplicaCount, got {schedule.replicas} and {scaling.max_replica_count}"
             yield Violation((*path, "schedules", index, "replicas"), message)
-        # Between two times KEDA holds the replicas unless the next one is a start alone.
+        # Between two times, KEDA keeps the replicas unless the next time is only a start.
         if cron_times(schedule.end).includes(cron_times(schedule.start)):
             yield Violation(
                 (*path, "schedules", index, "end"),
-                f"must not come whenever start does, got {schedule.end} and {schedule.start}: KEDA would keep the "
-                "replicas all the time",
+                f"must not match every time that start matches, got {schedule.end} and {schedule.start}: KEDA would "
+                "keep the replicas permanently",
             )
     limit = runtime.extra_values.karpenter.provisioner.gpu_limit
     if limit is not None and limit < scaling.min_replica_count:
@@ -73,7 +73,7 @@ def _scaling(path: Path, runtime: "ModelsRuntime") -> Iterator[Violation]:
 
 def _image(path: Path, image: "Image") -> Iterator[Violation]:
     if image.build is not None and image.reference is not None:
-        yield Violation((*path, "reference"), "must not be set with build: an image is built or exists already")
+        yield Violation((*path, "reference"), "must not be set with build: set only one of them")
 
 
 def _command(path: Path, config: "InferenceApi") -> Iterator[Violation]:
@@ -81,7 +81,7 @@ def _command(path: Path, config: "InferenceApi") -> Iterator[Violation]:
         yield Violation(
             path,
             f"must not be set without image.reference, got {json.dumps(config.command)}: an image that is built has "
-            "its own",
+            "a command",
         )
 
 
@@ -94,7 +94,7 @@ def _resources(path: Path, pod: "Workload") -> Iterator[Violation]:
         ):
             if request is not None and limit is not None and amount(limit) < amount(request):
                 here = (*path, key, "resources", "limits", name)
-                yield Violation(here, f"must be at least what is requested, got {limit} and {request}")
+                yield Violation(here, f"must be at least the request, got {limit} and {request}")
 
 
 def _models(path: Path, pod: "Workload") -> Iterator[Violation]:
@@ -106,7 +106,7 @@ def _models(path: Path, pod: "Workload") -> Iterator[Violation]:
             ("cacheSizeGib", persistence.cache_size_gib or None),
         ):
             if value is not None:
-                yield Violation((*path, key), "must not be set with existingClaim, which brings the models")
+                yield Violation((*path, key), "must not be set with existingClaim, which provides the models")
 
 
 def _millicores(amount: str) -> int:
