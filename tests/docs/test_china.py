@@ -29,7 +29,7 @@ ELSEWHERE = CHINA | {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::
 # and "Service principals are now globally `<SERVICE>.amazonaws.com`" in aws-cdk-lib/region-info.
 SAME_EVERYWHERE = {
     "apigateway.amazonaws.com": "invokes the task API and writes its logs",
-    "cloudwatch.amazonaws.com": "tells the alarms' topic",
+    "cloudwatch.amazonaws.com": "publishes to the alarms' topic",
     "eks.amazonaws.com": "acts as the control plane; also the prefix of an annotation of pods",
     "events.amazonaws.com": "sends interruptions to Karpenter's queue",
     "lambda.amazonaws.com": "runs functions",
@@ -143,7 +143,7 @@ def test_no_host_is_of_another_partition(china: Evaluated) -> None:
     assert names == {*SAME_EVERYWHERE, *BESIDE_CHINA_S}
 
 
-def test_the_right_to_hand_nodes_their_role_knows_both_names_of_ec2(china: Evaluated) -> None:
+def test_the_permission_to_pass_the_node_role_has_both_service_principals_of_ec2(china: Evaluated) -> None:
     (statement,) = [
         statement
         for policy in china.of_type("AWS::IAM::ManagedPolicy").values()
@@ -237,7 +237,7 @@ def test_the_api_s_address_is_china_s(china: Evaluated) -> None:
     assert re.fullmatch(r"https://<\w+>\.execute-api\.cn-northwest-1\.amazonaws\.com\.cn/.*", address)
 
 
-def test_pods_and_drivers_are_told_the_region(objects: list[dict[str, Any]]) -> None:
+def test_pods_and_drivers_have_the_region(objects: list[dict[str, Any]]) -> None:
     scaling = [one["spec"]["triggers"][0]["metadata"] for one in objects if one["kind"] == "ScaledObject"]
     mounts = [one["spec"]["mountOptions"] for one in objects if one["kind"] == "PersistentVolume"]
     assert {metadata["awsRegion"] for metadata in scaling} == {"cn-northwest-1"}

@@ -1,4 +1,4 @@
-"""The sample configurations: each is accepted, makes a stack that every linter takes, and costs what it says."""
+"""The sample configurations: each is valid, passes all linters, and states its idle cost."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def introduction(example: Path) -> str:
     return " ".join(line.removeprefix("#").strip() for line in lines)
 
 
-def test_examples_are_those_that_the_readme_promises() -> None:
+def test_examples_are_those_in_the_readme() -> None:
     assert [example.stem for example in EXAMPLES] == ["china", "many-models", "private-vpc", "production-spot", "small"]
 
 
@@ -52,7 +52,7 @@ def test_example_is_valid_for_editors(example: Path) -> None:
 
 
 @by_name
-def test_example_says_for_whom_it_is(example: Path) -> None:
+def test_example_states_its_target_audience(example: Path) -> None:
     assert re.search(r"\bFor \w+", introduction(example))
 
 
@@ -76,7 +76,7 @@ def test_pages_that_an_example_names_exist(example: Path) -> None:
 @by_name
 def test_cfn_lint_has_no_finding(example: Path, synthesize: Callable[..., dict[str, Any]]) -> None:
     template = synthesize(load_config(example))
-    # W3005: a DependsOn that a reference makes redundant. The CDK writes them, and they harm nobody.
+    # W3005: a DependsOn that a reference makes redundant. The CDK adds them, and they are harmless.
     # W3010: zones by name, which is what `availabilityZones` is for.
     config = ManualArgs(regions=REGIONS.get(example.stem, ["us-east-1"]), ignore_checks=["W3005", "W3010"])
     assert lint(json.dumps(template), config=config) == []

@@ -36,7 +36,7 @@ def quoted(page: Path) -> list[str]:
 
 
 def looks_like_a_path(text: str) -> bool:
-    """Whether a text is a path of the repository, or a Python file by its name alone."""
+    """Whether a string is a path in the repository, or only the name of a Python file."""
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)*/?", text):
         return False
     first, *others = text.split("/")
@@ -58,11 +58,11 @@ def test_every_path_in_backticks_exists(page: Path) -> None:
 
 @each_page
 def test_every_module_in_backticks_exists(page: Path) -> None:
-    assert [text for text in quoted(page) if not names_something_of_ours(text)] == []
+    assert [text for text in quoted(page) if not is_known_module(text)] == []
 
 
-def names_something_of_ours(text: str) -> bool:
-    """False for a dotted name below one of our packages where no module has it."""
+def is_known_module(text: str) -> bool:
+    """False for a dotted name in a package of this project that no module has."""
     first, *others = text.split(".")
     if first not in SOURCES or not others or not re.fullmatch(r"[\w.]+", text):
         return True

@@ -59,7 +59,7 @@ cluster:
   nodeRepair: true
 """
 )
-"""config.yaml with every other key of the cluster side changed at once."""
+"""config.yaml with all other keys of the EKS platform changed at once."""
 
 NOT_TRIED = {
     "cluster.endpointAccess": "excludes publicAccessCidrs; a part of ResourcesVpcConfig, as that is",
@@ -123,7 +123,7 @@ def resources_of(synthesize: Synthesize) -> Callable[[str], Template]:
 
 @pytest.fixture(scope="module")
 def cluster_of(make_app: Callable[[], cdk.App]) -> Callable[[str], Template]:
-    """Resources of the cluster side without its runtimes, which is made in a third of the time."""
+    """Resources of the EKS platform without runtimes, which takes a third of the time."""
 
     def make(text: str) -> Template:
         config = parse_config(text, "config.yaml")
@@ -141,7 +141,7 @@ def test_version_is_the_code_s(what: str, version: str, file: str, name: str) ->
     assert any(stated.search(line) for line in lines), what
 
 
-def test_no_version_of_the_cluster_side_is_missing() -> None:
+def test_no_version_of_the_eks_platform_is_missing() -> None:
     constants = {
         (file.relative_to(ROOT).as_posix(), name)
         for file in (ROOT / "constructs" / "sd_on_eks").rglob("*.py")
@@ -267,7 +267,7 @@ def test_every_key_of_the_cluster_was_tried() -> None:
 
 
 def _keys_of(text: str) -> Iterator[str]:
-    """Keys of the cluster side that differ from config.yaml."""
+    """Keys of the EKS platform that differ from config.yaml."""
     before, after = (json.loads(parse_config(one, "x").model_dump_json(by_alias=True)) for one in (DEFAULT, text))
     for section in ("network", "cluster", "clusterComponents"):
         yield from (f"{section}.{key}" for key in after[section] if after[section][key] != before[section][key])

@@ -1,4 +1,4 @@
-"""How a test makes a CDK app: as the CDK CLI would, but without what costs time."""
+"""Creates a CDK app for tests like the CDK CLI, but faster."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ _REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def synth_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
-    """Make an app with the feature flags of cdk.json, which otherwise only the CLI hands over."""
+    """Make an app with the feature flags of cdk.json, which otherwise only the CDK CLI passes."""
 
     def make() -> cdk.App:
         return cdk.App(

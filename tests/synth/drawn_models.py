@@ -36,7 +36,7 @@ def some_keys(
         model: the model.
         keep: fields that are always there, beside those that the model requires.
         leave_out: fields that are never there.
-        instead: field -> what is drawn for it, in place of whatever its type takes.
+        instead: field -> what is drawn for it, instead of the values of its type.
     """
     always: dict[str, st.SearchStrategy[Any]] = {}
     sometimes: dict[str, st.SearchStrategy[Any]] = {}
@@ -51,7 +51,7 @@ def some_keys(
 
 @cache
 def values_of(model: type[ConfigModel], field: str) -> st.SearchStrategy[Any]:
-    """Whatever a field takes by itself."""
+    """All values that a field accepts by itself."""
     return _of(get_type_hints(model, include_extras=True)[field], tuple(model.model_fields[field].metadata))
 
 

@@ -38,7 +38,7 @@ _NAMES: Final = {
     "AWS::SNS::Topic": ("TopicName",),
     "AWS::SQS::Queue": ("QueueName",),
 }
-"""Properties by which a service tells resources of a type apart; left out, the service finds a name itself."""
+"""Properties that must be unique among resources of a type; if omitted, the service generates a name."""
 
 
 def kubernetes_objects_are_unique(made: Synthesis) -> None:
@@ -138,9 +138,9 @@ def functions_environments_fit(made: Synthesis) -> None:
 
 
 def nobody_is_warned(made: Synthesis) -> None:
-    # Near the limits of CloudFormation a warning is right.
+    # Near the limits of CloudFormation, a warning is correct.
     warnings = [one for one in made.warnings if "is approaching" not in one]
-    assert warnings == [], "whoever deploys would read this each time and learn to look away"
+    assert warnings == [], "users would see these warnings at each deployment and learn to ignore them"
 
 
 def _repeated(values: Iterable[Hashable]) -> list[Hashable]:

@@ -1,10 +1,9 @@
-"""What CloudFormation and kubectl do to a cluster when one template follows another, and what pods of it still need.
+"""A simulation of what CloudFormation and kubectl do in a cluster in a stack update, and of what its pods still need.
 
-The order is CloudFormation's: creations and updates after what they depend on, then the clean-up, which deletes what is
-gone and what was replaced, before what it depends on. Whether a replaced resource is deleted is read from the template
-that is applied, whether a removed one is from the template that had it. Manifests are applied, pruned and deleted as
-the library's function does it. A pod is taken to drain until something is known to have waited for it: nobody knows how
-long the last task of a replaced or deleted pod takes.
+The order is that of CloudFormation: first creations and updates, each after its dependencies; then the cleanup, which
+deletes removed and replaced resources, each before its dependencies. The new template defines whether a replaced
+resource is deleted; the old template defines it for a removed one. Manifests are applied, pruned and deleted as by the
+CDK's function. A pod drains until something has waited for it, because the duration of its last task is unknown.
 """
 
 import json
@@ -31,7 +30,7 @@ _PRUNED_KINDS: Final = frozenset(
         *("Service", "StatefulSet"),
     }
 )
-"""What `kubectl apply --prune` deletes unless it is told otherwise.
+"""The kinds that `kubectl apply --prune` deletes by default.
 
 https://github.com/kubernetes/kubectl/blob/master/pkg/util/prune/prune.go
 """

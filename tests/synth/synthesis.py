@@ -19,14 +19,14 @@ Resources = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthesis:
-    """What a configuration makes.
+    """The result of the synthesis of a configuration.
 
     Attributes:
         config: the configuration.
-        text: the template as the CDK writes it.
-        resources: its resources by logical id.
-        objects: its Kubernetes objects, in which a text stands for what CloudFormation puts in.
-        warnings: what the library says while it makes them, beyond what is acknowledged.
+        text: the template in the CDK's format.
+        resources: its resources by logical ID.
+        objects: its Kubernetes objects, with plausible strings for intrinsic functions.
+        warnings: warnings of the CDK that are not acknowledged.
     """
 
     config: Config
@@ -45,10 +45,10 @@ def synthesis(config: Config, app: cdk.App) -> Synthesis:
 
     Args:
         config: the configuration.
-        app: a fresh app; its folder is gone afterwards.
+        app: a new app; its folder is deleted afterwards.
 
     Raises:
-        RuntimeError: the library refuses it, or cdk-nag has a finding that is not acknowledged.
+        RuntimeError: the CDK rejects it, or cdk-nag has a finding that is not acknowledged.
     """
     SdOnEKSStack(app, CONSTRUCT_ID, config=config)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -89,12 +89,12 @@ _PSEUDO_PARAMETERS: Final = {"AWS::Region": "us-east-1", "AWS::Partition": "aws"
 
 
 def filled(value: object) -> str:
-    """A text, with something plausible for whatever CloudFormation puts in."""
+    """A string, with a plausible value for each intrinsic function."""
     return text_of(value, plausible)
 
 
 def plausible(intrinsic: Mapping[str, Any]) -> str:
-    """What CloudFormation might put in for an intrinsic function."""
+    """A plausible value for an intrinsic function."""
     match intrinsic:
         case {"Fn::Sub": text}:
             return str(text).replace("${", "").replace("}", "").replace("::", "-").lower()

@@ -1,4 +1,4 @@
-"""Where agents write metrics: one log group for all, and to each runtime's agents their own streams of it."""
+"""The agents' metrics: one log group for all agents, with separate log streams for each runtime."""
 
 import json
 from collections.abc import Callable
@@ -25,12 +25,12 @@ def log_group(made: Synthesis) -> str:
     return found
 
 
-def test_log_group_keeps_a_month_and_goes_with_the_stack(made: Synthesis) -> None:
+def test_log_group_is_retained_for_a_month_and_deleted_with_the_stack(made: Synthesis) -> None:
     group = made.resources[log_group(made)]
     assert (group["Properties"]["RetentionInDays"], group["DeletionPolicy"]) == (30, "Delete")
 
 
-def test_agents_write_the_streams_of_their_own_runtime_alone(made: Synthesis) -> None:
+def test_agents_can_write_only_the_streams_of_their_runtime(made: Synthesis) -> None:
     places: dict[str, Any] = {}
     for name, role in made.of_type("AWS::IAM::Role").items():
         if kind_of(name) == AGENT:
@@ -46,7 +46,7 @@ def test_agents_write_the_streams_of_their_own_runtime_alone(made: Synthesis) ->
     assert places == {"sd": ":log-stream:sd/*", "sd-2": ":log-stream:sd-2/*"}
 
 
-def test_agents_are_told_log_group_and_the_stacks_own_namespace(made: Synthesis) -> None:
+def test_agents_get_the_log_group_and_the_namespace_of_the_stack(made: Synthesis) -> None:
     manifests = made.of_type("Custom::AWSCDK-EKS-KubernetesResource")
     texts = [json.dumps(one["Properties"]["Manifest"]) for one in manifests.values() if "SQS_QUEUE_URL" in str(one)]
     assert len(texts) == 2

@@ -1,4 +1,4 @@
-"""The alarms: what they look at, what silence means to each, and that somebody hears of them."""
+"""The alarms: their metrics, their treatment of missing data, and their notifications."""
 
 import json
 import re
@@ -25,7 +25,7 @@ HANDLERS = ("TaskApi", "Relay", "Notifier", "DeadLetterHandler", "Reconciler")
 
 
 def alarms(app: cdk.App) -> Alarms:
-    """The alarms in a stack, with what they look at."""
+    """The alarms in a stack, with the resources that they monitor."""
     stack = cdk.Stack(app, "SdOnEKSStack")
     api = apigateway.RestApi(stack, "RestApi", rest_api_name="api", cloud_watch_role=False)
     api.root.add_method("GET")
@@ -78,7 +78,7 @@ def by_name(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def function_of(template: dict[str, Any], alarm: dict[str, Any]) -> str:
-    """Which handler an alarm looks at: by its function, or by the service that its metrics are counted for."""
+    """The handler that an alarm monitors: by its function, or by the service dimension of its metrics."""
     (dimension,) = alarm["Dimensions"]
     if dimension["Name"] == "service":
         return str(dimension["Value"])
@@ -87,7 +87,7 @@ def function_of(template: dict[str, Any], alarm: dict[str, Any]) -> str:
 
 
 def namespace_of(alarm: dict[str, Any]) -> str:
-    """Where an alarm looks; the stack's own namespace by its first part."""
+    """The namespace of an alarm's metric; the stack's namespace by its first part."""
     namespace = alarm["Namespace"]
     if isinstance(namespace, str):
         return namespace
@@ -110,7 +110,7 @@ def namespace_of(alarm: dict[str, Any]) -> str:
         ("ReconcilerFails", "Reconciler", "AWS/Lambda Errors", "Sum", 3),
     ],
 )
-def test_an_alarm_looks_at_its_handler(
+def test_an_alarm_monitors_its_handler(
     template: dict[str, Any],
     by_name: dict[str, dict[str, Any]],
     name: str,
@@ -127,7 +127,9 @@ def test_an_alarm_looks_at_its_handler(
     assert alarm["Threshold"] == (300_000 if name.endswith("Late") else 0)
 
 
-def test_handlers_count_where_the_alarms_look(template: dict[str, Any], by_name: dict[str, dict[str, Any]]) -> None:
+def test_handlers_publish_the_metrics_that_the_alarms_monitor(
+    template: dict[str, Any], by_name: dict[str, dict[str, Any]]
+) -> None:
     services = [
         [variables["POWERTOOLS_SERVICE_NAME"], variables["POWERTOOLS_METRICS_NAMESPACE"]]
         for one in template["Resources"].values()
@@ -139,7 +141,9 @@ def test_handlers_count_where_the_alarms_look(template: dict[str, Any], by_name:
     assert all([function_of(template, alarm), alarm["Namespace"]] in services for alarm in own)
 
 
-def test_the_api_fails_when_one_answer_in_twenty_is_5xx_for_ten_minutes(by_name: dict[str, dict[str, Any]]) -> None:
+def test_the_api_fails_when_five_percent_of_responses_are_5xx_for_ten_minutes(
+    by_name: dict[str, dict[str, Any]],
+) -> None:
     alarm = by_name["ApiFails"]
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/ApiGateway", "5XXError", "Average")
     assert alarm["Dimensions"] == [{"Name": "ApiName", "Value": "api"}]
@@ -165,13 +169,13 @@ def test_ten_queues_share_an_alarm_on_the_oldest_message(by_name: dict[str, dict
     assert watched == RUNTIMES
 
 
-def test_silence_is_good_but_of_the_reconciler_which_runs_all_the_time(by_name: dict[str, dict[str, Any]]) -> None:
+def test_missing_data_is_not_breaching_except_for_the_reconciler(by_name: dict[str, dict[str, Any]]) -> None:
     silence = {name: alarm["TreatMissingData"] for name, alarm in by_name.items()}
     assert silence.pop("ReconcilerFails") == "breaching"
     assert set(silence.values()) == {"notBreaching"}
 
 
-def test_every_alarm_says_what_it_means_and_tells_the_topic_when_it_begins_and_ends(
+def test_every_alarm_has_a_description_and_notifies_the_topic_at_its_start_and_end(
     template: dict[str, Any], by_name: dict[str, dict[str, Any]]
 ) -> None:
     topic = template["Outputs"]["AlarmTopicArn"]["Value"]
@@ -180,7 +184,7 @@ def test_every_alarm_says_what_it_means_and_tells_the_topic_when_it_begins_and_e
         assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
 
 
-def test_alarms_may_publish_to_the_topic_and_nobody_without_encryption(template: dict[str, Any]) -> None:
+def test_alarms_can_publish_to_the_topic_and_nobody_without_encryption(template: dict[str, Any]) -> None:
     (policy,) = [
         one["Properties"]["PolicyDocument"]["Statement"]
         for one in template["Resources"].values()
@@ -193,7 +197,7 @@ def test_alarms_may_publish_to_the_topic_and_nobody_without_encryption(template:
     assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_bill_counts_every_metric_that_an_alarm_looks_at(by_name: dict[str, dict[str, Any]]) -> None:
+def test_the_idle_cost_counts_every_metric_of_an_alarm(by_name: dict[str, dict[str, Any]]) -> None:
     looked_at = sum(
         sum("MetricStat" in one for one in alarm["Metrics"]) if "Metrics" in alarm else 1 for alarm in by_name.values()
     )
@@ -207,7 +211,7 @@ def test_cdk_nag_has_no_finding(synth_app: Callable[[], cdk.App]) -> None:
     app = synth_app()
     alarms(app)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    with pytest.raises(RuntimeError) as report:  # of the API, which is but what the alarms look at
+    with pytest.raises(RuntimeError) as report:  # of the API, which the alarms only monitor
         app.synth()
     assert "SdOnEKSStack/RestApi" in str(report.value)
     assert "SdOnEKSStack/Alarms" not in str(report.value)

@@ -62,7 +62,7 @@ def _drawn_in(data: Data, prefix: str = "") -> Iterator[str | tuple[str, object]
 
 
 def draw_until(wanted: Iterable[object], *, at_least: int = 0) -> list[Data]:
-    """Configurations until everything that is wanted stands in one of them, or 500."""
+    """Configurations until each of the wanted keys is in one of them, at most 500."""
     found: list[Data] = []
     missing = set(wanted)
 
@@ -157,8 +157,8 @@ def test_many_a_stack_keeps_the_invariants(synth_app: MakeApp, shard: int) -> No
 @pytest.mark.soak
 @in_shards(6)
 def test_many_a_stack_has_no_finding_of_cfn_lint(synth_app: MakeApp, shard: int) -> None:
-    # W3005: a DependsOn that a reference makes redundant. The CDK writes them, and they harm nobody.
-    # W3010: zones by name. Whoever names them in the configuration means these.
+    # W3005: a DependsOn that a reference makes redundant. The CDK adds them, and they are harmless.
+    # W3010: zones by name, as in the configuration.
     config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005", "W3010"])
 
     def check(made: Synthesis) -> None:

@@ -1,4 +1,4 @@
-"""What links to inputs need of the stack: rights of the agents, and browsers that may upload."""
+"""Input URLs: permissions of the agents, and CORS for uploads from browsers."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def statements_about(made: Synthesis, text: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_agents_may_read_buckets_for_inputs_and_no_more(linked: Synthesis, plain: Synthesis) -> None:
+def test_agents_can_only_read_input_buckets(linked: Synthesis, plain: Synthesis) -> None:
     (statement,) = statements_about(linked, "studio-inputs")
     assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:GetObject")
     assert statement["Resource"] == "arn:aws:s3:::studio-inputs/*"
@@ -63,7 +63,7 @@ def test_an_agent_and_the_task_api_know_the_same_buckets(linked: Synthesis, plai
         assert (handler.get("INPUT_BUCKETS", ""), environment["INPUT_BUCKETS"]) == (names, names)
 
 
-def test_web_pages_that_may_call_the_api_may_follow_its_links(linked: Synthesis, plain: Synthesis) -> None:
+def test_web_pages_that_can_call_the_api_can_use_its_urls(linked: Synthesis, plain: Synthesis) -> None:
     def rules(made: Synthesis) -> dict[str, Any]:
         return {
             name: one["Properties"]["CorsConfiguration"]["CorsRules"]

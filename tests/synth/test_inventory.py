@@ -1,4 +1,4 @@
-"""How many resources there are, and what they are called: CloudFormation takes 500, and knows them by their ids."""
+"""The number of resources, of which CloudFormation allows 500, and their logical IDs."""
 
 import re
 from collections import defaultdict
@@ -34,7 +34,7 @@ STATEFUL_IDS = {
     "NetworkVpc7FB7348F": "AWS::EC2::VPC",
     "ClusterEksDFE81F1F": "AWS::EKS::Cluster",
 }
-"""Logical ids of what holds data or is known to callers: another id is another, empty, resource."""
+"""Logical IDs of resources with data or with names that callers use: a changed ID creates a new, empty resource."""
 
 _MANY = 30
 
@@ -55,7 +55,7 @@ def many(make: Make) -> Synthesis:
 
 
 def runtimes(count: int, *, namespaces: int = 1, more: str = "") -> str:
-    """So many runtimes, spread over so many namespaces."""
+    """A number of runtimes in a number of namespaces."""
     lines = [
         f"- {{name: runtime-{number}, type: sdwebui, dynamicModel: true, namespace: team-{number % namespaces}}}\n"
         for number in range(count)
@@ -67,7 +67,7 @@ def inventory(resources: Resources) -> str:
     """Type, count and sorted ids, a line each."""
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for name, one in resources.items():
-        # The id of what is deployed anew at each change ends in a hash of its content.
+        # The logical IDs of resources that are replaced at each change end with a hash of their content.
         ids[one["Type"]].append(re.sub("[0-9a-f]{32}$", "<hash>", name))
     lines = [[f"{kind}: {len(names)}", *(f"  {name}" for name in sorted(names))] for kind, names in sorted(ids.items())]
     return "\n".join(line for part in lines for line in part)
@@ -110,5 +110,5 @@ def test_each_further_namespace_adds_one_resource(make: Make, many: Synthesis) -
 def test_largest_configuration_that_is_accepted_makes_at_most_500_resources(make: Make) -> None:
     groups = "gpuNodeGroups: [{}]".format(", ".join(f"{{name: group-{number}}}" for number in range(5)))
     assert len(make(runtimes(_MANY, namespaces=_MANY, more=groups)).resources) <= 500
-    with pytest.raises(ConfigError, match="makes up to 502 resources, and CloudFormation takes 500"):
+    with pytest.raises(ConfigError, match="must need at most 500 resources, the CloudFormation limit, got up to 502"):
         make(runtimes(_MANY, namespaces=_MANY, more=groups.replace("[{", "[{name: one-more}, {")))

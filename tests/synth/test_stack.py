@@ -1,4 +1,4 @@
-"""The whole stack: what it makes, what must never change, and that the local slice is a part of it, unchanged."""
+"""The whole stack: its resources, what must never change, and that the serverless subset is a part of it, unchanged."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ SERVERLESS_TYPES = (
     "AWS::SQS::",
 )
 ONLY_IN_THE_FULL_STACK = {
-    # Karpenter's interruption queue: its only readers and writers are on the cluster side.
+    # Karpenter's interruption queue: its only readers and writers are in the EKS platform.
     "KarpenterInterruption",
     # The library's functions that run kubectl and Helm against the cluster.
     "ClusterEksKubectlProvider",
@@ -35,7 +35,7 @@ ONLY_IN_THE_FULL_STACK = {
     # The library's function that empties the VPC's default security group.
     "CustomVpcRestrictDefaultSG",
 }
-"""Beginnings of ids of serverless types that the slice leaves out, each with its reason."""
+"""Beginnings of ids of serverless types that the serverless subset omits, each with its reason."""
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def part(synthesize: Callable[..., dict[str, Any]]) -> dict[str, Any]:
 
 
 def left_out(full: Resources, part: Resources) -> set[str]:
-    """Serverless resources of the full stack that the slice lacks, exceptions aside."""
+    """Serverless resources of the full stack that the serverless subset lacks, except for the exceptions."""
     return {
         logical_id
         for logical_id, resource in full.items()
@@ -68,17 +68,17 @@ def left_out(full: Resources, part: Resources) -> set[str]:
     }
 
 
-def test_slice_is_a_part_of_the_full_stack_unchanged(full: dict[str, Any], part: dict[str, Any]) -> None:
+def test_serverless_subset_is_an_unchanged_part_of_the_full_stack(full: dict[str, Any], part: dict[str, Any]) -> None:
     whole = full["Resources"]
     changed = [name for name, resource in part["Resources"].items() if whole.get(name) != resource]
     assert changed == []
 
 
-def test_slice_leaves_no_serverless_resource_out(full: dict[str, Any], part: dict[str, Any]) -> None:
+def test_serverless_subset_omits_no_serverless_resource(full: dict[str, Any], part: dict[str, Any]) -> None:
     assert left_out(full["Resources"], part["Resources"]) == set()
 
 
-def test_a_function_that_the_slice_left_out_would_be_found(full: dict[str, Any], part: dict[str, Any]) -> None:
+def test_a_function_that_the_serverless_subset_omits_would_be_found(full: dict[str, Any], part: dict[str, Any]) -> None:
     function = next(name for name, one in part["Resources"].items() if one["Type"] == "AWS::Lambda::Function")
     without = {name: one for name, one in part["Resources"].items() if name != function}
     assert left_out(full["Resources"], without) == {function}
@@ -95,7 +95,7 @@ def test_ids_do_not_depend_on_the_stacks_name(synthesize: Callable[..., dict[str
     assert renamed["Resources"].keys() == part["Resources"].keys()
 
 
-def test_outputs_are_those_that_users_know(full: dict[str, Any]) -> None:
+def test_outputs_have_their_documented_names(full: dict[str, Any]) -> None:
     assert full["Outputs"].keys() == {
         "FrontApiEndpoint",
         "GetAPIKeyCommand",
@@ -117,7 +117,7 @@ def test_the_rate_limit_changes_the_usage_plan_and_nothing_else(
     assert {**changed, "Resources": None} == {**full, "Resources": None}
 
 
-def test_gateway_answers_in_the_contracts_words(full: dict[str, Any]) -> None:
+def test_gateway_responses_are_those_of_the_contract(full: dict[str, Any]) -> None:
     answers = {
         one["Properties"]["ResponseType"]: one["Properties"]
         for one in full["Resources"].values()
@@ -132,7 +132,7 @@ def test_gateway_answers_in_the_contracts_words(full: dict[str, Any]) -> None:
         assert body["error"].keys() == {"code", "message", "request_id"}
 
 
-def test_every_method_wants_a_key(full: dict[str, Any]) -> None:
+def test_every_method_requires_a_key(full: dict[str, Any]) -> None:
     methods = [one for one in full["Resources"].values() if one["Type"] == "AWS::ApiGateway::Method"]
     assert methods
     assert all(method["Properties"]["ApiKeyRequired"] for method in methods)
@@ -151,7 +151,7 @@ def test_every_queue_has_a_dead_letter_queue_and_its_retention_is_longer(full: d
         assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
-def test_every_runtime_gets_its_own_messages_alone(full: dict[str, Any]) -> None:
+def test_every_runtime_receives_only_its_own_messages(full: dict[str, Any]) -> None:
     filters = [
         one["Properties"]["FilterPolicy"]
         for one in full["Resources"].values()
@@ -160,13 +160,13 @@ def test_every_runtime_gets_its_own_messages_alone(full: dict[str, Any]) -> None
     assert sorted(filters, key=str) == [{"runtime": ["comfyui"]}, {"runtime": ["sdruntime"]}]
 
 
-def test_no_account_and_no_region_stand_in_the_template(full: dict[str, Any]) -> None:
+def test_template_contains_no_account_and_no_region(full: dict[str, Any]) -> None:
     text = json.dumps(full)
     assert "us-east-1" not in text
     assert "000000000000" not in text
 
 
-def test_data_outlives_the_stack_unless_said_otherwise(
+def test_data_is_retained_unless_configured_otherwise(
     synthesize: Callable[..., dict[str, Any]], part: dict[str, Any]
 ) -> None:
     def policies(template: dict[str, Any]) -> set[str]:

@@ -1,4 +1,4 @@
-"""The HTTP API as it is deployed: what it may do, what it logs, and what a caller is asked for."""
+"""The HTTP API as deployed: its permissions, its logs, and the requirements for callers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -173,7 +173,7 @@ def test_no_request_is_validated_by_the_gateway(template: Template) -> None:
     assert template.all("AWS::ApiGateway::RequestValidator") == template.all("AWS::ApiGateway::Model") == []
 
 
-def test_the_function_may_do_what_its_routes_need_and_no_more(template: Template) -> None:
+def test_the_function_has_only_the_permissions_that_its_routes_need(template: Template) -> None:
     rights: set[tuple[str, str]] = set()
     for policy in template.all("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -205,20 +205,20 @@ def test_the_function_has_no_managed_policy(template: Template) -> None:
     assert "ManagedPolicyArns" not in role
 
 
-def test_the_function_answers_before_the_gateway_gives_up(template: Template) -> None:
+def test_the_function_times_out_before_the_gateway(template: Template) -> None:
     function = template.one("AWS::Lambda::Function")
     assert function["Timeout"] < 29  # API Gateway's integration timeout
     assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
     assert "TracingConfig" not in function
 
 
-def test_the_function_has_no_concurrency_of_its_own(template: Template) -> None:
-    # It would be taken from the account's, and what is over it would be refused as our fault.
+def test_the_function_has_no_reserved_concurrency(template: Template) -> None:
+    # It would reduce the concurrency of the account, and requests above it would fail with a 5xx error.
     assert "ReservedConcurrentExecutions" not in template.one("AWS::Lambda::Function")
 
 
 def staged_table(app: cdk.App, config: str, patch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """The table of runtimes that lies in the function's asset, and the asset's hash."""
+    """The table of runtimes in the function's asset, and the asset's hash."""
     found = []
 
     @contextmanager
@@ -286,7 +286,7 @@ def test_the_rule_on_the_environment_counts_all_of_it(template: Template, everyt
         for made, config in ((template, CONFIG), (everything, EVERYTHING))
     ]
     assert all(0 <= some <= 200 for some in spare)
-    # Whatever the options are; the names of the variables that are not always there are always counted.
+    # For all options; the names of optional variables are always counted.
     assert abs(spare[0] - spare[1]) <= len("CORS_ALLOW_ORIGINS") + len("INPUT_BUCKETS") + 4
 
 
@@ -319,7 +319,7 @@ def test_nothing_that_a_caller_sends_is_logged(template: Template) -> None:
     assert not stage.get("TracingEnabled", False)
 
 
-def test_the_gateways_own_log_is_there_before_the_stage_and_ends(template: Template) -> None:
+def test_the_gateways_log_group_is_created_before_the_stage_and_has_a_retention_period(template: Template) -> None:
     (logical_id,) = [
         name
         for name, one in template.resources.items()
@@ -334,7 +334,7 @@ def test_the_gateways_own_log_is_there_before_the_stage_and_ends(template: Templ
     assert logical_id in stage["DependsOn"]
 
 
-def test_the_accounts_logging_role_stays_when_the_stack_goes(template: Template) -> None:
+def test_the_accounts_logging_role_is_retained_when_the_stack_is_deleted(template: Template) -> None:
     (account,) = [one for one in template.resources.values() if one["Type"] == "AWS::ApiGateway::Account"]
     assert account["DeletionPolicy"] == "Retain"
     (role,) = [
@@ -370,7 +370,7 @@ def test_the_accounts_logging_role_can_be_left_alone(synth_app: Callable[[], cdk
         ("DEFAULT_5XX", None, "internal", "'1'"),
     ],
 )
-def test_the_gateway_answers_as_the_contract_says(
+def test_the_gateway_responds_as_in_the_contract(
     template: Template, response: str, status: str | None, code: str, retry_after: str | None
 ) -> None:
     (answer,) = [one for one in template.all("AWS::ApiGateway::GatewayResponse") if one["ResponseType"] == response]
@@ -384,11 +384,11 @@ def test_the_gateway_answers_as_the_contract_says(
     )
 
 
-def test_no_answer_of_the_gateway_is_left_out_of_the_table_above(template: Template) -> None:
+def test_the_table_above_contains_all_gateway_responses(template: Template) -> None:
     assert len(template.all("AWS::ApiGateway::GatewayResponse")) == len(ANSWERS) == 14
 
 
-def test_what_is_too_large_is_told_the_way_for_it(template: Template) -> None:
+def test_a_response_about_size_describes_the_alternative(template: Template) -> None:
     (answer,) = [
         one for one in template.all("AWS::ApiGateway::GatewayResponse") if one["ResponseType"] == "REQUEST_TOO_LARGE"
     ]
@@ -449,19 +449,21 @@ def test_every_route_has_a_preflight_that_needs_no_key_where_pages_may_call(ever
         preflight = methods["OPTIONS", path]
         assert not preflight["ApiKeyRequired"]
         (answer,) = preflight["Integration"]["IntegrationResponses"]
-        told = {name.rpartition(".")[2]: value for name, value in answer["ResponseParameters"].items()}
-        assert told["Access-Control-Allow-Origin"] == "'https://a.example.com'"
+        headers = {name.rpartition(".")[2]: value for name, value in answer["ResponseParameters"].items()}
+        assert headers["Access-Control-Allow-Origin"] == "'https://a.example.com'"
         assert '$origin == "http://localhost:3000"' in answer["ResponseTemplates"]["application/json"]
-        assert told["Access-Control-Allow-Methods"] == f"'{method}'"
-        assert told["Access-Control-Allow-Headers"] == "'Content-Type,Idempotency-Key,X-Api-Key'"
-        assert told["Access-Control-Expose-Headers"] == "'Retry-After'"
+        assert headers["Access-Control-Allow-Methods"] == f"'{method}'"
+        assert headers["Access-Control-Allow-Headers"] == "'Content-Type,Idempotency-Key,X-Api-Key'"
+        assert headers["Access-Control-Expose-Headers"] == "'Retry-After'"
 
 
-@pytest.mark.parametrize(("options", "told"), [("private", "'https://a.example.com'"), ("everything", "'*'")])
-def test_pages_may_read_what_the_gateway_answers(request: pytest.FixtureRequest, options: str, told: str) -> None:
+@pytest.mark.parametrize(("options", "allowed_origin"), [("private", "'https://a.example.com'"), ("everything", "'*'")])
+def test_pages_can_read_the_responses_of_the_gateway(
+    request: pytest.FixtureRequest, options: str, allowed_origin: str
+) -> None:
     for answer in request.getfixturevalue(options).all("AWS::ApiGateway::GatewayResponse"):
         headers = answer["ResponseParameters"]
-        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == told
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == allowed_origin
         assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == "'Retry-After'"
 
 
@@ -470,7 +472,7 @@ def test_the_function_knows_the_pages_that_may_call(everything: Template, templa
     assert "CORS_ALLOW_ORIGINS" not in template.environment()
 
 
-def test_the_api_answers_to_everybody_unless_said_otherwise(template: Template) -> None:
+def test_the_api_is_open_to_all_networks_by_default(template: Template) -> None:
     api = template.one("AWS::ApiGateway::RestApi")
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert "Policy" not in api
@@ -488,13 +490,13 @@ def test_the_api_answers_to_everybody_unless_said_otherwise(template: Template) 
             "{privateEndpoint: {vpcEndpointIds: [vpce-01234567]}, sourceIpCidrs: [10.0.0.0/8]}",
             {
                 "StringEquals": {"aws:SourceVpce": ["vpce-01234567"]},
-                # Behind an endpoint, callers' addresses go by this name.
+                # With a VPC endpoint, this condition key has the caller's IP address.
                 "IpAddress": {"aws:VpcSourceIp": ["10.0.0.0/8"]},
             },
         ),
     ],
 )
-def test_the_api_answers_to_the_networks_that_are_named(options: str, conditions: dict[str, Any]) -> None:
+def test_the_api_is_restricted_to_the_configured_networks(options: str, conditions: dict[str, Any]) -> None:
     policy = resource_policy(parse_config(f"APIGW: {options}", "x").apigw)
     assert policy is not None
     (statement,) = policy.to_json()["Statement"]
@@ -514,7 +516,7 @@ def test_a_private_endpoint_is_behind_the_endpoints_that_are_named(private: Temp
     }
 
 
-def test_the_web_acl_refuses_an_address_that_sends_too_much(everything: Template) -> None:
+def test_the_web_acl_blocks_an_ip_address_above_its_rate_limit(everything: Template) -> None:
     acl = everything.one("AWS::WAFv2::WebACL")
     (rule,) = acl["Rules"]
     assert rule["Action"] == {"Block": {}}
@@ -542,7 +544,7 @@ def test_the_canary_moves_the_alias_that_the_api_calls(everything: Template) -> 
     assert everything.one("AWS::Lambda::Permission")["FunctionName"] == {"Ref": alias_id}
 
 
-def test_the_canary_is_taken_back_when_the_api_answers_5xx(everything: Template) -> None:
+def test_the_canary_is_rolled_back_when_the_api_returns_5xx(everything: Template) -> None:
     group = everything.one("AWS::CodeDeploy::DeploymentGroup")
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     (alarm,) = group["AlarmConfiguration"]["Alarms"]
@@ -567,7 +569,7 @@ def test_there_is_no_alias_without_a_canary(template: Template) -> None:
 
 
 def findings(app: cdk.App) -> str:
-    """What cdk-nag has to say about what is in an app that was not synthesized yet."""
+    """The cdk-nag findings of an app that has not been synthesized."""
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:
         app.synth()
@@ -593,12 +595,12 @@ def test_cdk_nag_would_find_what_is_not_acknowledged(synth_app: Callable[[], cdk
 @pytest.mark.parametrize("options", ["everything", "private", "template"])
 def test_cfn_lint_has_no_finding(request: pytest.FixtureRequest, options: str) -> None:
     linted: Template = request.getfixturevalue(options)
-    # W3005: a DependsOn that a reference makes redundant. The CDK writes them, and they harm nobody.
+    # W3005: a DependsOn that a reference makes redundant. The CDK adds them, and they are harmless.
     config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
     assert lint(json.dumps(linted.json), config=config) == []
 
 
 def test_the_bound_on_resources_counts_every_option(everything: Template, template: Template) -> None:
     bounds = [most_resources(parse_config(text.partition("modelsRuntime")[0], "x")) for text in (EVERYTHING, CONFIG)]
-    # Runtimes make nothing here.
+    # Runtimes create no resources here.
     assert len(everything.resources) - len(template.resources) <= bounds[0] - bounds[1]

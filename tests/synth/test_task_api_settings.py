@@ -68,7 +68,7 @@ def test_the_handler_reads_the_table_of_runtimes_that_is_deployed() -> None:
 
 
 def test_three_calls_that_hang_fit_into_the_functions_time(function: dict[str, Any]) -> None:
-    # The longest request: a body is read or parked, the backlog is counted, the task is stored.
+    # The longest request: a body is read or offloaded, the backlog is counted, the task is stored.
     pauses_s = clients.ATTEMPTS - 1
     call_s = clients.ATTEMPTS * (clients.CONNECT_S + clients.READ_S) + pauses_s
     assert 3 * call_s < function["Timeout"]

@@ -1,4 +1,4 @@
-"""Relay and notifier as they are deployed: what they read, what they may do, and where failures go."""
+"""Relay and notifier as deployed: their event sources, permissions and failure destinations."""
 
 import json
 from collections.abc import Callable
@@ -75,14 +75,14 @@ def test_each_reads_its_own_items_alone(resources: dict[str, dict[str, Any]]) ->
     }
 
 
-def test_claims_are_read_only_where_asked_for(
+def test_claims_are_read_only_if_configured(
     resources: dict[str, dict[str, Any]], synth_app: Callable[[], cdk.App]
 ) -> None:
     assert '"running"' not in filters(resources)
     assert '"running"' in filters(synthesize(synth_app(), notify_running=True))
 
 
-def test_each_may_publish_to_its_own_topic_alone(resources: dict[str, dict[str, Any]]) -> None:
+def test_each_can_publish_only_to_its_own_topic(resources: dict[str, dict[str, Any]]) -> None:
     published = {
         name.partition("RoleDefaultPolicy")[0]: statement["Resource"]["Ref"]
         for name, one in resources.items()

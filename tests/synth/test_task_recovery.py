@@ -1,4 +1,4 @@
-"""Dead-letter handler and reconciler as they are deployed: what they may do, when they run, what they are told."""
+"""Dead-letter handler and reconciler as deployed: permissions, schedule and environment."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ENVIRONMENT_BYTES = 4096
 
 
 class Template:
-    """The synthesized serverless slice."""
+    """The synthesized serverless subset."""
 
     def __init__(self, app: cdk.App, config: str = CONFIG) -> None:
         stack = SdOnEKSStack(app, CONSTRUCT_ID, config=parse_config(config, "config.yaml"), serverless_only=True)
@@ -73,7 +73,7 @@ def queues(template: Template, kind: str) -> set[str]:
     return {name for name in template.find("AWS::SQS::Queue") if f"RuntimeQueue{kind}" in name and "Runtimes" in name}
 
 
-def test_the_dead_letter_handler_may_do_what_it_does_and_no_more(template: Template) -> None:
+def test_the_dead_letter_handler_has_only_the_permissions_that_it_needs(template: Template) -> None:
     (table,) = template.find("AWS::DynamoDB::Table")
     (bucket,) = template.find("AWS::S3::Bucket", "StorageOutputBucket")
     dead = queues(template, "DeadLetterQueue")
@@ -90,7 +90,7 @@ def test_the_dead_letter_handler_may_do_what_it_does_and_no_more(template: Templ
     }
 
 
-def test_the_reconciler_may_do_what_it_does_and_no_more(template: Template) -> None:
+def test_the_reconciler_has_only_the_permissions_that_it_needs(template: Template) -> None:
     (table,) = template.find("AWS::DynamoDB::Table")
     (topic,) = template.find("AWS::SNS::Topic", "TaskBusInputTopic")
     live = queues(template, "") - queues(template, "DeadLetterQueue")

@@ -1,4 +1,4 @@
-"""No update takes from a pod what it needs until it has ended: every step of CloudFormation, played through."""
+"""No update removes what a running pod needs: every step of CloudFormation is simulated."""
 
 import json
 import os
@@ -80,14 +80,14 @@ def only(template: Resources, runtimes: list[str]) -> Resources:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_update_takes_nothing_from_pods_that_drain(before: Resources, after: Resources, change: str) -> None:
+def test_update_removes_nothing_that_draining_pods_need(before: Resources, after: Resources, change: str) -> None:
     account = Account()
     for template in (before, after):
         assert account.deploy(only(template, CHANGES[change])) == []
 
 
 @pytest.mark.parametrize("change", [change for change in CHANGES if change != "another namespace"])
-def test_update_there_and_back_takes_nothing_from_pods_that_drain(
+def test_update_and_rollback_remove_nothing_that_draining_pods_need(
     before: Resources, after: Resources, change: str
 ) -> None:
     account = Account()
@@ -95,7 +95,7 @@ def test_update_there_and_back_takes_nothing_from_pods_that_drain(
         assert account.deploy(only(template, CHANGES[change])) == []
 
 
-def test_move_back_is_refused_until_the_kept_association_is_deleted(before: Resources, after: Resources) -> None:
+def test_move_back_is_rejected_until_the_retained_association_is_deleted(before: Resources, after: Resources) -> None:
     account = Account()
     for template in (before, after):
         account.deploy(only(template, ["moves"]))
@@ -106,7 +106,7 @@ def test_move_back_is_refused_until_the_kept_association_is_deleted(before: Reso
     assert account.deploy(only(before, ["moves"])) == []
 
 
-def test_volume_is_there_still_after_its_pods_were_replaced(before: Resources, after: Resources) -> None:
+def test_volume_still_exists_after_its_pods_were_replaced(before: Resources, after: Resources) -> None:
     account = Account()
     for template in (before, after):
         account.deploy(only(template, ["volume"]))
@@ -114,7 +114,7 @@ def test_volume_is_there_still_after_its_pods_were_replaced(before: Resources, a
     assert sorted(volumes) == ["PersistentVolume"] * 2 + ["PersistentVolumeClaim"] * 2
 
 
-def test_access_and_namespace_of_a_removed_runtime_stay_and_its_own_objects_go(
+def test_access_and_namespace_of_a_removed_runtime_are_retained_and_its_objects_are_deleted(
     before: Resources, after: Resources
 ) -> None:
     account = Account()
@@ -202,7 +202,7 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resources]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_update_from_the_previous_release_takes_nothing_from_its_pods(
+def test_update_from_the_previous_release_removes_nothing_that_its_pods_need(
     previous: dict[str, Resources], synthesize: Callable[[str], Resources], name: str
 ) -> None:
     if name not in previous:
@@ -223,7 +223,9 @@ def test_update_from_the_previous_release_takes_nothing_from_its_pods(
         ("another volume", {"PersistentVolumeClaim"}),
     ],
 )
-def test_what_the_previous_release_took_is_found(previous: dict[str, Resources], change: str, taken: set[str]) -> None:
+def test_what_the_previous_release_removed_is_found(
+    previous: dict[str, Resources], change: str, taken: set[str]
+) -> None:
     account = Account()
     templates = ("before", "after", "before")[: 2 if change == "another namespace" else 3]
     found = [line for name in templates for line in account.deploy(only(previous[name], CHANGES[change]))]

@@ -1,4 +1,4 @@
-"""The cluster side in a stack of its own: everything around it is imported, so every resource is the cluster side's."""
+"""The EKS platform in a separate stack: everything else is imported, so every resource belongs to the EKS platform."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def image_contexts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster_stack(synth_app: Callable[[], cdk.App], image_contexts: Path) -> Callable[[dict[str, Any]], cdk.Stack]:
-    """Make an app with the cluster side of a configuration."""
+    """Make an app with the EKS platform of a configuration."""
 
     def make(config_data: dict[str, Any]) -> cdk.Stack:
         config = Config.model_validate_json(json.dumps(config_data))
@@ -96,7 +96,7 @@ def cluster_stack(synth_app: Callable[[], cdk.App], image_contexts: Path) -> Cal
 
 @pytest.fixture(scope="session")
 def full_stack(cluster_stack: Callable[[dict[str, Any]], cdk.Stack]) -> Callable[[], cdk.Stack]:
-    """Make an app with the cluster side of `CONFIG`."""
+    """Make an app with the EKS platform of `CONFIG`."""
     return lambda: cluster_stack(CONFIG)
 
 

@@ -1,4 +1,4 @@
-"""Values at the edge of what the configuration takes: those that it takes, the API server takes as well."""
+"""Values at the limits of the configuration: the API server also accepts those that the configuration accepts."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ def server(shared_data: Path) -> Callable[[dict[str, Any]], list[str]]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_value_that_the_configuration_takes_is_taken_by_the_server(
+def test_value_that_the_configuration_accepts_is_accepted_by_the_server(
     server: Callable[[dict[str, Any]], list[str]], place: str
 ) -> None:
     build, values = PLACES[place]

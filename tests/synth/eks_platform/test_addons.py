@@ -31,7 +31,7 @@ def test_vpc_cni_enforces_network_policies(addons: dict[str, dict[str, Any]]) ->
     assert json.loads(addons["vpc-cni"]["ConfigurationValues"]) == {"enableNetworkPolicy": "true"}
 
 
-def test_vpc_cni_has_a_role_of_its_own(addons: dict[str, dict[str, Any]]) -> None:
+def test_vpc_cni_has_a_separate_role(addons: dict[str, dict[str, Any]]) -> None:
     (association,) = addons["vpc-cni"]["PodIdentityAssociations"]
     assert association["ServiceAccount"] == "aws-node"
 
@@ -41,7 +41,7 @@ def test_mountpoint_driver_tolerates_gpu_nodes(addons: dict[str, dict[str, Any]]
     assert values == {"node": {"tolerateAllTaints": True}}
 
 
-def test_mountpoint_driver_reads_the_model_bucket_alone(
+def test_mountpoint_driver_reads_only_the_model_bucket(
     addons: dict[str, dict[str, Any]], resources: dict[str, dict[str, Any]]
 ) -> None:
     (association,) = addons["aws-mountpoint-s3-csi-driver"]["PodIdentityAssociations"]

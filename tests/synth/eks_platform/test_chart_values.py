@@ -1,4 +1,4 @@
-"""Every Helm value that is set exists in the pinned chart: Helm takes unknown ones without a word."""
+"""Every Helm value that is set exists in the pinned chart: Helm silently ignores unknown values."""
 
 import json
 from collections.abc import Callable

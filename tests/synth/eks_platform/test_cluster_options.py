@@ -1,4 +1,4 @@
-"""What each option of network, cluster and registries changes."""
+"""The effect of each option of network, cluster and registries."""
 
 import json
 from collections.abc import Callable
@@ -64,12 +64,12 @@ def test_network_of_another_size(synthesize: Synthesize) -> None:
     assert sorted(size.rpartition("/")[2] for size in sizes) == ["20", "20", "24", "24"]
 
 
-def test_flow_logs_can_be_switched_off(synthesize: Synthesize) -> None:
+def test_flow_logs_can_be_disabled(synthesize: Synthesize) -> None:
     template = synthesize({"network": {"flowLogs": False}})
     template.resource_count_is("AWS::EC2::FlowLog", 0)
 
 
-def test_existing_vpc_is_left_as_it_is(synthesize: Synthesize) -> None:
+def test_existing_vpc_is_not_changed(synthesize: Synthesize) -> None:
     template = synthesize(_existing())
     for kind in ("VPC", "Subnet", "NatGateway", "RouteTable", "VPCEndpoint", "FlowLog", "InternetGateway"):
         template.resource_count_is(f"AWS::EC2::{kind}", 0)
@@ -106,7 +106,7 @@ def test_existing_security_groups_are_added_to_control_plane_and_nodes(
     assert terms[1] == {"id": GROUP}
 
 
-def test_existing_vpc_gets_endpoints_where_asked_for(synthesize: Synthesize) -> None:
+def test_existing_vpc_gets_endpoints_if_configured(synthesize: Synthesize) -> None:
     template = synthesize(_existing(gatewayEndpoints=True, interfaceEndpoints=True))
     endpoints = [one["Properties"] for one in template.find_resources("AWS::EC2::VPCEndpoint").values()]
     gateways = [one for one in endpoints if one["VpcEndpointType"] == "Gateway"]
@@ -130,7 +130,7 @@ def test_public_endpoint_for_some_networks(synthesize: Synthesize) -> None:
     )
 
 
-def test_named_administrators_replace_the_stack_s_own(synthesize: Synthesize) -> None:
+def test_configured_administrators_replace_the_stack_s_role(synthesize: Synthesize) -> None:
     arns = ["arn:aws:iam::111122223333:role/platform", "arn:aws:iam::111122223333:role/oncall"]
     template = synthesize({"cluster": {"adminRoleArns": arns}})
     principals = [
@@ -143,7 +143,7 @@ def test_named_administrators_replace_the_stack_s_own(synthesize: Synthesize) ->
     assert roles == {}
 
 
-def test_own_key_encrypts_secrets_and_rotates(synthesize: Synthesize) -> None:
+def test_kms_key_of_the_stack_encrypts_secrets_and_rotates(synthesize: Synthesize) -> None:
     template = synthesize({"cluster": {"ownSecretsKey": True}})
     template.has_resource_properties("AWS::KMS::Key", {"EnableKeyRotation": True})
     template.has_resource_properties("AWS::EKS::Cluster", {"EncryptionConfig": [{"Resources": ["secrets"]}]})
@@ -183,7 +183,7 @@ def test_cluster_s_version_brings_its_addons_versions(synthesize: Synthesize, ve
     assert _addons(template)["kube-proxy"]["Properties"]["AddonVersion"].startswith(proxy)
 
 
-def test_registries_of_one_s_own_serve_charts_and_their_images(
+def test_configured_registries_provide_charts_and_their_images(
     synthesize: Synthesize, fill: Callable[[object], str]
 ) -> None:
     template = synthesize({"registries": REGISTRIES})

@@ -1,4 +1,4 @@
-"""Linters over the cluster side: nothing left to say that is not acknowledged with its reason."""
+"""Linters over the EKS platform: all findings are acknowledged with a reason."""
 
 import json
 from collections.abc import Callable
@@ -31,6 +31,6 @@ def test_cdk_nag_fails_the_synthesis_when_a_finding_is_not_acknowledged(full_sta
 
 
 def test_cfn_lint_has_no_finding(template: assertions.Template) -> None:
-    # W3005: a DependsOn that a reference makes redundant. The CDK writes them, and they harm nobody.
+    # W3005: a DependsOn that a reference makes redundant. The CDK adds them, and they are harmless.
     config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
     assert lint(json.dumps(template.to_json()), config=config) == []

@@ -47,7 +47,7 @@ def test_images_that_exist_are_not_built(cluster_stack: Callable[[dict[str, Any]
     assert _assets(stack) == ["queue_agent"]
 
 
-def test_images_take_their_base_from_a_registry_of_one_s_own(
+def test_images_take_their_base_from_the_configured_registry(
     cluster_stack: Callable[[dict[str, Any]], cdk.Stack],
 ) -> None:
     registries = {"charts": "oci://registry.example.com/charts", "images": "registry.example.com/mirror"}

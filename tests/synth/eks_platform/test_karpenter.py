@@ -87,7 +87,7 @@ def test_interruption_rules_are_the_five_that_karpenter_understands(resources: d
     ]
 
 
-def test_karpenter_nodes_have_a_role_and_an_access_entry_of_their_own(resources: dict[str, dict[str, Any]]) -> None:
+def test_karpenter_nodes_have_a_separate_role_and_access_entry(resources: dict[str, dict[str, Any]]) -> None:
     (entry,) = [
         resource["Properties"]
         for resource in resources.values()

@@ -24,7 +24,7 @@ def test_keda_role_goes_to_the_operator_s_service_account(template: assertions.T
     )
 
 
-def test_keda_reads_the_length_of_our_queues_and_nothing_else(
+def test_keda_reads_only_the_length_of_the_runtimes_queues(
     resources: dict[str, dict[str, Any]], fill: Callable[[object], str]
 ) -> None:
     (policy,) = [

@@ -148,7 +148,7 @@ def rich_objects(objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], di
 
 @pytest.fixture(scope="module", params=["definitions", "models"])
 def judge(request: pytest.FixtureRequest) -> Callable[[Objects], list[str]]:
-    """What is wrong with each object of a custom kind; nothing: an empty text."""
+    """Errors of each object of a custom kind; an empty string if there are none."""
     if request.param == "models":
         return _judged_by_models
     shared_data: Path = request.getfixturevalue("shared_data")
@@ -173,7 +173,7 @@ def test_objects_of_built_in_kinds_are_valid(request: pytest.FixtureRequest, whi
 
 
 @pytest.mark.parametrize("field", ["spec", "spec.template.spec", "spec.template.spec.containers.0.securityContext"])
-def test_unknown_field_of_a_built_in_kind_is_refused(objects: Objects, field: str) -> None:
+def test_unknown_field_of_a_built_in_kind_is_rejected(objects: Objects, field: str) -> None:
     deployment = _changed(objects, "Deployment", f"{field}.unknownField", 1)
     assert "unknownField" in ApiServer().refusals(deployment)[0]
 
@@ -192,12 +192,12 @@ def test_unknown_field_of_a_built_in_kind_is_refused(objects: Objects, field: st
         ("ScaledObject", "metadata.name", "a" * 55),
     ],
 )
-def test_what_no_type_says_is_refused(objects: Objects, kind: str, path: str, value: object) -> None:
+def test_value_that_no_type_describes_is_rejected(objects: Objects, kind: str, path: str, value: object) -> None:
     assert ApiServer().refusals(next(one for one in objects if one["kind"] == kind)) == []
     assert ApiServer().refusals(_changed(objects, kind, path, value))
 
 
-def test_duplicates_in_a_set_are_refused_by_the_definitions(objects: Objects, shared_data: Path) -> None:
+def test_duplicates_in_a_set_are_rejected_by_the_definitions(objects: Objects, shared_data: Path) -> None:
     node_pool = _changed(objects, "NodePool", "spec.disruption.budgets.0.reasons", ["Empty", "Drifted", "Empty"])
     (message,) = ApiServer(definitions=shared_data / "crds").refusals(node_pool)
     assert message.endswith('reasons[2]: duplicate "Empty" in a set')
@@ -222,7 +222,7 @@ def test_objects_of_custom_kinds_are_valid(
         ("EC2NodeClass", "spec.blockDeviceMappings.1.ebs.throughput", "125"),
     ],
 )
-def test_broken_object_of_a_custom_kind_is_refused(
+def test_broken_object_of_a_custom_kind_is_rejected(
     objects: Objects, judge: Callable[[Objects], list[str]], kind: str, path: str, value: object
 ) -> None:
     (message,) = judge([_changed(objects, kind, path, value)])
@@ -230,7 +230,7 @@ def test_broken_object_of_a_custom_kind_is_refused(
 
 
 @pytest.mark.parametrize("field", ["spec", "spec.template", "spec.template.spec", "spec.disruption"])
-def test_unknown_field_of_a_custom_kind_is_refused_by_the_definitions(
+def test_unknown_field_of_a_custom_kind_is_rejected_by_the_definitions(
     objects: Objects, shared_data: Path, field: str
 ) -> None:
     node_pool = _changed(objects, "NodePool", f"{field}.unknownField", 1)

@@ -25,7 +25,7 @@ def test_network_flow_log_group_has_retention(template: assertions.Template) -> 
     template.has_resource_properties("AWS::Logs::LogGroup", {"LogGroupName": assertions.Match.absent()})
 
 
-def test_network_marks_private_subnets_alone_for_karpenter(resources: dict[str, dict[str, Any]]) -> None:
+def test_network_tags_only_private_subnets_for_karpenter(resources: dict[str, dict[str, Any]]) -> None:
     tags = {
         logical_id: {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
         for logical_id, resource in resources.items()
@@ -36,7 +36,7 @@ def test_network_marks_private_subnets_alone_for_karpenter(resources: dict[str, 
     assert {tags[logical_id]["karpenter.sh/discovery"] for logical_id in marked} == {"SdOnEKSStack"}
 
 
-def test_network_uses_the_zones_by_name_without_a_look_up(
+def test_network_uses_the_zones_by_name_without_a_lookup(
     cluster_stack: Callable[[dict[str, Any]], cdk.Stack],
 ) -> None:
     stack = cluster_stack({"availabilityZones": ["us-east-1b", "us-east-1d"]})

@@ -1,4 +1,4 @@
-"""What each option of a runtime changes about its objects, and what stays inert when it is off."""
+"""The effect of each option of a runtime on its objects."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ def test_first_instance_type_is_preferred_and_the_others_are_the_fallback(object
     assert first["spec"]["limits"] == second["spec"]["limits"] == {"nvidia.com/gpu": 7}
 
 
-def test_fallback_without_other_types_stays_and_buys_nothing(objects_of: Objects) -> None:
+def test_fallback_without_other_types_stays_and_launches_nothing(objects_of: Objects) -> None:
     fallback = objects_of(_nodes(instanceTypes=["g5.2xlarge"]))["NodePool", "sd-fallback"]
     assert fallback["spec"]["limits"] == {"nvidia.com/gpu": 0}
 
@@ -85,7 +85,7 @@ def test_nodes_carry_the_stack_s_tags(objects_of: Objects) -> None:
     assert spec["tags"] == {"cost-center": "art"}
 
 
-def test_schedules_stand_beside_the_queue(objects_of: Objects) -> None:
+def test_schedules_are_triggers_in_addition_to_the_queue(objects_of: Objects) -> None:
     schedule = {"timezone": "Europe/Berlin", "start": "0 8 * * 1-5", "end": "0 18 * * 1-5", "replicas": 2}
     triggers = objects_of(_workload(scaling={"schedules": [schedule]}))["ScaledObject", "sd"]["spec"]["triggers"]
     assert [trigger["type"] for trigger in triggers] == ["aws-sqs-queue", "cron"]
@@ -196,7 +196,7 @@ def test_model_volume_is_of_the_configured_bucket_part_and_cache(objects_of: Obj
     }
 
 
-def test_existing_claim_takes_the_volume_s_place(objects_of: Objects) -> None:
+def test_existing_claim_replaces_the_volume(objects_of: Objects) -> None:
     objects = objects_of(_workload(persistence={"existingClaim": "fsx-models"}))
     assert not [kind for kind, _ in objects if kind.startswith("PersistentVolume")]
     volumes = objects["Deployment", "sd"]["spec"]["template"]["spec"]["volumes"]
@@ -227,10 +227,10 @@ def test_protocol_times_reach_the_agent(pod: Pod) -> None:
         ({"karpenter": {"provisioner": {"capacityReservationIds": []}}}, "reservation"),
     ],
 )
-def test_no_option_takes_an_object_away_that_would_stay_in_the_cluster(
+def test_no_option_removes_an_object_that_would_stay_in_the_cluster(
     objects_of: Objects, option: dict[str, Any], gone: str
 ) -> None:
-    """What a later deployment leaves out stays in the cluster, and would go on doing what it did."""
+    """An object that a later deployment omits stays in the cluster and would remain active."""
     full = {
         "karpenter": {
             "provisioner": {

@@ -1,4 +1,4 @@
-"""What is made before what; a destroy goes the other way round.
+"""The order in which resources are created; a stack deletion uses the reverse order.
 
 A destroy is where order costs money: the function that runs kubectl and Helm swallows their failures, so what is taken
 away too early leaves finalizers that nobody removes, or GPU instances that nobody ends.
@@ -63,19 +63,19 @@ INTERFACE_ENDPOINTS = [
     for service in ("Lambda", "Eks", "EksAuth", "Sts", "Ec2", "EcrApi", "EcrDocker", "Sqs", "Sns", "Logs", "Ssm")
 ]
 
-# What comes later, what each of it comes after, why. Resources by logical id without its hash.
+# Later resources, the earlier resources that they depend on, and the reason. By logical ID without its hash.
 PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
     "default": [
-        # The cluster, and what speaks to it.
+        # The cluster, and its clients.
         (
             ["ClusterEks"],
             ["ClusterControlPlaneLogGroup"],
-            "EKS makes the group itself where it finds none: without retention, and it stays",
+            "otherwise, EKS creates the log group: without a retention period, and it remains",
         ),
         (
             KUBECTL,
             ["ClusterEks", "ClusterEksClusterAdminRoleAccess"],
-            "without the access entry the control plane refuses the function that runs kubectl and Helm",
+            "without the access entry, the control plane rejects the function that runs kubectl and Helm",
         ),
         (
             KUBECTL,
@@ -86,12 +86,12 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
                 f"{FUNCTION}frameworkonEvent",
                 f"{FUNCTION}frameworkonEventServiceRoleDefaultPolicy",
             ],
-            "the function itself and its rights are there still when it deletes",
+            "the function and its permissions must still exist when it deletes objects",
         ),
         (
             KUBECTL,
             [f"{FUNCTION}HandlerLogGroup", f"{FUNCTION}frameworkonEventLogGroup"],
-            "a function that writes before its group is made, or after it was deleted, makes one without retention",
+            "a function that logs before its log group exists, or after its deletion, creates one without retention",
         ),
         (
             ["ClusterEks", *KUBECTL],
@@ -107,32 +107,32 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
                 "NetworkVpcS3",
                 "NetworkVpcDynamoDb",
             ],
-            "the function is in the VPC: without a way out it reaches neither EKS nor CloudFormation",
+            "the function is in the VPC: without egress it reaches neither EKS nor CloudFormation",
         ),
         # Nodes.
         (
             ["NodeAddonsVpcCni", "NodeAddonsKubeProxy", "NodeAddonsPodIdentityAgent"],
             ["ClusterEks"],
-            "an add-on is of a cluster",
+            "an add-on belongs to a cluster",
         ),
-        (["NodeAddonsVpcCni"], ["NodeAddonsVpcCniRole"], "it gives nodes their network interfaces with it"),
+        (["NodeAddonsVpcCni"], ["NodeAddonsVpcCniRole"], "it uses this role to create network interfaces"),
         (
             ["NodeGroupsSystem", "NodeGroupsGpuwarmNodes"],
             ["NodeAddonsVpcCni", "NodeAddonsKubeProxy", "NodeAddonsPodIdentityAgent"],
             "a node without them never becomes ready: NodeCreationFailure",
         ),
-        (["NodeGroupsSystem"], ["NodeGroupsSystemTemplate", "NodeGroupsNodeRole"], "its nodes are made of them"),
+        (["NodeGroupsSystem"], ["NodeGroupsSystemTemplate", "NodeGroupsNodeRole"], "its nodes are created from them"),
         (
             ["NodeGroupsGpuwarmNodes"],
             ["NodeGroupsGpuwarmTemplate", "NodeGroupsNodeRole"],
-            "its nodes are made of them",
+            "its nodes are created from them",
         ),
         (
             ["ClusterAddonsCoreDns", "ClusterAddonsMetricsServer", "ClusterAddonsMountpointS3Csi"],
             ["NodeGroupsSystem"],
-            "without a node they stay DEGRADED, and the deployment waits for them in vain",
+            "without a node they stay DEGRADED, and the deployment times out",
         ),
-        (["ClusterAddonsMountpointS3Csi"], ["ClusterAddonsModelReader"], "it reads models with it"),
+        (["ClusterAddonsMountpointS3Csi"], ["ClusterAddonsModelReader"], "it uses this role to read models"),
         # Karpenter.
         (
             ["KarpenterCrds", "KedaChart"],
@@ -142,9 +142,9 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
                 "ClusterAddonsMetricsServer",
                 "ClusterAddonsMountpointS3Csi",
             ],
-            "their pods need nodes and DNS, to start and to take finalizers away",
+            "their pods need nodes and DNS, to start and to remove finalizers",
         ),
-        (["KarpenterChart"], ["KarpenterCrds"], "a controller without its kinds does not start"),
+        (["KarpenterChart"], ["KarpenterCrds"], "a controller without its CRDs does not start"),
         (
             ["KarpenterChart"],
             ["KarpenterAssociation", "KarpenterControllerRole", "NodeAddonsPodIdentityAgent"],
@@ -160,12 +160,12 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
                 "KarpenterZonalShiftPolicy",
                 "KarpenterResourceDiscoveryPolicy",
             ],
-            "it ends its instances and deletes its launch templates with these rights",
+            "it needs these permissions to terminate instances and delete launch templates",
         ),
         (
             ["KarpenterChart"],
             ["KarpenterNodeProfile", "KarpenterNodeRole", "KarpenterNodeAccess"],
-            "a node that it buys cannot join the cluster without them, nor stay in it to be drained",
+            "a launched node cannot join the cluster without them, nor stay in it to be drained",
         ),
         (
             ["KarpenterChart"],
@@ -178,9 +178,9 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
                 f"{INTERRUPTION}InstanceStateChange",
                 f"{INTERRUPTION}CapacityReservationInterruption",
             ],
-            "it does not start without its queue, and must hear of each interruption as long as it has nodes",
+            "it does not start without its queue, and must receive each interruption as long as it has nodes",
         ),
-        (["KarpenterNodeAccess", "KarpenterAssociation", "KedaAssociation"], ["ClusterEks"], "they are of it"),
+        (["KarpenterNodeAccess", "KarpenterAssociation", "KedaAssociation"], ["ClusterEks"], "they belong to it"),
         # KEDA.
         (
             ["KedaChart"],
@@ -191,17 +191,17 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
         (
             RUNTIME_MANIFESTS,
             ["KarpenterChart", "KarpenterCrds"],
-            "EC2NodeClass and NodeClaims carry Karpenter's finalizers: without it their instances go on costing money",
+            "EC2NodeClass and NodeClaims have Karpenter's finalizers: without it, their instances continue to run",
         ),
         (
             RUNTIME_MANIFESTS,
             ["KedaChart", "KedaAssociation", "KedaOperatorRole"],
-            "ScaledObject and TriggerAuthentication carry KEDA's finalizers",
+            "ScaledObject and TriggerAuthentication have KEDA's finalizers",
         ),
         (
             RUNTIME_MANIFESTS,
             ["KedaOperatorRoleDefaultPolicy"],
-            "KEDA keeps the one replica that a Deployment begins with while it cannot read the queue: a GPU is bought",
+            "KEDA keeps the initial replica of a Deployment while it cannot read the queue: a GPU node is launched",
         ),
         (
             RUNTIME_MANIFESTS,
@@ -211,44 +211,44 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
         (
             RUNTIME_MANIFESTS,
             ["AdmissionPolicy"],
-            "there is no time in which an agent may change more of a pod than its deletion cost",
+            "an agent can never change more of a pod than its deletion cost",
         ),
-        (["AgentAccessManifest"], ["AdmissionPolicy"], "as above: with its role it may patch pods"),
+        (["AgentAccessManifest"], ["AdmissionPolicy"], "as above: with its role it can patch pods"),
         (["AgentAccessManifest"], ["Namespacesstudio"], "its objects are in it"),
         (
             RUNTIME_MANIFESTS,
             ["AgentAccessManifest"],
-            "pods have their account, their role and the limits of their egress from their first moment to their last",
+            "pods have their service account, their role and their network policy as long as they run",
         ),
         (
             RUNTIME_MANIFESTS,
             ["NodeGroupsGpuwarmNodes"],
-            "a replica that finds no always-warm node yet, or no longer, has Karpenter buy one",
+            "if no always-on node exists yet, or any more, Karpenter launches a node for a replica",
         ),
         (["RuntimessdWorkloadManifest"], ["Namespacesstudio"], "its objects are in it"),
         (
             ["RuntimessdWorkloadManifest"],
             ["RuntimessdWorkloadAssociation"],
-            "without it an agent has no credentials: from its start until it is restarted, or while it drains",
+            "without it, an agent has no credentials: from its start until it is restarted, or while it drains",
         ),
-        (["RuntimessdWorkloadAssociation"], ["ClusterEks"], "it is of it"),
+        (["RuntimessdWorkloadAssociation"], ["ClusterEks"], "it belongs to it"),
     ],
     "watched": [
         (
             ["ClusterEks"],
             ["ClusterSecretsKey"],
-            "a control plane whose key is gone cannot read its secrets, and its objects' finalizers stay",
+            "a control plane whose key was deleted cannot read its secrets, and its objects' finalizers stay",
         ),
         (
             ["ClusterAddonsObservability", "ClusterAddonsNodeMonitoring"],
             ["NodeGroupsSystem", "NodeAddonsPodIdentityAgent"],
-            "without a node they stay DEGRADED, and the deployment waits for them in vain",
+            "without a node they stay DEGRADED, and the deployment times out",
         ),
-        (["ClusterAddonsObservability"], ["ClusterAddonsObservabilityRole"], "it sends metrics with it"),
+        (["ClusterAddonsObservability"], ["ClusterAddonsObservabilityRole"], "it uses this role to send metrics"),
         (
             ["ClusterAddonsObservability"],
             [f"ClusterAddons{name}LogGroup" for name in ("Application", "Dataplane", "Host", "Performance")],
-            "its agent makes the groups itself where it finds none: without retention, and they stay",
+            "otherwise, its agent creates the log groups: without a retention period, and they remain",
         ),
         (
             ["KarpenterChart"],
@@ -260,7 +260,7 @@ PAIRS: dict[str, list[tuple[list[str], list[str], str]]] = {
         (
             ["ClusterEks", "NodeGroupsSystem", *KUBECTL],
             [*INTERFACE_ENDPOINTS, "NetworkEndpointSecurityGroup", "NetworkVpcS3", "NetworkVpcDynamoDb"],
-            "without the internet the endpoints are the only way to EKS, STS, EC2 and the registries",
+            "without internet access, the endpoints are the only way to EKS, STS, EC2 and the registries",
         ),
     ],
     "existing VPC": [
@@ -285,7 +285,7 @@ def resources(
 
 
 @pytest.mark.parametrize(("resources", "pairs"), PAIRS.items(), indirect=["resources"], ids=PAIRS)
-def test_resources_are_made_after_what_they_need(
+def test_resources_are_created_after_their_dependencies(
     comes_after: Callable[[str, str], bool], pairs: list[tuple[list[str], list[str], str]]
 ) -> None:
     missing = [
@@ -410,22 +410,22 @@ def _objects(manifests: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("resources", ["default"], indirect=True)
-def test_deletion_of_a_runtime_goes_on_until_its_last_node_is_gone(
+def test_deletion_of_a_runtime_waits_until_its_last_node_is_terminated(
     manifests: dict[str, list[dict[str, Any]]], api_server: ApiServer, kubectl: Path, tmp_path: Path
 ) -> None:
-    """kubectl asks for every deletion in the manifest's order, at once, and then waits for all of them.
+    """kubectl requests all deletions in the manifest's order without waiting, and then waits for all of them.
 
-    So the EC2NodeClass may stand before its NodePools, and has to be in the same manifest:
+    Therefore the EC2NodeClass can be before its NodePools, and must be in the same manifest:
 
-    - Its finalizer stays until no NodeClaim uses it. Waiting for it is waiting for the instances; a NodePool is gone at
-      once, and its NodeClaims follow it by their owner reference.
-    - While it goes, its NodePools are not ready, so Karpenter buys nothing for pods that are evicted.
-    - The launch templates go with it, which is why Karpenter has to be there still.
+    - Its finalizer remains until no NodeClaim uses it, so kubectl waits for the instances. A NodePool is deleted
+      immediately, and its NodeClaims are deleted because of their owner reference.
+    - While it is deleted, its NodePools are not ready, so Karpenter launches no nodes for evicted pods.
+    - Karpenter deletes its launch templates, so Karpenter must still be running.
 
     https://github.com/aws/karpenter-provider-aws/blob/main/pkg/controllers/nodeclass/controller.go (finalize)
     https://github.com/kubernetes-sigs/karpenter/blob/main/pkg/controllers/nodepool/readiness/controller.go
 
-    The Deployment stands before both: its pods are told to stop while their nodes are still there.
+    The Deployment is before both: its pods are terminated while their nodes still exist.
     """
     objects = _objects(manifests)
     names = [f"{one['kind'].lower()}/{one['metadata']['name']}" for one in objects]

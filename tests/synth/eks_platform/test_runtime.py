@@ -30,7 +30,7 @@ def _environment(container: dict[str, Any]) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
 
-def test_objects_are_applied_so_that_a_first_deployment_buys_no_gpu(
+def test_objects_are_applied_so_that_a_first_deployment_launches_no_gpu_node(
     manifests: dict[str, list[dict[str, Any]]],
 ) -> None:
     orders = [
@@ -63,7 +63,7 @@ def test_manifests_survive_a_repeated_creation(resources: dict[str, dict[str, An
         assert properties["Overwrite"] is True
 
 
-def test_namespace_is_made_once_and_stays_and_is_never_the_default_one(
+def test_namespace_is_created_once_and_retained_and_is_never_the_default_one(
     resources: dict[str, dict[str, Any]], manifests: dict[str, list[dict[str, Any]]]
 ) -> None:
     namespaces = {
@@ -88,7 +88,9 @@ def test_access_of_all_agents_is_one_manifest_that_stays(
     assert resources[logical_id]["DeletionPolicy"] == resources[logical_id]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_association_stays_when_it_is_replaced_and_goes_with_its_runtime(resources: dict[str, dict[str, Any]]) -> None:
+def test_association_is_retained_when_it_is_replaced_and_deleted_with_its_runtime(
+    resources: dict[str, dict[str, Any]],
+) -> None:
     associations = [
         (one["UpdateReplacePolicy"], one["DeletionPolicy"])
         for logical_id, one in resources.items()
@@ -107,7 +109,7 @@ def test_deployment_has_no_replicas(kubernetes_object: Find, runtime: str) -> No
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_deployment_never_asks_for_one_gpu_more(kubernetes_object: Find, runtime: str) -> None:
+def test_deployment_never_requests_an_additional_gpu(kubernetes_object: Find, runtime: str) -> None:
     strategy = kubernetes_object("Deployment", runtime)["spec"]["strategy"]
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 
@@ -122,14 +124,14 @@ def test_agent_is_the_only_main_container_and_the_runtime_a_sidecar(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_gpu_belongs_to_the_runtime_alone(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+def test_only_the_runtime_has_a_gpu(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
     spec = pod(runtime)["spec"]
     assert spec["initContainers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
     assert "nvidia.com/gpu" not in spec["containers"][0]["resources"]["limits"]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_runtime_gets_no_token_and_no_credentials(
+def test_runtime_has_no_token_and_no_credentials(
     pod: Callable[[str], dict[str, Any]], kubernetes_object: Find, runtime: str
 ) -> None:
     template = pod(runtime)
@@ -221,19 +223,19 @@ def test_disk_of_the_agent_has_room_for_the_inputs_of_a_task(pod: Callable[[str]
     assert sizes == {"sd": "256Mi", "comfy": "556Mi"}
 
 
-def test_agent_of_comfyui_learns_how_large_an_input_may_be(pod: Callable[[str], dict[str, Any]]) -> None:
+def test_agent_of_comfyui_gets_the_input_size_limit(pod: Callable[[str], dict[str, Any]]) -> None:
     sd, comfy = (_environment(pod(runtime)["spec"]["containers"][0]) for runtime in RUNTIMES)
     assert (sd.get("MAX_INPUT_MB"), comfy["MAX_INPUT_MB"]) == (None, "100")
     assert Settings.from_environment(comfy).input_limits.sizes.max_bytes == 100 * 2**20
 
 
-def test_agent_learns_of_spot_only_where_spot_is_allowed(pod: Callable[[str], dict[str, Any]]) -> None:
+def test_agent_gets_spot_only_if_spot_is_allowed(pod: Callable[[str], dict[str, Any]]) -> None:
     assert _environment(pod("sd")["spec"]["containers"][0])["SPOT_ALLOWED"] == "true"
     assert _environment(pod("comfy")["spec"]["containers"][0])["SPOT_ALLOWED"] == "false"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_agent_alone_has_the_api_token_and_knows_its_pod(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+def test_only_the_agent_has_the_api_token_and_its_pod_name(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
     spec = pod(runtime)["spec"]
     (token,) = [volume for volume in spec["volumes"] if "projected" in volume]
     assert [next(iter(source)) for source in token["projected"]["sources"]] == ["serviceAccountToken", "configMap"]
@@ -253,7 +255,7 @@ def test_agent_alone_has_the_api_token_and_knows_its_pod(pod: Callable[[str], di
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_probes_look_at_what_the_agent_tells(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
+def test_probes_check_the_markers_of_the_agent(pod: Callable[[str], dict[str, Any]], runtime: str) -> None:
     spec = pod(runtime)["spec"]
     sidecar, agent = spec["initContainers"][0], spec["containers"][0]
     environment = _environment(agent)
@@ -335,7 +337,7 @@ def test_pod_runs_on_shared_nodes_or_its_own_and_prefers_shared(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_pod_may_finish_before_its_node_and_its_volume_go(
+def test_pod_can_finish_before_its_node_and_its_volume_are_removed(
     pod: Callable[[str], dict[str, Any]], kubernetes_object: Find, runtime: str
 ) -> None:
     node_grace = kubernetes_object("NodePool", runtime)["spec"]["template"]["spec"]["terminationGracePeriod"]
@@ -355,7 +357,7 @@ def test_labels_and_annotations_of_the_config_are_added(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_no_object_keeps_a_pod_from_being_told_to_stop(objects: list[dict[str, Any]], runtime: str) -> None:
+def test_no_object_prevents_the_eviction_of_a_pod(objects: list[dict[str, Any]], runtime: str) -> None:
     assert "PodDisruptionBudget" not in {one["kind"] for one in objects}
     assert "do-not-disrupt" not in str([one for one in objects if runtime in str(one["metadata"])])
 
@@ -395,7 +397,7 @@ def test_node_pool_limit_is_the_config_s_or_one_gpu_a_replica(kubernetes_object:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_node_pool_keeps_everything_else_off_and_waits_for_the_volume_driver(
+def test_node_pool_keeps_other_pods_off_and_waits_for_the_volume_driver(
     kubernetes_object: Find, pod: Callable[[str], dict[str, Any]], runtime: str
 ) -> None:
     spec = kubernetes_object("NodePool", runtime)["spec"]["template"]["spec"]
@@ -407,7 +409,7 @@ def test_node_pool_keeps_everything_else_off_and_waits_for_the_volume_driver(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_node_pool_gives_back_empty_nodes_and_never_moves_busy_ones(kubernetes_object: Find, runtime: str) -> None:
+def test_node_pool_removes_empty_nodes_and_never_moves_running_pods(kubernetes_object: Find, runtime: str) -> None:
     disruption = kubernetes_object("NodePool", runtime)["spec"]["disruption"]
     assert disruption["consolidationPolicy"] == "WhenEmpty"
     assert disruption["budgets"] == [{"nodes": "100%", "reasons": ["Empty"]}, {"nodes": "1", "reasons": ["Drifted"]}]

@@ -1,4 +1,4 @@
-"""What no configuration may open: pods, their rights, nodes and networks, over everything that is made."""
+"""Security properties of all configurations: pods, their permissions, nodes and networks."""
 
 import copy
 import json
@@ -114,7 +114,7 @@ class Made:
         return [one for one in self.objects if one["kind"] == kind]
 
     def pods(self) -> list[dict[str, Any]]:
-        """The template of each pod, whatever kind of object makes it."""
+        """The template of each pod, for all kinds of objects that create pods."""
         return [
             one["spec"]["template"]
             for one in self.objects
@@ -148,8 +148,8 @@ def broken_controls(pod: dict[str, Any]) -> set[str]:
 
     https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 
-    What the standard allows and no pod of ours needs is refused as well: NET_BIND_SERVICE, safe sysctls, SELinux types,
-    seccomp and AppArmor profiles of one's own, Windows.
+    It also rejects what the standard allows but no pod of this product needs: NET_BIND_SERVICE, safe sysctls, SELinux
+    types, custom seccomp and AppArmor profiles, Windows.
     """
     spec = pod["spec"]
     of_pod = spec.get("securityContext", {})
@@ -234,7 +234,7 @@ def test_pod_that_breaks_a_control_is_found(control: str, path: str, value: obje
     assert broken_controls(pod) == {control}
 
 
-def test_namespaces_of_ours_enforce_the_restricted_standard(made: Made) -> None:
+def test_namespaces_of_the_stack_enforce_the_restricted_standard(made: Made) -> None:
     labels = {one["metadata"]["name"]: one["metadata"]["labels"] for one in made.of_kind("Namespace")}
     assert labels.keys() == {"studio"}
     assert labels["studio"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -302,7 +302,7 @@ def test_a_secret_would_be_found(planted: dict[str, Any]) -> None:
     assert len(credentials({"spec": {"containers": [planted]}})) == 1
 
 
-def test_pods_run_as_accounts_that_there_are(made: Made) -> None:
+def test_pods_run_as_existing_service_accounts(made: Made) -> None:
     accounts = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in made.of_kind("ServiceAccount")}
     used = {
         (one["metadata"]["namespace"], one["spec"]["template"]["spec"]["serviceAccountName"])
@@ -311,7 +311,7 @@ def test_pods_run_as_accounts_that_there_are(made: Made) -> None:
     assert used == accounts
 
 
-def test_roles_in_the_cluster_allow_to_patch_pods_and_nothing_else(made: Made) -> None:
+def test_roles_in_the_cluster_allow_only_to_patch_pods(made: Made) -> None:
     assert not made.of_kind("ClusterRole") + made.of_kind("ClusterRoleBinding")
     roles, bindings = made.of_kind("Role"), made.of_kind("RoleBinding")
     assert len(roles) == len(bindings) == len(RUNTIMES)
@@ -358,7 +358,7 @@ def roles_trusted_by(resources: Resources, service: str) -> dict[str, dict[str, 
 
 def test_nodes_have_the_two_documented_policies_and_no_other(made: Made) -> None:
     roles = roles_trusted_by(made.resources, '"ec2.')
-    assert len(roles) == 2  # of the managed node groups, and of the nodes that Karpenter buys
+    assert len(roles) == 2  # of the managed node groups, and of the nodes that Karpenter launches
     for role in roles.values():
         names = [arn["Fn::Join"][1][-1].rpartition("/")[2] for arn in role["ManagedPolicyArns"]]
         assert names == ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"]
@@ -370,11 +370,11 @@ def test_nodes_have_the_two_documented_policies_and_no_other(made: Made) -> None
 
 def test_no_pod_reaches_a_node_s_role(made: Made) -> None:
     managed = [one["LaunchTemplateData"]["MetadataOptions"] for one in made.of_type("AWS::EC2::LaunchTemplate")]
-    bought = [one["spec"]["metadataOptions"] for one in made.of_kind("EC2NodeClass")]
+    provisioned = [one["spec"]["metadataOptions"] for one in made.of_kind("EC2NodeClass")]
     assert len(managed) == len(made.of_type("AWS::EKS::Nodegroup"))
-    assert len(bought) == len(RUNTIMES)
+    assert len(provisioned) == len(RUNTIMES)
     assert {(one["HttpTokens"], one["HttpPutResponseHopLimit"]) for one in managed} == {("required", 1)}
-    assert {(one["httpTokens"], one["httpPutResponseHopLimit"]) for one in bought} == {("required", 1)}
+    assert {(one["httpTokens"], one["httpPutResponseHopLimit"]) for one in provisioned} == {("required", 1)}
 
 
 def test_every_volume_of_a_node_is_encrypted(made: Made) -> None:
@@ -383,19 +383,19 @@ def test_every_volume_of_a_node_is_encrypted(made: Made) -> None:
         for one in made.of_type("AWS::EC2::LaunchTemplate")
         for mapping in one["LaunchTemplateData"]["BlockDeviceMappings"]
     ]
-    bought = [
+    provisioned = [
         mapping["ebs"]["encrypted"]
         for one in made.of_kind("EC2NodeClass")
         for mapping in one["spec"]["blockDeviceMappings"]
     ]
     assert len(managed) == 2 * len(made.of_type("AWS::EKS::Nodegroup"))
-    assert len(bought) == 2 * len(RUNTIMES)
-    assert all(one is True for one in (*managed, *bought))
+    assert len(provisioned) == 2 * len(RUNTIMES)
+    assert all(one is True for one in (*managed, *provisioned))
     assert made.of_type("AWS::EC2::Volume") == []
 
 
 def open_to_everybody(resources: Resources) -> list[str]:
-    """Security groups that let everybody in."""
+    """Security groups that are open to all."""
     rules = [
         (logical_id, rule)
         for logical_id, one in resources.items()
@@ -408,13 +408,13 @@ def open_to_everybody(resources: Resources) -> list[str]:
     return [name for name, rule in rules if rule.get("CidrIp") in EVERYBODY or rule.get("CidrIpv6") in EVERYBODY]
 
 
-def test_no_security_group_lets_everybody_in(made: Made) -> None:
+def test_no_security_group_is_open_to_all(made: Made) -> None:
     assert made.of_type("AWS::EC2::SecurityGroup")
     assert open_to_everybody(made.resources) == []
 
 
 @pytest.mark.parametrize("cidr", [{"CidrIp": "0.0.0.0/0"}, {"CidrIpv6": "::/0"}])
-def test_a_security_group_that_lets_everybody_in_would_be_found(cidr: dict[str, str]) -> None:
+def test_a_security_group_that_is_open_to_all_would_be_found(cidr: dict[str, str]) -> None:
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22} | cidr
     resources = {
         "Inline": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"SecurityGroupIngress": [rule]}},
@@ -435,7 +435,7 @@ def statements(value: object) -> Iterator[dict[str, Any]]:
                 yield from statements(part)
 
 
-def test_no_policy_lets_everybody_or_another_account_do_anything(made: Made) -> None:
+def test_no_policy_allows_everyone_or_another_account(made: Made) -> None:
     trusted = [
         json.dumps(statement["Principal"])
         for statement in statements(made.resources)

@@ -1,4 +1,4 @@
-"""Idle cost: what a configuration adds to the bill, and that the README's figure is the computed one."""
+"""Idle cost: the cost of each option, and the figure in the README."""
 
 import io
 import re
@@ -42,7 +42,7 @@ def cost_of(text: str) -> float:
 
 
 def added_by(text: str) -> float:
-    """What a configuration costs beyond an empty one, the alarm on each runtime's queue aside."""
+    """The additional cost of a configuration compared to an empty one, without the alarm on each queue."""
     return cost_of(text) - BASE_USD - 0.1 * len(parse_config(text, "test.yaml").models_runtime)
 
 
@@ -83,7 +83,7 @@ def test_the_readme_states_what_is_computed() -> None:
     assert float(stated[1].replace(",", "")) == pytest.approx(computed, abs=1)
 
 
-def test_the_bill_of_an_empty_configuration() -> None:
+def test_the_idle_cost_of_an_empty_configuration() -> None:
     lines = idle_cost(parse_config("stackName: Base\n", "base.yaml"))
     assert [(line.what, line.count, line.total_usd_per_month) for line in lines] == [
         ("EKS control plane", 1, pytest.approx(73)),
@@ -124,7 +124,7 @@ def test_without_a_gateway_there_are_endpoints_in_each_zone(zones: str, count: i
 
 
 @pytest.mark.parametrize(("has_endpoints", "usd"), [("false", 0), ("true", INTERFACE_ENDPOINT_SERVICES * 2 * 7.3)])
-def test_of_an_existing_vpc_only_our_endpoints_are_counted(has_endpoints: str, usd: float) -> None:
+def test_for_an_existing_vpc_only_the_endpoints_of_the_stack_are_counted(has_endpoints: str, usd: float) -> None:
     existing = f"{{vpcId: vpc-0000000a, privateSubnets: {SUBNETS}, interfaceEndpoints: {has_endpoints}}}"
     without = BASE_USD - NAT_USD - 1
     assert cost_of(f"network: {{existingVpc: {existing}}}\n") == pytest.approx(without + usd)
@@ -138,13 +138,13 @@ def test_a_gpu_node_group_costs_its_nodes_and_disks(size: int, disk_gib: int, is
 
 
 @given(replicas=st.integers(0, 20), size=st.integers(0, 20))
-def test_replicas_on_warm_nodes_are_not_counted_twice(replicas: int, size: int) -> None:
+def test_replicas_on_always_on_nodes_are_not_counted_twice(replicas: int, size: int) -> None:
     warm = size * (G5_USD + GPU_DISK_USD)
-    bought = max(0, replicas - size) * (0.4 * G5_USD + GPU_DISK_USD)
-    assert added_by(group(size) + "modelsRuntime:\n" + runtime(replicas)) == pytest.approx(warm + bought)
+    provisioned = max(0, replicas - size) * (0.4 * G5_USD + GPU_DISK_USD)
+    assert added_by(group(size) + "modelsRuntime:\n" + runtime(replicas)) == pytest.approx(warm + provisioned)
 
 
-def test_warm_nodes_hold_the_dearest_replicas() -> None:
+def test_always_on_nodes_run_the_most_expensive_replicas() -> None:
     text = "modelsRuntime:\n" + runtime(1, provisioner="{instanceTypes: [g4dn.xlarge]}") + runtime(1, name="b")
     assert added_by(group(1) + text) == pytest.approx(G5_USD + GPU_DISK_USD + 0.4 * 730 * 0.526 + GPU_DISK_USD)
 
@@ -174,7 +174,7 @@ def test_a_faster_disk_costs_more() -> None:
     assert cost_of(text) - cost_of(slow) == pytest.approx(1000 * 0.005 + 400 * 0.04)
 
 
-def test_each_runtimes_queue_is_a_metric_that_an_alarm_looks_at() -> None:
+def test_each_queue_is_a_metric_of_an_alarm() -> None:
     text = "modelsRuntime:\n" + runtime(0) + runtime(0, name="b")
     assert cost_of(text) - BASE_USD == pytest.approx(0.2)
 
@@ -190,7 +190,7 @@ def test_no_replicas_no_gpu_line() -> None:
     assert added_by(text) == pytest.approx(0)
 
 
-def test_a_price_that_is_unknown_is_said_to_be() -> None:
+def test_an_unknown_price_is_reported() -> None:
     text = "clusterComponents: {instanceType: m9z.large}\n"
     assert re.search(r"m9z\.large, on-demand\W+2\W+price unknown\W+price unknown", shown(text))
     assert f"at least 119 US dollars a month while idle (us-east-1, list prices of {PRICES_AS_OF})" in shown(text)
@@ -203,7 +203,7 @@ def test_an_unknown_gpu_price_is_not_hidden_by_warm_nodes() -> None:
     assert "at least" in shown(text)
 
 
-def test_what_has_no_known_price_is_named_as_not_counted() -> None:
+def test_items_without_a_known_price_are_listed_as_not_included() -> None:
     unknown = runtime(1, provisioner="{instanceFamilies: [p4d]}", schedules=schedule(3))
     said = as_sentence(idle_cost(parse_config("modelsRuntime:\n" + unknown, "test.yaml")))
     assert said.startswith("at least ")

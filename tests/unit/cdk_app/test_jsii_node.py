@@ -1,4 +1,4 @@
-"""Where jsii runs and unpacks the CDK: also for a user whose home folder cannot be written."""
+"""The Node.js and the package cache of jsii, including a home folder that is not writable."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def test_node_is_that_of_this_virtual_environment(monkeypatch: pytest.MonkeyPatc
     assert os.access(node, os.X_OK)
 
 
-def test_what_is_set_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_existing_variables_are_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"HOME": "/dev/null", "JSII_NODE": "/a/node", "JSII_RUNTIME_PACKAGE_CACHE_ROOT": "/a/cache"}
     assert chosen(monkeypatch, **environment) == environment
 

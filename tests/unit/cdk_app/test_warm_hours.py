@@ -1,4 +1,4 @@
-"""Warm hours: what schedules hold in a month, as KEDA reads them."""
+"""Warm hours: the replicas that schedules keep per month, as in KEDA."""
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ def scaling(*schedules: Schedule, always: int = 0) -> Scaling:
 
 
 def hours_of(*schedules: Schedule, always: int = 0) -> dict[int, float]:
-    """Replicas -> hours a month, of one runtime."""
+    """Replicas -> hours per month, for one runtime."""
     hours = warm_hours([scaling(*schedules, always=always)])
     return {replicas: count for (replicas,), count in hours.items()}
 
@@ -31,13 +31,13 @@ def hours_of(*schedules: Schedule, always: int = 0) -> dict[int, float]:
         # The year's last day is one more than 52 weeks.
         pytest.param("0 8 * * 1", "0 20 * * 5", 52 * (4 * 24 + 12) + 24, id="Monday to Friday"),
         pytest.param("0 0 1 7 *", "0 0 1 8 *", 31 * 24, id="a month"),
-        # Until the end that comes next KEDA holds the replicas, unless a start comes before it.
+        # KEDA keeps the replicas until the next end, unless a start is before it.
         pytest.param("0 8 * * 1", "0 19 * * *", 365 * 24 - 52 * 13, id="more ends than starts"),
         pytest.param("0,30 8 * * *", "0 9 * * *", 365 * 0.5, id="more starts than ends"),
         pytest.param("0 8 * * *", "0 0 29 2 *", 0, id="no end in most years"),
     ],
 )
-def test_schedule_holds_until_each_end(start: str, end: str, hours_a_year: float) -> None:
+def test_schedule_is_active_until_each_end(start: str, end: str, hours_a_year: float) -> None:
     assert hours_of(schedule(start, end)).get(1, 0) == pytest.approx(hours_a_year / 12)
 
 
@@ -54,12 +54,12 @@ def test_schedules_of_two_time_zones_overlap_where_they_do() -> None:
     assert hours_of(berlin, new_york)[1] == pytest.approx(17 * HOURS_PER_MONTH / 24)
 
 
-def test_replicas_that_always_run_are_the_least() -> None:
+def test_always_on_replicas_are_the_minimum() -> None:
     hours = hours_of(schedule("0 8 * * *", "0 20 * * *", 2), schedule("0 9 * * *", "0 10 * * *", 5), always=3)
     assert hours == {3: pytest.approx(23 * HOURS_PER_MONTH / 24), 5: pytest.approx(HOURS_PER_MONTH / 24)}
 
 
-def test_runtimes_are_told_apart() -> None:
+def test_runtimes_are_distinguished() -> None:
     early, late = schedule("0 8 * * *", "0 12 * * *"), schedule("0 10 * * *", "0 14 * * *")
     day = HOURS_PER_MONTH / 24
     assert warm_hours([scaling(early), scaling(late)]) == {

@@ -1,4 +1,4 @@
-"""Staging: the content alone decides what an asset is."""
+"""Staging: the hash of an asset depends only on its content."""
 
 import os
 import shutil
@@ -49,7 +49,7 @@ def test_a_renamed_file_gives_another_hash(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "a") != content_hash(tmp_path / "b")
 
 
-def test_an_asset_holds_what_its_distributions_require_and_no_traces_of_their_installation() -> None:
+def test_an_asset_contains_the_requirements_of_its_distributions_and_no_installation_metadata() -> None:
     with staged(folders={}, distributions=["aws-lambda-powertools"]) as folder:
         names = {path.name for path in folder.iterdir()}
         files = [path.name for path in folder.rglob("*")]
@@ -57,7 +57,7 @@ def test_an_asset_holds_what_its_distributions_require_and_no_traces_of_their_in
     assert not any(name.endswith(".pyc") or name in {"RECORD", "INSTALLER"} for name in files)
 
 
-def test_nothing_is_left_behind() -> None:
+def test_temporary_folder_is_deleted() -> None:
     with staged(folders={"x": ROOT / HANDLER}) as folder:
         assert folder.is_dir()
     assert not folder.exists()

@@ -82,7 +82,7 @@ def _policy_spec(runtimes: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _judges(request: dict[str, Any], runtimes: list[tuple[str, str]]) -> bool:
-    """Whether the policy looks at the request: only if all conditions hold."""
+    """Whether the policy applies to the request: only if all match conditions are true."""
     conditions = _policy_spec(runtimes)["matchConditions"]
     return all(cel.evaluate(one["expression"], {"request": request}) for one in conditions)
 
@@ -119,7 +119,7 @@ def _refusals(request: dict[str, Any], before: dict[str, Any], now: dict[str, An
         ),
     ],
 )
-def test_agent_may_change_the_cost_of_its_own_pod(before: dict[str, Any], patch: dict[str, Any]) -> None:
+def test_agent_can_change_the_cost_of_its_own_pod(before: dict[str, Any], patch: dict[str, Any]) -> None:
     assert _judges(_sender(), RUNTIMES)
     assert _refusals(_sender(), before, _merged(before, patch)) == []
 
@@ -169,7 +169,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("before", "patch", "message"), REFUSED)
-def test_agent_may_change_nothing_else(before: dict[str, Any], patch: dict[str, Any], message: str) -> None:
+def test_agent_cannot_change_anything_else(before: dict[str, Any], patch: dict[str, Any], message: str) -> None:
     assert _judges(_sender(), RUNTIMES)
     assert _refusals(_sender(), before, _merged(before, patch)) == [message]
 
@@ -189,7 +189,7 @@ def test_token_of_no_other_pod_and_of_none_is_enough(request_: dict[str, Any]) -
     assert _refusals(request_, POD, _merged(POD, _cost("1000"))) == [OTHER_POD]
 
 
-def test_every_validation_is_the_only_one_to_refuse_something() -> None:
+def test_every_validation_is_the_only_one_to_reject_some_request() -> None:
     refused_above = {str(case.values[2]) for case in REFUSED} | {OTHER_POD}
     assert {one["message"] for one in _policy_spec(RUNTIMES)["validations"]} == refused_above
 
@@ -210,21 +210,21 @@ def test_every_validation_is_the_only_one_to_refuse_something() -> None:
         "someone-queue-agent",
     ],
 )
-def test_others_are_not_judged(username: str) -> None:
+def test_policy_does_not_apply_to_others(username: str) -> None:
     assert not _judges(_sender(username), RUNTIMES)
 
 
 @pytest.mark.parametrize("runtimes", [RUNTIMES, []])
 @pytest.mark.parametrize("namespace", ["studio", "default", "elsewhere"])
 @pytest.mark.parametrize("runtime", ["sd", "comfy", "removed"])
-def test_every_agent_is_judged_whatever_the_configuration_says(
+def test_policy_applies_to_every_agent_in_any_configuration(
     runtimes: list[tuple[str, str]], namespace: str, runtime: str
 ) -> None:
     assert _judges(_sender(f"system:serviceaccount:{namespace}:{runtime}-queue-agent"), runtimes)
 
 
 @pytest.mark.parametrize("username", ["system:serviceaccount:studio:sd", "system:serviceaccount:default:comfy"])
-def test_agents_of_the_previous_release_are_judged(username: str) -> None:
+def test_policy_applies_to_agents_of_the_previous_release(username: str) -> None:
     assert _judges(_sender(username), RUNTIMES)
 
 
@@ -241,7 +241,7 @@ def test_policy_is_in_force_and_fails_closed() -> None:
     assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
 
 
-def test_policy_sees_whatever_the_role_allows() -> None:
+def test_policy_covers_everything_that_the_role_allows() -> None:
     role: Any = deletion_cost_role(runtime_name="sd", namespace="studio")
     policy: Any = deletion_cost_policy(RUNTIMES)
     assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["patch"]}]

@@ -1,4 +1,4 @@
-"""Which keys of a runtime change the template of its pods: for these pods are replaced, and for nothing else."""
+"""The keys of a runtime that change the template of its pods: only these replace pods."""
 
 import json
 import re
@@ -68,7 +68,7 @@ PODS_ARE_REPLACED: dict[str, Any] = {
     "extraValues.runtime.persistence.cacheSizeGib": 100,
     "extraValues.runtime.persistence.throughputGbps": 25,
 }
-"""Another value of each key that the pods themselves are made of."""
+"""Another value of each key that affects the pod template."""
 
 OF_WORKFLOWS = ("extraValues.runtime.queueAgent.maxInputMb",)
 """Keys that mean something for comfyui alone."""
@@ -166,12 +166,12 @@ def test_every_key_of_a_runtime_is_listed_once() -> None:
 
 
 @pytest.mark.parametrize("path", PODS_ARE_REPLACED)
-def test_change_of_what_a_pod_is_made_of_replaces_pods(path: str) -> None:
+def test_change_of_a_pod_key_replaces_pods(path: str) -> None:
     assert template(changed(path, PODS_ARE_REPLACED[path])) != template(unchanged(path))
 
 
 @pytest.mark.parametrize("path", PODS_STAY)
-def test_change_of_anything_else_replaces_no_pod(path: str) -> None:
+def test_change_of_another_key_replaces_no_pod(path: str) -> None:
     assert template(changed(path, PODS_STAY[path])) == template(RUNTIME)
 
 

@@ -1,4 +1,4 @@
-"""Variables that the stack sets in containers: a configuration that set them as well would take their place."""
+"""Variables that the stack sets in containers and that a configuration must not override."""
 
 import json
 from typing import Any
@@ -44,12 +44,12 @@ def variables() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("container", "variable"), [one for one in variables() if one[1] not in _CACHE_DIRS])
-def test_variable_that_the_stack_sets_is_refused(container: str, variable: str) -> None:
+def test_variable_that_the_stack_sets_is_rejected(container: str, variable: str) -> None:
     with pytest.raises(ConfigError, match=f"env.{variable}: must (not be set|be empty).*: the stack sets it"):
         parse_config(config({container: {"env": {variable: "x"}}}), "config.yaml")
 
 
-def test_metrics_are_switched_off_by_an_empty_log_group() -> None:
+def test_metrics_are_disabled_by_an_empty_log_group() -> None:
     loaded = parse_config(config({"queueAgent": {"env": {"METRICS_LOG_GROUP": ""}}}), "config.yaml")
     container: Any = agent_container(runtime=loaded.models_runtime[0], image="x", targets=agent_targets(loaded))
     assert {"name": "METRICS_LOG_GROUP", "value": ""} in container["env"]
