@@ -1,4 +1,4 @@
-"""What the pages are compared with: the whole stack of a configuration, and the order in which it is made."""
+"""The reference for the pages: the whole stack of a configuration, and the order in which it is created."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def make_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
-    """Make an app with the feature flags of cdk.json, without what costs time."""
+    """Create an app with the feature flags of cdk.json, without slow steps."""
 
     def make() -> cdk.App:
         return cdk.App(
@@ -33,7 +33,7 @@ def make_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
 
 @pytest.fixture(scope="session")
 def make_stack(make_app: Callable[[], cdk.App]) -> Callable[..., cdk.Stack]:
-    """Make the stack of a configuration in an app of its own."""
+    """Create the stack of a configuration in a separate app."""
     return lambda config, **kwargs: SdOnEKSStack(make_app(), CONSTRUCT_ID, config=config, **kwargs)
 
 
@@ -61,7 +61,7 @@ def resources(synthesize: Callable[..., dict[str, Any]], default_config: Config)
 
 @pytest.fixture(scope="session")
 def referenced() -> Callable[[object], set[str]]:
-    """Find the logical ids that a part of a template names."""
+    """Find the logical IDs in a part of a template."""
     return lambda value: set(references(value))
 
 
@@ -86,7 +86,7 @@ def _fill(value: object) -> str:
 
 @pytest.fixture(scope="session")
 def made_before(resources: dict[str, dict[str, Any]]) -> Callable[[str], set[str]]:
-    """Find everything that is made before a resource, and so deleted after it, by DependsOn and references."""
+    """Find everything that is created before a resource, and thus deleted after it, by DependsOn and references."""
     needed = {
         logical_id: (set(resource.get("DependsOn", [])) | set(references(resource.get("Properties", {}))))
         & resources.keys()

@@ -1,4 +1,4 @@
-"""The sample for China, filled in as CloudFormation does there: nothing of another partition is left."""
+"""The sample for China, evaluated like in CloudFormation: nothing belongs to another partition."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Every command that the pages and samples name can be run: its target, script, subcommand and options exist."""
+"""Every command in the pages and samples can be run: its target, script, subcommand and options exist."""
 
 import importlib.util
 import os
@@ -49,7 +49,7 @@ def commands(page: Path) -> Iterator[str]:
 
 
 def found(beginning: str) -> list[list[str]]:
-    """Words of every command that begins so, each command once."""
+    """Words of every command with this prefix, without duplicates."""
     lines = {command for page in PAGES for command in commands(page) if re.match(beginning, command)}
     return [shlex.split(line, comments=True) for line in sorted(lines)]
 

@@ -30,7 +30,7 @@ DEFAULT = (ROOT / "config.yaml").read_text(encoding="utf-8")
 Template = dict[str, dict[str, Any]]
 Synthesize = Callable[..., dict[str, Any]]
 Changes = dict[tuple[str, str], set[str]]
-"""Type and logical id without its hash -> the properties that differ; empty where the resource is new or gone."""
+"""Type and logical id without its hash -> the properties that differ; empty if the resource is new or removed."""
 
 REPLACING = {
     "stackName": DEFAULT.replace("stackName: SdOnEKSStack", "stackName: Other"),
@@ -105,7 +105,7 @@ def _create_only_properties(kind: str) -> list[str]:
 
 
 def rows(heading: str) -> list[list[str]]:
-    """Cells of the table that begins with a heading."""
+    """Cells of the table whose first column has this heading."""
     table = PAGE[PAGE.index(f"| {heading} |") :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
 

@@ -27,7 +27,7 @@ def synth_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of the reference data beside the repository; tests that need it skip where it is absent."""
+    """Folder of the reference data next to the repository; tests that need it are skipped if it does not exist."""
     folder = _REPOSITORY.parent / "shared"
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: nothing to compare with")

@@ -1,6 +1,6 @@
-"""Drawing what a model of the configuration takes: each key by its own type, bounds and form.
+"""Hypothesis strategies for configuration models: each key by its type, bounds and format.
 
-What several keys must agree on is the caller's: it says what is drawn instead.
+Rules that span several keys are up to the caller, who can replace the strategies of keys.
 """
 
 import math
@@ -20,7 +20,7 @@ _MOST: Final = 3
 """Entries of a list or a mapping."""
 
 _LETTERS: Final = st.characters(exclude_categories=["Cc", "Cn", "Cs"], include_characters="\n\t")
-"""What people write where anything goes: several lines, quotes, any language."""
+"""Values of free-form strings: several lines, quotes, any language."""
 
 
 def some_keys(
@@ -30,7 +30,7 @@ def some_keys(
     leave_out: Iterable[str] = (),
     **instead: st.SearchStrategy[Any],
 ) -> st.SearchStrategy[Data]:
-    """Mappings with any part of a model's keys.
+    """Mappings with any subset of a model's keys.
 
     Args:
         model: the model.
@@ -42,7 +42,7 @@ def some_keys(
     sometimes: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
         if name not in leave_out:
-            # A section without keys says the same as none, and what is in it would be drawn half as often.
+            # An empty section is equal to an omitted one, and its keys would be drawn half as often.
             is_section = isinstance(field.default, ConfigModel)
             keys = always if field.is_required() or name in keep or is_section else sometimes
             keys[str(field.alias)] = instead[name] if name in instead else values_of(model, name)
@@ -58,24 +58,24 @@ def values_of(model: type[ConfigModel], field: str) -> st.SearchStrategy[Any]:
 def numbers(
     model: type[ConfigModel], field: str, *, least: float = -math.inf, most: float = math.inf
 ) -> st.SearchStrategy[Any]:
-    """Numbers that a field takes, within narrower bounds."""
+    """Numbers that a field accepts, within narrower bounds."""
     hint = get_type_hints(model, include_extras=True)[field]
     limits = _Limits(model.model_fields[field].metadata)
     return _numbers(int if int in (hint, *get_args(hint)) else float, max(limits.least, least), min(limits.most, most))
 
 
 def texts(form: object) -> st.SearchStrategy[str]:
-    """Any text of a form of `sd_on_eks.config.values`, however odd."""
+    """Any string in a format of `sd_on_eks.config.values`."""
     return _of(form, ())
 
 
 def few(values: st.SearchStrategy[T], *, least: int = 0, unique: bool = False) -> st.SearchStrategy[list[T]]:
-    """A short list; a long one shows nothing that a short one does not."""
+    """A short list; a long one finds no other errors."""
     return st.lists(values, min_size=least, max_size=_MOST, unique=unique)
 
 
 class _Limits:
-    """What a field's type is narrowed by."""
+    """The constraints of a field's type."""
 
     def __init__(self, metadata: Iterable[object]) -> None:
         found: dict[str, Any] = {}
@@ -98,7 +98,7 @@ def _of(annotation: Any, metadata: tuple[object, ...]) -> st.SearchStrategy[Any]
         (inner,) = (argument for argument in arguments if argument is not NoneType)
         return _of(inner, metadata)
     if origin is tuple:
-        # Most lists refuse repeated entries, and strings that the tests mention are drawn again and again.
+        # Most lists reject duplicates, and hypothesis often draws strings that occur in the tests.
         entries = _of(arguments[0], ())
         return st.lists(entries, min_size=limits.min_length, max_size=limits.max_length, unique_by=repr)
     if origin is dict:

@@ -1,7 +1,7 @@
-"""Drawing configurations: all that `config.yaml` can say, in any combination that is allowed.
+"""Hypothesis strategies for configurations: all keys of `config.yaml` in any valid combination.
 
-Rules over several keys hold by construction. What is too large all the same (a stack of 500 resources, a function's
-environment) is drawn again; `test_generated_configs.py` shows that this is rare, and that no key is never drawn.
+Rules that span several keys hold by construction. Configurations that are too large (500 resources, a function's
+environment) are drawn again; `test_generated_configs.py` checks that this is rare, and that every key is drawn.
 """
 
 import ipaddress
@@ -33,14 +33,14 @@ _REGIONS: Final[dict[Partition, list[str]]] = {
     "aws-us-gov": ["us-gov-west-1"],
 }
 _MORE: Final = 0.001
-"""So that a sum of fractions is not smaller than its parts."""
+"""Prevents a sum of fractions from being smaller than its parts."""
 
 
 def load(data: Data) -> Config:
-    """What `config.yaml` with this content means.
+    """The configuration of a `config.yaml` with this content.
 
     Raises:
-        ConfigError: it is refused.
+        ConfigError: it is invalid.
     """
     return parse_config(as_yaml(data), "generated.yaml")
 
@@ -52,7 +52,7 @@ def as_yaml(data: Data) -> str:
 
 @st.composite
 def config_data(draw: st.DrawFn) -> Data:
-    """Content of a `config.yaml`; nearly all of them load."""
+    """Contents of `config.yaml`; nearly all are valid."""
     partition: Partition = draw(st.sampled_from(["aws", "aws", "aws-cn", "aws-us-gov"]))
     region = draw(st.sampled_from(_REGIONS[partition]))
     zones = [f"{region}{letter}" for letter in "abc"]
@@ -86,7 +86,7 @@ def _reaches_the_internet(network: Data) -> bool:
 
 
 def _networks(partition: Partition, zones: Sequence[str]) -> st.SearchStrategy[Data]:
-    # In China no interface endpoints are made, which a network without a NAT gateway needs.
+    # In China, the stack creates no interface endpoints, which a network without a NAT gateway needs.
     gateways = st.sampled_from(["one", "onePerZone"]) if partition == "aws-cn" else values_of(Network, "nat_gateways")
     own = some_keys(Network, leave_out=("existing_vpc",), cidr=_networks_of(16, 18), nat_gateways=gateways)
     existing = _existing_vpcs(partition, zones)
@@ -188,7 +188,7 @@ def _node_groups(draw: st.DrawFn, models: Sequence[ModelsRuntime]) -> list[Data]
 def _gateways() -> st.SearchStrategy[Data]:
     plans = st.lists(some_keys(Plan), max_size=3, unique_by=lambda one: str(one["name"]))
     instead: Data = {"plans": plans, "source_ip_cidrs": few(_networks_of(8, 32) | st.just("2001:db8::/32"))}
-    # Callers of a private endpoint share addresses, so a web ACL by address goes with a public one only.
+    # Callers of a private endpoint share IP addresses, so the web ACL requires a public endpoint.
     return some_keys(ApiGateway, leave_out=("private_endpoint",), **instead) | some_keys(
         ApiGateway, leave_out=("web_acl",), **instead
     )
@@ -221,7 +221,7 @@ def _task_protocols(draw: st.DrawFn, models: Sequence[ModelsRuntime]) -> Data:
 
 
 def _is_safe(data: Data, *, longest_s: float) -> bool:
-    """Whether the times go together with the defaults of those that are left out."""
+    """Whether the times are valid together with the defaults of the omitted ones."""
     try:
         return TaskProtocol.model_validate(data).times.max_task_age_s >= longest_s
     except ValueError:

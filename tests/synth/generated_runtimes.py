@@ -1,4 +1,4 @@
-"""Drawing `modelsRuntime` of a configuration: every option of pods and nodes, in any combination that is allowed."""
+"""Hypothesis strategies for `modelsRuntime`: all options of pods and nodes in any valid combination."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ from tests.unit.config.test_cron import ACCEPTED
 Partition = Literal["aws", "aws-cn", "aws-us-gov"]
 
 _MANY: Final = 7
-"""From here on runtimes are alike but for their names: the 30th set of options shows nothing new, and takes long."""
+"""Further runtimes differ only in their names: a 30th set of options finds no other errors and is slow."""
 
 _STARTS_AND_ENDS: Final = [
     (start, end) for start in ACCEPTED for end in ACCEPTED if not cron_times(end).includes(cron_times(start))
@@ -39,7 +39,7 @@ _STARTS_AND_ENDS: Final = [
 @cache
 @st.composite
 def runtimes(draw: st.DrawFn, partition: Partition) -> list[Data]:
-    """None, some or, now and then, very many."""
+    """None, some or, rarely, very many."""
     count = draw(st.integers(0, _MANY - 1)) if draw(st.integers(0, 9)) else draw(st.integers(_MANY, 30))
     longest_name = st.from_regex(r"[a-z][a-z0-9-]{38}[a-z0-9]", fullmatch=True)
     names = draw(st.lists(texts(values.RuntimeName) | longest_name, min_size=count, max_size=count, unique=True))
@@ -54,7 +54,7 @@ def runtimes(draw: st.DrawFn, partition: Partition) -> list[Data]:
 
 
 def _fitting(identity: Data, body: Data) -> Data:
-    """Both, without what workflows alone have."""
+    """Both, without options that only comfyui has."""
     if identity["type"].lower() == "sdwebui":
         body = copy.deepcopy(body)
         body["extraValues"]["runtime"].get("queueAgent", {}).pop("maxInputMb", None)
@@ -62,7 +62,7 @@ def _fitting(identity: Data, body: Data) -> Data:
 
 
 def parsed(data: Data) -> ModelsRuntime:
-    """A runtime as the model has it."""
+    """A runtime in the format of the model."""
     return ModelsRuntime.model_validate_json(json.dumps(data))
 
 
@@ -84,7 +84,7 @@ _LIMITS: Final = ("longest_task", "interruptible", "backlog_limit")
 
 
 def _identities(name: str, *, file: str, namespaces: st.SearchStrategy[str]) -> st.SearchStrategy[Data]:
-    """What callers and the cluster know a runtime by; workflows of ComfyUI name their models themselves."""
+    """The names of a runtime and its checkpoint; ComfyUI workflows specify their models."""
     known: Data = {"name": st.just(name), "namespace": namespaces, "model_filename": st.just(file)}
     later = (*_LIMITS, "extra_values")
     web_ui: Data = known | {"type": st.sampled_from(["sdwebui", "SDWebUI"])}
@@ -164,7 +164,7 @@ def _scaling(draw: st.DrawFn, longest_s: float) -> Data:
     return draw(
         some_keys(
             Scaling,
-            # Their defaults may be too few, and too long for a short task.
+            # The defaults may be too low, or too long for a short task.
             keep=("max_replica_count", "typical_task"),
             min_replica_count=st.just(least),
             max_replica_count=st.just(most),
@@ -183,7 +183,7 @@ def _images(partition: Partition) -> st.SearchStrategy[Data]:
 
 @st.composite
 def _resources(draw: st.DrawFn, container: InferenceApi | QueueAgent) -> Data:
-    """Requests and limits that fit each other, and the container's defaults where one is left out."""
+    """Requests and limits that are valid together and with the container's defaults."""
     default = container.whole_resources
     requests, limits = draw(some_keys(ResourceAmounts)), draw(some_keys(ResourceAmounts))
     for name, size in (("cpu", _millicores), ("memory", _mebibytes)):
@@ -233,7 +233,7 @@ def _budgets() -> st.SearchStrategy[Data]:
 @cache
 def _node_templates(disk_gib: int) -> st.SearchStrategy[Data]:
     disk = {"disk_size_gib": numbers(NodeTemplate, "disk_size_gib", least=disk_gib)}
-    # Four operations for each MiB; the default of one is too few for a fast other.
+    # Four IOPS per MiB/s; the default IOPS are too low for a high throughput.
     fast = {"disk_iops": numbers(NodeTemplate, "disk_iops", least=4000)}
     snapshot = ("snapshot_id", "volume_initialization_rate_mib_s")
     nvme = some_keys(NodeTemplate, keep=("disk_size_gib", "disk_iops"), leave_out=snapshot, **disk, **fast)

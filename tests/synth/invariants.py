@@ -1,4 +1,4 @@
-"""What holds for the stack of every configuration. Each function raises AssertionError with what is wrong."""
+"""Invariants of the stack of every configuration. Each function raises AssertionError with the violation."""
 
 import json
 import re
@@ -148,7 +148,7 @@ def _repeated(values: Iterable[Hashable]) -> list[Hashable]:
 
 
 def _matches(policy: Mapping[str, Any], **attributes: str) -> bool:
-    """Whether a filter policy of plain texts takes a message with these attributes."""
+    """Whether a filter policy of plain strings accepts a message with these attributes."""
     assert all(isinstance(text, str) for texts in policy.values() for text in texts), f"{policy} is no list of texts"
     return all(attributes.get(name) in texts for name, texts in policy.items())
 

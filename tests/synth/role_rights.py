@@ -1,6 +1,6 @@
-"""What each kind of role may do, in full: a right that is not written down here is a mistake.
+"""The complete permissions of each kind of role: a permission that is not listed here is an error.
 
-The table is read the other way as well: `test_generated_configs.py` fails where it holds a right that no role has.
+`test_generated_configs.py` also fails if the table contains a permission that no role has.
 """
 
 import json
@@ -18,13 +18,13 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What a role may do.
+    """The permissions of a role.
 
     Attributes:
         actions: every action.
-        managed: names of AWS's own policies.
-        on_anything: actions that name no resource -> why.
-        wildcards: actions that have a wildcard themselves -> why.
+        managed: names of AWS managed policies.
+        on_anything: actions on all resources -> reason.
+        wildcards: actions with a wildcard -> reason.
     """
 
     actions: frozenset[str] = frozenset()
@@ -116,7 +116,7 @@ ROLES: Final[Mapping[str, Rights]] = {
             },
         },
     ),
-    # From here on the library's own roles, which are not ours to shape.
+    # The following roles are defined by the CDK.
     "CustomVpcRestrictDefaultSGCustomResourceProviderRole": _rights(
         *("ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"),
         *("ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"),
@@ -157,7 +157,7 @@ _MOST_MANAGED_CHARACTERS: Final = 6_144
 
 
 def rights_of(made: Synthesis, role: str) -> Rights:
-    """What the template lets a role do."""
+    """The permissions of a role in the template."""
     allowed = [one for one in _statements(made, role) if one["Effect"] == "Allow"]
     actions = [(action, one) for one in allowed for action in _listed(one["Action"])]
     return Rights(
@@ -175,7 +175,7 @@ def kind_of(role: str) -> str:
         AssertionError: there is none.
     """
     found = [kind for kind in ROLES if re.fullmatch(kind + "[0-9A-F]{8}", role)]
-    assert len(found) == 1, f"{role} has no entry in ROLES: write down what it may do"
+    assert len(found) == 1, f"{role} has no entry in ROLES: list its permissions"
     return found[0]
 
 
@@ -293,7 +293,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _length(document: object) -> int:
-    """Characters of a policy, with values in place of references that are as long as they get."""
+    """Characters of a policy, with values of the maximum length in place of references."""
     longest = {"AWS::Partition": "aws-us-gov", "AWS::Region": "ap-northeast-1", "AWS::AccountId": "1" * 12}
 
     def value_of(value: object) -> object:

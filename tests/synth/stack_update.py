@@ -36,8 +36,8 @@ https://github.com/kubernetes/kubectl/blob/master/pkg/util/prune/prune.go
 """
 
 
-class RefusedError(Exception):
-    """AWS refuses a resource: which, and why."""
+class RejectedError(Exception):
+    """AWS rejects a resource; the message has the resource and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Pod:
 
 
 class Account:
-    """An account with a cluster, on which one stack is deployed again and again."""
+    """An account with a cluster, in which a stack is deployed repeatedly."""
 
     def __init__(self) -> None:
         self._template: Resources = {}
@@ -87,10 +87,10 @@ class Account:
         """Update the stack.
 
         Returns:
-            What was taken from pods that may still run, each with the step after which it was missing.
+            What was removed while pods may still need it, each with the step that removed it.
 
         Raises:
-            RefusedError: AWS refuses a resource; what came before it stays done.
+            RejectedError: AWS rejects a resource; previous steps are not undone.
         """
         found = [f"{step}: {missing}" for step in self._steps(template) for missing in self._missing()]
         self._template = template
@@ -98,7 +98,7 @@ class Account:
 
     @property
     def objects(self) -> set[Key]:
-        """The Kubernetes objects that there are."""
+        """The existing Kubernetes objects."""
         return set(self._objects)
 
     @property
@@ -113,7 +113,7 @@ class Account:
         self._pods = [pod for pod in self._pods if pod.deployment != (namespace, name)]
 
     def delete_kept_associations(self) -> None:
-        """Delete what replaced associations have left behind, as an operator does."""
+        """Delete retained associations that were replaced, as an operator does."""
         self._replaced.clear()
 
     def _steps(self, new: Resources) -> Iterator[str]:
@@ -158,7 +158,7 @@ class Account:
         if resource["Type"] == _ASSOCIATION:
             account = _account(resource)
             if account in {_account(one) for one in self._of_type(_ASSOCIATION)}:
-                raise RefusedError(f"{name}: an association of {account} exists")
+                raise RejectedError(f"{name}: an association of {account} exists")
         self._physical[name] = resource
         if resource["Type"] == MANIFEST:
             self._apply(resource["Properties"] | {"PruneLabel": None})
@@ -191,7 +191,7 @@ class Account:
             if key not in self._objects:
                 continue
             if key[0] in {"PersistentVolume", "PersistentVolumeClaim"} and self._is_used(key):
-                self._terminating.add(key)  # its finalizer stays while a pod uses it
+                self._terminating.add(key)  # its finalizer remains while a pod uses it
                 continue
             del self._objects[key]
             if key[0] == "Namespace":
@@ -199,7 +199,7 @@ class Account:
                     del self._objects[other]
 
     def _await_deletion(self, objects: list[dict[str, Any]]) -> None:
-        """What kubectl waits for before it returns: objects whose finalizers wait for pods."""
+        """The objects that kubectl waits for: those whose finalizers wait for pods."""
         claims = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in objects if _is_claim(one)}
         self._pods = [
             pod for pod in self._pods if not any((pod.deployment[0], claim) in claims for claim in pod.claims)
@@ -231,10 +231,10 @@ class Account:
         for claim in pod.claims:
             keys += [Key("PersistentVolumeClaim", namespace, claim), Key("PersistentVolume", "", claim)]
         for key in keys:
-            # Claims and namespaces may be somebody else's.
+            # Claims and namespaces may not belong to the stack.
             if key not in self._objects and (key in self._ever or key[0] == "ServiceAccount"):
                 yield f"{key[0]} {key[2]}"
-            # Such a claim takes no new pod, and applying it again does not bring it back.
+            # Such a claim cannot be used by new pods, and applying it again does not restore it.
             elif key in self._terminating and Key("Deployment", *pod.deployment) in self._objects:
                 yield f"{key[0]} {key[2]}, which is being deleted,"
         if not any(self._binds(one, pod) for key, one in self._objects.items() if key[0] == "RoleBinding"):
@@ -277,7 +277,7 @@ class Account:
 
 
 def _in_order(resources: Resources) -> list[str]:
-    """Logical ids of what matters here, each after everything that it depends on."""
+    """Logical IDs of the relevant resources, each after its dependencies."""
     needed = {
         name: (set(one.get("DependsOn", [])) | set(references(one.get("Properties", {})))) & resources.keys()
         for name, one in resources.items()
@@ -290,7 +290,7 @@ def _in_order(resources: Resources) -> list[str]:
                 visit(earlier)
             order[name] = None
 
-    # Pods first, wherever nothing says otherwise: what they need must not come before them by chance.
+    # Pods first, if no dependency requires otherwise: their needs must not be before them by chance.
     for name in sorted(resources, key=lambda one: (not one.startswith("Runtimes"), one)):
         visit(name)
     return [name for name in order if resources[name]["Type"] in {MANIFEST, *_NEEDED}]
@@ -298,7 +298,7 @@ def _in_order(resources: Resources) -> list[str]:
 
 def _is_replaced(old: dict[str, Any], new: dict[str, Any]) -> bool:
     if new["Type"] == MANIFEST:
-        return False  # the library's function gives no new physical id
+        return False  # the CDK's function returns no new physical ID
     schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", new["Type"]).schema
     names = [path.removeprefix("/properties/") for path in schema["createOnlyProperties"]]
     return any(old["Properties"].get(name) != new["Properties"].get(name) for name in names)

@@ -1,4 +1,4 @@
-"""A configuration, synthesized, and what it makes: the template and the Kubernetes objects in it."""
+"""The synthesis of a configuration: the template and the Kubernetes objects in it."""
 
 import json
 import shutil
@@ -62,7 +62,7 @@ def synthesis(config: Config, app: cdk.App) -> Synthesis:
 
 
 def _warnings(folder: Path) -> Iterator[str]:
-    # From the file: jsii does not hand entries of the metadata over.
+    # From the file: jsii does not return metadata entries.
     artifact = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"][CONSTRUCT_ID]
     metadata = json.loads((folder / artifact["additionalMetadataFile"]).read_text(encoding="utf-8"))
     for path, entries in metadata.items():
@@ -70,7 +70,7 @@ def _warnings(folder: Path) -> Iterator[str]:
 
 
 def synthesis_of(text: str, config: Config) -> Synthesis:
-    """What a template says.
+    """The contents of a template.
 
     Args:
         text: the template as the CDK writes it.

@@ -1,10 +1,10 @@
-"""What a value of a template refers to."""
+"""References in the values of a template."""
 
 from collections.abc import Iterator
 
 
 def references(value: object) -> Iterator[str]:
-    """Logical ids that a value names, at any depth."""
+    """Logical IDs in a value, at any depth."""
     match value:
         case {"Ref": str(name)}:
             yield name

@@ -1,4 +1,4 @@
-"""`app.py` and `cdk synth`, as a user runs them: with the CDK's validator, cdk-nag, cfn-lint."""
+"""`app.py` and `cdk synth` as in a user's shell: with the CDK's validator, cdk-nag and cfn-lint."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """A run of `cdk synth` and what it wrote."""
+    """A run of `cdk synth` and its output."""
 
     done: subprocess.CompletedProcess[str]
     template: Path

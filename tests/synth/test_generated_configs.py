@@ -1,4 +1,4 @@
-"""The stack of any configuration: it synthesizes, linters find nothing, and what must hold for every one holds."""
+"""The stack of any configuration: it synthesizes, linters report nothing, and all invariants hold."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ MakeApp = Callable[[], cdk.App]
 
 
 def _choices(annotation: Any) -> Iterator[object]:
-    """What a key may be, where that is one of a few."""
+    """The choices of a key, if it has a few."""
     if annotation is bool:
         yield from (True, False)
     elif get_origin(annotation) is Literal:
@@ -47,7 +47,7 @@ CHOICES = [(path, choice) for path, field in FIELDS.items() for choice in _choic
 
 
 def _drawn_in(data: Data, prefix: str = "") -> Iterator[str | tuple[str, object]]:
-    """Keys of a configuration by their paths, and its choices with theirs."""
+    """Paths of a configuration's keys, and of its choices."""
     for key, value in data.items():
         path = f"{prefix}{key}"
         values = value if isinstance(value, list) else [value]
@@ -108,14 +108,14 @@ def test_every_choice_of_every_key_is_drawn() -> None:
 
 
 def check_examples(make_app: MakeApp, check: Callable[[Synthesis], None], *, shard: int, count: int) -> None:
-    """Synthesize so many configurations, and check what each makes."""
+    """Synthesize a number of configurations, and check each result."""
     checked = 0
 
     @seed(shard)
     @settings(
         max_examples=count,
         database=None,
-        phases=[Phase.generate],  # to shrink an example would take an hour
+        phases=[Phase.generate],  # shrinking an example would take an hour
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(config_data())
@@ -137,7 +137,7 @@ def check_examples(make_app: MakeApp, check: Callable[[Synthesis], None], *, sha
 
 
 def in_shards(count: int) -> pytest.MarkDecorator:
-    """Parts, each with examples of its own, that processes share among themselves."""
+    """Shards with different examples, which parallel processes run."""
     return pytest.mark.parametrize(
         "shard", [pytest.param(part, marks=pytest.mark.xdist_group(f"shard {part}")) for part in range(count)]
     )
@@ -208,7 +208,7 @@ modelsRuntime:
 - name: b
   type: comfyui
 """
-"""Every role that there is."""
+"""All roles."""
 
 
 @pytest.fixture(scope="module")

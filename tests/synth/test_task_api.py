@@ -53,7 +53,7 @@ inputBucketArns: ["arn:aws:s3:::studio-inputs", "arn:aws:s3:::shared-inputs"]
 modelsRuntime:
 - {name: sd, type: sdwebui, dynamicModel: true}
 """
-"""All options but the private endpoint, which excludes the web ACL."""
+"""All options except the private endpoint, which excludes the web ACL."""
 
 PRIVATE = """
 APIGW:
@@ -119,7 +119,7 @@ class Template:
         return {(one["HttpMethod"], path(one["ResourceId"])): one for one in self.all("AWS::ApiGateway::Method")}
 
     def environment(self) -> dict[str, Any]:
-        """Environment of the function."""
+        """Environment variables of the function."""
         found: dict[str, Any] = self.one("AWS::Lambda::Function")["Environment"]["Variables"]
         return found
 
@@ -270,7 +270,7 @@ def test_thirty_runtimes_with_long_names_of_models_fit(synth_app: Callable[[], c
 
 
 def test_the_function_knows_the_ages_that_belong_together(private: Template) -> None:
-    # Some alone would contradict the defaults of the others.
+    # Some of them without the others would contradict defaults.
     times = ProtocolTimes.from_environment(private.environment())
     assert (times.max_task_age_s, times.queue_retention_s, times.record_ttl_s) == (200 * 3600, 9 * DAY_S, 30 * DAY_S)
 
@@ -291,7 +291,7 @@ def test_the_rule_on_the_environment_counts_all_of_it(template: Template, everyt
 
 
 def size_of(environment: dict[str, Any]) -> int:
-    """Bytes of an environment, with the longest names that CloudFormation gives."""
+    """Bytes of an environment, with the longest names that CloudFormation generates."""
     longest = {"TASK_TABLE_NAME": len("Api-TaskTable95FE7720-ABCDEFGHIJKLM"), "OUTPUT_BUCKET_NAME": 63}
 
     def of(name: str, value: Any) -> int:

@@ -1,4 +1,4 @@
-"""The task API's handler and the function that it is deployed as: what one sets, the other reads."""
+"""The task API's handler and its function: the handler reads the environment that the function sets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ def function(synth_app: Callable[[], cdk.App]) -> dict[str, Any]:
 
 
 def deployed(value: str | dict[str, Any]) -> str:
-    """A value of the template as CloudFormation makes it; references become their names."""
+    """A value of the template as evaluated by CloudFormation; references become their names."""
     if isinstance(value, str):
         return value
     if "Ref" in value:

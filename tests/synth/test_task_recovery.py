@@ -40,7 +40,7 @@ class Template:
         return dict(found["Properties"])
 
     def rights(self, role: str) -> set[tuple[str, str]]:
-        """Pairs of action and resource of a role's policy; a resource by its logical id, attribute or end."""
+        """Pairs of action and resource of a role's policy; a resource by its logical ID, attribute or suffix."""
         statements = self.one("AWS::IAM::Policy", f"{role}DefaultPolicy")["PolicyDocument"]["Statement"]
         return {
             (action, _name(resource))

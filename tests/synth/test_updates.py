@@ -14,7 +14,7 @@ from aws_cdk import assertions
 from sd_on_eks.config.loader import parse_config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
 from template_changes import object_changes
-from tests.synth.stack_update import Account, RefusedError
+from tests.synth.stack_update import Account, RejectedError
 from tests.synth.synthesis import Resources
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -74,7 +74,7 @@ def after(synthesize: Callable[[str], Resources]) -> Resources:
 
 
 def only(template: Resources, runtimes: list[str]) -> Resources:
-    """A template without what other runtimes have for themselves."""
+    """A template without the resources of other runtimes."""
     mine = tuple(f"Runtimes{name}" for name in runtimes)
     return {name: one for name, one in template.items() if not name.startswith("Runtimes") or name.startswith(mine)}
 
@@ -100,7 +100,7 @@ def test_move_back_is_rejected_until_the_retained_association_is_deleted(before:
     for template in (before, after):
         account.deploy(only(template, ["moves"]))
     account.delete_workload("studio", "moves")
-    with pytest.raises(RefusedError, match=r"an association of \('studio', 'moves-queue-agent'\) exists"):
+    with pytest.raises(RejectedError, match=r"an association of \('studio', 'moves-queue-agent'\) exists"):
         account.deploy(only(before, ["moves"]))
     account.delete_kept_associations()
     assert account.deploy(only(before, ["moves"])) == []
@@ -149,7 +149,7 @@ def test_no_manifest_prunes(before: Resources) -> None:
 
 
 PREVIOUS = "4751fa9"
-"""The release whose pods today's stack finds running: the commit that it was made from."""
+"""The previous release, whose pods may run when the current stack is deployed: its commit."""
 
 SYNTHESIZE = """
 import json, sys

@@ -175,7 +175,7 @@ def kubernetes_object(objects: list[dict[str, Any]]) -> Callable[[str, str], dic
 
 @pytest.fixture(scope="session")
 def comes_after(resources: dict[str, dict[str, Any]]) -> Callable[[str, str], bool]:
-    """Whether a resource is made after another one, and so deleted before it, by DependsOn and references."""
+    """Whether a resource is created after another one, and thus deleted before it, by DependsOn and references."""
     needed = {
         logical_id: set(resource.get("DependsOn", [])) | set(references(resource["Properties"])) & resources.keys()
         for logical_id, resource in resources.items()

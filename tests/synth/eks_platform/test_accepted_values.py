@@ -104,7 +104,7 @@ PLACES: dict[str, tuple[Place, tuple[Any, ...]]] = {
 
 
 def objects_of(config: Config) -> Iterator[dict[str, Any]]:
-    """Objects in which values of the configuration stand, in each with every value that it has."""
+    """Objects that contain values of the configuration, each with every value of a key."""
     for runtime in config.models_runtime:
         namespace, settings = runtime.namespace, runtime.extra_values
         targets = agent_targets(config)

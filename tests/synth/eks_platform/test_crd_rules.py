@@ -1,4 +1,4 @@
-"""Rules of the custom resource definitions that JSON Schema cannot express: the API server applies them as well."""
+"""CEL rules of the CRDs, which JSON Schema cannot express and the API server also applies."""
 
 import copy
 import re
@@ -77,7 +77,7 @@ def rich_objects(objects_of: Callable[[dict[str, Any]], dict[tuple[str, str], di
 
 
 def _defaulted(value: object, schema: dict[str, Any]) -> Any:
-    """The value as rules see it: the API server sets defaults first."""
+    """The value for the rules: the API server sets defaults first."""
     if isinstance(value, list):
         return [_defaulted(part, schema.get("items", {})) for part in value]
     if not isinstance(value, dict):
@@ -107,7 +107,7 @@ def _results(value: object, schema: dict[str, Any]) -> Iterator[tuple[str, bool]
 
 
 def _is_transition(rule: str) -> bool:
-    """Whether the rule compares with the object as it was: not so for a new one."""
+    """Whether the rule compares with the old object, which does not exist for a new one."""
     return "oldSelf" in rule
 
 

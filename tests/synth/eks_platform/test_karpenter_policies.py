@@ -1,4 +1,4 @@
-"""Karpenter's rights against those of its own documentation, so that an upgrade shows what changed."""
+"""Karpenter's permissions compared with its documentation, so that an upgrade shows changes."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-# Statement id -> why our policies leave it out.
+# Statement ID -> reason why the product's policies omit it.
 LEFT_OUT = {
     "AllowScopedInstanceProfileCreationActions": "node classes name a profile of the stack",
     "AllowScopedInstanceProfileTagActions": "node classes name a profile of the stack",

@@ -1,8 +1,9 @@
 """Every Kubernetes object against its schema, with every option set at least once.
 
-Built-in kinds: the schemas of Kubernetes, unknown fields refused. Custom kinds, by two that do not know each other: the
-projects' own definitions (`definitions`; unknown fields and duplicates in sets refused, read where they lie beside the
-repository), and the compiled models of @kubernetes-models (`models`; made from the projects' Go types, always there).
+Built-in kinds: the Kubernetes schemas, which reject unknown fields. Custom kinds, against two independent sources: the
+projects' CRDs (`definitions`; they reject unknown fields and duplicates in sets, and are read from a folder next to the
+repository), and the compiled models of @kubernetes-models (`models`; generated from the projects' Go types, always
+available).
 """
 
 import copy
@@ -239,7 +240,7 @@ def test_unknown_field_of_a_custom_kind_is_rejected_by_the_definitions(
 
 
 def _changed(objects: Objects, kind: str, path: str, value: object) -> dict[str, Any]:
-    """A copy of the first object of a kind, with another value in one place; None takes the place away."""
+    """A copy of the first object of a kind, with another value in one place; None removes it."""
     one = copy.deepcopy(next(one for one in objects if one["kind"] == kind))
     target: Any = one
     *folders, last = path.split(".")
@@ -252,7 +253,7 @@ def _changed(objects: Objects, kind: str, path: str, value: object) -> dict[str,
 
 
 def _options(model: dict[str, Any], definitions: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Paths of all options of a mapping, as people write them: `scaling.schedules[].start`."""
+    """Paths of all options of a mapping in dotted notation: `scaling.schedules[].start`."""
     for name, field in model["properties"].items():
         value = next((one for one in field.get("anyOf", ()) if one.get("type") != "null"), field)
         reference = value.get("$ref") or value.get("items", {}).get("$ref")

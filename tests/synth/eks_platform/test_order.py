@@ -305,7 +305,7 @@ def test_order_of_two_runtimes_is_free(comes_after: Callable[[str, str], bool]) 
 
 
 class ApiServer:
-    """The API of a cluster that has a runtime's objects: the EC2NodeClass is still there at the first look."""
+    """The API of a cluster with a runtime's objects: the EC2NodeClass still exists at the first request."""
 
     def __init__(self, objects: list[dict[str, Any]]) -> None:
         self.events: list[str] = []
@@ -323,7 +323,7 @@ class ApiServer:
                 if path in {"/api", "/apis"} or path.count("/") == path.startswith("/apis") + 2:
                     self.answer(200, api.discovery(path))
                     return
-                if "fieldSelector" in self.path:  # how an object is followed that did not go at once
+                if "fieldSelector" in self.path:  # how kubectl watches an object that is not deleted immediately
                     api.events.append(f"follow {path.rpartition('/')[2]}")
                     self.answer(200, {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}})
                     return
@@ -340,7 +340,7 @@ class ApiServer:
                 self.wfile.write(json.dumps(body).encode())
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-                """Quiet."""
+                """No log output."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
@@ -379,7 +379,7 @@ class ApiServer:
 
 @pytest.fixture(scope="session")
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kubectl that the stack's function runs."""
+    """The kubectl of the stack's function."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("the layer's kubectl is for Linux on x86-64")
     folder = tmp_path_factory.mktemp("kubectl")

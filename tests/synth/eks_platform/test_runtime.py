@@ -1,4 +1,4 @@
-"""The objects of a runtime: who may do what, and in which order."""
+"""The objects of a runtime: permissions and order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -168,7 +168,7 @@ def test_every_mount_has_its_volume_and_every_volume_its_mount(
     ]
     assert set(mounts) == {volume["name"] for volume in spec["volumes"]}
     shared = [name for name in set(mounts) if mounts.count(name) > 1]
-    assert shared == ["markers"]  # the agent writes what the runtime's probe reads
+    assert shared == ["markers"]  # the agent writes the markers that the runtime's probe reads
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -219,7 +219,7 @@ def test_disk_of_the_agent_has_room_for_the_inputs_of_a_task(pod: Callable[[str]
         for volume in pod(runtime)["spec"]["volumes"]
         if volume["name"] == "agent-tmp"
     }
-    # Those of the SD Web UI stay in memory.
+    # Those of the SD Web UI are kept in memory.
     assert sizes == {"sd": "256Mi", "comfy": "556Mi"}
 
 

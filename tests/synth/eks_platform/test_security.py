@@ -28,7 +28,7 @@ RUNTIMES = [
             "karpenter": {"nodeTemplate": {"snapshotId": "snap-0123456789abcdef0"}},
         },
     },
-    # In the namespace `default`, which is not ours: nothing enforces a Pod Security Standard there.
+    # In the namespace `default`, which the stack does not manage: no Pod Security Standard is enforced there.
     {"name": "comfy", "type": "comfyui"},
 ]
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -102,7 +102,7 @@ Resources = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Made:
-    """What a configuration makes."""
+    """The resources of a configuration."""
 
     resources: Resources
     objects: list[dict[str, Any]]
@@ -254,7 +254,7 @@ def test_every_container_but_the_agent_is_kept_from_the_agent_s_role(made: Made)
 
 
 def named_texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text with the name that it has; an environment variable has its own."""
+    """Every string with its name; an environment variable has its own name."""
     match value:
         case {"name": str(variable), "value": str(text)}:
             yield variable, text
