@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _CDK_CLI_VERSION: Final = "CDK_CLI_VERSION"
-"""The CLI sets it for the app that it runs."""
+"""The CDK CLI sets it for the app."""
 
 
 def main() -> int:
@@ -40,8 +40,8 @@ def main() -> int:
     with _spinner("synthesizing"):
         app = cdk.App(
             context=cdk_context(),
-            # Half of the synthesis. Its findings make the CDK CLI fail; where the CLI does not run the app, nothing
-            # reads them: docs/adr/0042-validator-under-the-cli.md.
+            # Takes half of the synthesis time. Its findings make the CDK CLI fail; without the CLI, nothing reads
+            # them: docs/adr/0042-validator-under-the-cli.md.
             builtin_cloud_formation_validation=_CDK_CLI_VERSION in os.environ,
         )
         SdOnEKSStack(app, CONSTRUCT_ID, config=config)
