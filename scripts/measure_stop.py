@@ -1,11 +1,11 @@
-"""Measure how long an inference server takes to stop: from the container's stop signal to the end of its process.
+"""Measure how long an inference server takes to stop: from the stop signal of the container to the exit of process 1.
 
     .venv/bin/python scripts/measure_stop.py
 
-So long an ended pod keeps its GPU. The real start scripts run on stand-ins for the servers, as the first process of a
-namespace where the user is root: idle ComfyUI has no handler of signals, the idle SD Web UI ends at once, and at work
-both would first finish their task. `--without` adds a server that is itself the first process, as images by reference
-have it without `inferenceApi.command`. A figure beyond its limit is marked and does not change the exit status.
+A terminating pod keeps its GPU for this time. The real start scripts run with stand-ins for the servers, as process 1
+of a PID namespace if the user is root. An idle ComfyUI has no signal handler, an idle SD Web UI exits at once, and a
+busy server would first complete its task. `--without` adds a server that is process 1 itself, as in images by reference
+without `inferenceApi.command`. A figure beyond its limit is marked, but does not change the exit status.
 """
 
 import argparse
@@ -30,15 +30,15 @@ from tests.fakes.runtime_container import PROGRAMS, RuntimeContainer
 LIMIT_S: Final = 5.0
 WRAPPED: Final = "image by reference"
 PATIENCE_S: Final = 10.0
-"""How long a server is watched that does not stop by itself."""
+"""Timeout for a server that does not stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is stopped.
+    """A case.
 
     Attributes:
-        image: a type of runtime, or an image by reference.
+        image: a runtime type, or an image by reference.
         state: `idle` or `at work`.
         stand_in: behavior of the stand-in.
         has_script: whether the start script or the wrapper runs it.
@@ -52,11 +52,11 @@ class Case:
 
 CASES: Final = (
     Case(image="comfyui", state="idle", stand_in="plain"),
-    Case(image="comfyui", state="at work", stand_in="deaf"),
+    Case(image="comfyui", state="at work", stand_in="unresponsive"),
     Case(image="sdwebui", state="idle", stand_in="careful"),
     Case(image="sdwebui", state="at work", stand_in="at-work"),
     Case(image=WRAPPED, state="idle", stand_in="plain"),
-    Case(image=WRAPPED, state="at work", stand_in="deaf"),
+    Case(image=WRAPPED, state="at work", stand_in="unresponsive"),
 )
 WITHOUT: Final = Case(image="without the script", state="idle", stand_in="plain", has_script=False)
 
@@ -64,8 +64,8 @@ WITHOUT: Final = Case(image="without the script", state="idle", stand_in="plain"
 def main() -> int:
     """Measure and print; exit status 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=1, help="runs of each case, all at once; the longest counts")
-    parser.add_argument("--without", action="store_true", help="measure a server without the script as well")
+    parser.add_argument("--runs", type=int, default=1, help="parallel runs of each case; the longest time counts")
+    parser.add_argument("--without", action="store_true", help="also measure a server without the script")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
     arguments = parser.parse_args()
 
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def stop_s(case: Case) -> float:
-    """Seconds from the signal to the end of the container's first process; at most `PATIENCE_S`."""
+    """Seconds from the signal to the exit of process 1 of the container; at most `PATIENCE_S`."""
     with tempfile.TemporaryDirectory() as folder:
         container = RuntimeContainer(case.image if case.image in PROGRAMS else "comfyui", Path(folder))
         environment = container.environment(STAND_IN=case.stand_in)
@@ -96,21 +96,21 @@ def stop_s(case: Case) -> float:
 
 
 def command(case: Case, container: RuntimeContainer) -> Sequence[str]:
-    """What is run in the container."""
+    """The command in the container."""
     if case.image in PROGRAMS:
         return container.command
     return command_of(InferenceApi(command=container.wrapped)) if case.has_script else container.wrapped
 
 
 def is_root() -> bool:
-    """Whether a process namespace can be made."""
+    """Whether a PID namespace can be created."""
     return os.geteuid() == 0
 
 
 def show(cases: Sequence[Case], figures: Sequence[float]) -> None:
     """Print the figures."""
-    process = "the first process of its namespace" if is_root() else "an ordinary process: a namespace needs root"
-    shown = Table("server", "state", "signal to end, s", "limit s", title=f"Stopped as {process}")
+    process = "process 1 of a PID namespace" if is_root() else "a normal process, because a PID namespace needs root"
+    shown = Table("server", "state", "signal to exit, s", "limit s", title=f"Stopped as {process}")
     for case, figure in zip(cases, figures, strict=True):
         measured = f"{figure:.2f}" if figure < PATIENCE_S else f"over {PATIENCE_S:.0f}"
         shown.add_row(

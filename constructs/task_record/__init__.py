@@ -1,26 +1,26 @@
-"""The task record: states and transitions of one task, as pure functions.
+"""The task record: the states and transitions of a task, as pure functions.
 
-The task table is the truth of the product and its outbox in both directions. Everything that writes it (the task API,
-the queue agent, the handlers on the table's stream) builds its writes here, and nothing here does input or output:
-a module returns what to send, and reads what came back. The package is staged into every Lambda asset and into the
-agent's image, so it imports the standard library alone.
+The task table is the source of truth of the product, and its outbox in both directions. Everything that writes to the
+table (the task API, the queue agent, the stream handlers) builds its requests here. This package does no I/O: a
+function returns the request to send, or decodes a response. The package is copied into every Lambda asset and into the
+agent's image, so it imports only the standard library.
 
     status            the five states of a task
-    environment       variables that must be there
-    protocol_times    lease, beat, visibility and the relations between them
-    table             attribute and key names of the task table and its indexes
+    environment       required environment variables
+    protocol_times    lease, heartbeat, visibility timeout, and how they relate
+    table             names of the attributes, keys and indexes of the task table
     attribute_values  plain items <-> DynamoDB attribute values
-    condition         conditions that render as DynamoDB expressions and evaluate in memory
-    transition        one conditional write of one record
-    transitions       the writes W2 to W7 of the protocol
-    submission        the transaction W1
-    identifiers       ids, ULIDs: what is allowed, and how they are made
+    condition         conditions, as DynamoDB expressions or evaluated in memory
+    transition        one conditional write of a record
+    transitions       claim, renew, release, finish, cancel, give up
+    submission        submit: the transaction that creates a record
+    identifiers       task ids and ULIDs: validation and generation
     message           the message on the input topic and in the queues
-    object_keys       names of the objects in the output bucket, and the prefixes that the product keeps for itself
-    result            what a runtime made of a task, and how it is cut to what fits
+    object_keys       keys of the objects in the output bucket, and the reserved prefixes
+    result            the result of a task, and how it is truncated
     callback          the message on the output topic
-    runtime_types     one row a type of runtime: its task types, inputs, checkpoint
-    checkpoints       which checkpoint a task runs
-    checkpoint_names  which file a checkpoint's name means
-    model_folders     kinds of models, and the folders of the model bucket that hold them
+    runtime_types     one row per runtime type: its task types, inputs, checkpoint
+    checkpoints       selects the checkpoint of a task
+    checkpoint_names  resolves the name of a checkpoint to a file
+    model_folders     model types, and their folders in the model bucket
 """

@@ -1,7 +1,6 @@
 """Plain items <-> DynamoDB attribute values, for the two types that the task table uses.
 
-The low-level form is what both the Lambda handlers' client and the agent's own calls send, and what a stream record
-carries, so one pair of functions serves all.
+The client of the Lambda handlers, the calls of the agent and the stream records all use this low-level format.
 """
 
 from collections.abc import Mapping
@@ -14,30 +13,30 @@ AttributeValue: TypeAlias = dict[str, Any]
 
 
 def to_attribute_value(value: Scalar) -> AttributeValue:
-    """Describe one value by its DynamoDB type.
+    """Convert one value to a DynamoDB attribute value.
 
     Raises:
-        TypeError: the value is a bool, which is an int to Python but not to DynamoDB.
+        TypeError: the value is a bool, which is an int in Python but not in DynamoDB.
     """
     if isinstance(value, str):
         return {"S": str(value)}  # a StrEnum member becomes its plain value
     if isinstance(value, bool):
-        raise TypeError(f"the task table holds strings and integers, got {value!r}")
+        raise TypeError(f"a value of the task table must be a string or an integer, got {value!r}")
     return {"N": str(value)}
 
 
 def to_attribute_values(item: Mapping[str, Scalar]) -> dict[str, AttributeValue]:
-    """Describe every value of a plain item by its DynamoDB type."""
+    """Convert a plain item to DynamoDB attribute values."""
     return {name: to_attribute_value(value) for name, value in item.items()}
 
 
 def from_attribute_values(image: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Read a stored item or a stream image; attributes of other types (none of ours) are left out."""
+    """Convert a stored item or a stream image to a plain item. Attributes of other types are ignored."""
     item: Item = {}
     for name, described in image.items():
         if "S" in described:
             item[name] = str(described["S"])
         elif "N" in described:
-            # int(float) would lose digits of a ULID-sized number; ours are integers, written by to_attribute_value.
+            # Not int(float(...)): it would lose digits of large numbers. to_attribute_value writes integers only.
             item[name] = int(described["N"])
     return item

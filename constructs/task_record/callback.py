@@ -1,6 +1,7 @@
-"""The message on the output topic that tells how a task stands.
+"""The message on the output topic that reports the status of a task.
 
-It is made from the record alone, so a repeat is word for word the same; `event_id` names the event, not the delivery.
+It is built only from the record, so a repeated delivery is identical. `event_id` identifies the event and not the
+delivery.
 """
 
 import hashlib
@@ -10,12 +11,12 @@ from typing import Any, Final
 
 from task_record import table
 from task_record.object_keys import task_folder
-from task_record.result import ever_shorter
+from task_record.result import truncations
 from task_record.status import Status
 from task_record.table import Item
 
 CALLBACK_MAX_BYTES: Final = 200 * 1024
-"""Above this, `result` gives way bit by bit, in the end to the place of the `.out` object."""
+"""A larger `result` is truncated step by step. The last step leaves only the URL of the `.out` object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +33,11 @@ class Callback:
 
 
 def callback_of(record: Item, bucket: str) -> Callback:
-    """Make the callback for the state that a record is in.
+    """Build the callback for the current state of a record.
 
     Args:
-        record: META, terminal or running. A running callback carries no progress and no result.
-        bucket: name of the output bucket, for `output_url`.
+        record: a META item, terminal or running. The callback of a running task has no progress and no result.
+        bucket: the output bucket, for `output_url`.
     """
     status = Status(str(record[table.STATUS]))
     event = [str(record[table.SUBMISSION]), status.value]
@@ -69,8 +70,8 @@ def callback_of(record: Item, bucket: str) -> Callback:
 
 
 def _bounded(body: dict[str, Any]) -> str:
-    """JSON text of a callback that fits the topic."""
-    results = ever_shorter(body["result"]) if body["result"] else (None,)
+    """JSON of a callback within the size limit of the topic."""
+    results = truncations(body["result"]) if body["result"] else (None,)
     for result in results:
         text = json.dumps({**body, "result": result})
         if len(text.encode()) <= CALLBACK_MAX_BYTES:

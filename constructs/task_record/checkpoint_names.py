@@ -1,8 +1,8 @@
-"""Which file a checkpoint's name means.
+"""Resolves the name of a checkpoint to a file.
 
-Callers name a checkpoint as they know it: by its path in the model bucket, by its file name alone, without its suffix,
-or by the title that the SD Web UI shows, which is the path with a hash behind it: `sdxl/base.safetensors [31e35c80fc]`.
-A name means each file whose path ends in it at a folder's boundary. Upper and lower case differ, as in S3.
+A caller can name a checkpoint by its path in the model bucket, by its file name, without the extension, or by the title
+that the SD Web UI shows: the path followed by a hash, as in `sdxl/base.safetensors [31e35c80fc]`. A name matches every
+file whose path ends with it, at a folder boundary. Names are case-sensitive, as in S3.
 """
 
 import re
@@ -10,38 +10,39 @@ from collections.abc import Mapping
 from typing import Final
 
 SUFFIXES: Final = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".pkl", ".sft", ".gguf")
-"""Suffixes of checkpoint files, in capitals as well."""
+"""Extensions of checkpoint files, in lower case. The comparison ignores case."""
 
 _HASH: Final = re.compile(r" \[[0-9A-Fa-f]{8,64}\]$")
-"""The hash in a title: 8, 10 or 64 hex digits, by the server's version. The brackets of `Foo [v2]` are its own."""
+"""The hash in a title: 8, 10 or 64 hex digits, depending on the server's version. `[v2]` in `Foo [v2]` is not a
+hash."""
 
 
 def normalized(name: str) -> str:
-    """A name with slashes only, and without the hash of a title."""
+    """A name with forward slashes, without the hash of a title."""
     return _HASH.sub("", _with_slashes(name))
 
 
 def stem(path: str) -> str:
-    """A path without a checkpoint's suffix."""
+    """A path without the extension of a checkpoint."""
     suffix = next((one for one in SUFFIXES if path.lower().endswith(one)), "")
     return path[: len(path) - len(suffix)]
 
 
 def means(name: str, path: str) -> bool:
-    """Whether a name means the file of a path, itself perhaps among others."""
+    """Whether a name matches the file at a path. It may match other files too."""
     wanted, path = normalized(name), normalized(path)
     return any(f"/{one}".endswith(f"/{wanted}") for one in (path, stem(path)))
 
 
 def files_named(name: str, files: Mapping[str, str]) -> list[str]:
-    """The files that a name means, in their order; several where it does not say which.
+    """The files that match a name, in their order. More than one if the name is ambiguous.
 
-    A name as it was written comes before the same without what may be a hash, and a file whose relative path it is
-    before all longer paths that end in it: a file in the root has no other name.
+    The exact name takes precedence over the name without a hash. A relative path that equals the name takes precedence
+    over longer paths that end with it, because a file in the root has no longer path.
 
     Args:
-        name: as a caller wrote it.
-        files: path below the model folder, as the server shows it -> whole path.
+        name: as the caller wrote it.
+        files: path relative to the model folder, as the server shows it -> full path.
     """
     written = _with_slashes(name)
     for wanted in dict.fromkeys([written, normalized(name)]):

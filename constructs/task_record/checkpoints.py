@@ -1,7 +1,7 @@
-"""Which checkpoint a task runs: the one that it names, else its runtime's own.
+"""Selects the checkpoint of a task: the one that the task names, otherwise the default of its runtime.
 
-The task API decides it at submit and writes it into message and record. The agent follows the same rule for a message
-that does not say: one of the previous version, or one that was published straight to the topic.
+The task API resolves it at submit, and writes it into the message and the record. The agent applies the same rule to a
+message without a checkpoint: from the previous version, or published directly to the topic.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,24 +11,24 @@ from task_record.checkpoint_names import means, normalized
 from task_record.runtime_types import TASK_TYPES
 
 KEY: Final = "sd_model_checkpoint"
-"""The SD Web UI's name of the setting; the place of a task's checkpoint."""
+"""The SD Web UI's name of the setting."""
 
 SETTINGS: Final = "override_settings"
 SCRIPTS: Final = "alwayson_scripts"
 
 NAME_MAX_LENGTH: Final = 512
-"""Characters of a name: an object key's path with the longest hash."""
+"""Maximum length of a name, in characters: the path of an object key with the longest hash."""
 
 _MOVED: Final = ("sd_vae", SETTINGS)
-"""Keys that clients of the v1alpha1 format have in `alwayson_scripts` and the server in `override_settings`."""
+"""Keys that v1alpha1 clients send in `alwayson_scripts` and the server reads in `override_settings`."""
 
 
 class CheckpointError(ValueError):
-    """A task whose checkpoint or settings cannot be told.
+    """A task with a checkpoint or settings that are not valid.
 
     Attributes:
         field: path of the field in the content.
-        is_missing: whether it names none where it must.
+        is_missing: whether a required checkpoint is missing.
     """
 
     def __init__(self, field: str, message: str, *, is_missing: bool = False) -> None:
@@ -40,16 +40,16 @@ class CheckpointError(ValueError):
 def checkpoint_of(
     tasktype: str, content: Mapping[str, Any], *, model_filename: str | None, dynamic_model: bool
 ) -> str | None:
-    """Name of the checkpoint that a task of an sdwebui runtime runs; `None` for a task that uses none.
+    """Name of the checkpoint of a task of an sdwebui runtime; `None` for a task that uses none.
 
     Args:
-        tasktype: its kind.
-        content: its body.
-        model_filename: the runtime's own checkpoint.
+        tasktype: type of the task.
+        content: the request body.
+        model_filename: the default checkpoint of the runtime.
         dynamic_model: whether the runtime switches to any checkpoint that a task names.
 
     Raises:
-        CheckpointError: it names two, one that the runtime does not serve, or none where it must.
+        CheckpointError: the task names two checkpoints, one that the runtime does not serve, or none although it must.
     """
     if not TASK_TYPES[tasktype].runs_checkpoint:
         return None
@@ -72,10 +72,10 @@ def checkpoint_of(
 
 
 def named_checkpoint(content: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The checkpoint that a body names, and the field that names it; of two spellings the one that says more.
+    """The field with the checkpoint in a request body, and its name. Of two spellings it is the more specific one.
 
     Raises:
-        CheckpointError: it names different ones, or what it has there is not a name.
+        CheckpointError: the body names different checkpoints, or a value is not a valid name.
     """
     field, named = f"{SETTINGS}.{KEY}", None
     for other_field, other in _named(content):
@@ -87,15 +87,15 @@ def named_checkpoint(content: Mapping[str, Any]) -> tuple[str, str | None]:
 
 
 def with_checkpoint(content: Mapping[str, Any], checkpoint: str) -> dict[str, Any]:
-    """A body with a checkpoint where the server takes it."""
+    """A request body with a checkpoint in the field that the server reads."""
     return {**content, SETTINGS: {**_object(content.get(SETTINGS)), KEY: checkpoint}}
 
 
 def with_settings_in_place(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body whose settings are where the server takes them; the same one where they are.
+    """A request body with its settings in the fields that the server reads. Unchanged if they already are.
 
-    Clients of the v1alpha1 format have `override_settings` and `sd_vae` in `alwayson_scripts`, where the server would
-    look for scripts of these names.
+    v1alpha1 clients send `override_settings` and `sd_vae` in `alwayson_scripts`, where the server would search scripts
+    with these names.
 
     Raises:
         CheckpointError: a setting has different values in two places.
@@ -106,7 +106,7 @@ def with_settings_in_place(content: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = dict(_object(content.get(SETTINGS)))
     fields = {name: f"{SETTINGS}.{name}" for name in settings}
     for field, name, value in _settings_of_scripts(scripts):
-        # Two spellings of one checkpoint are no contradiction.
+        # Two spellings of the same checkpoint are allowed.
         if name != KEY and settings.get(name, value) != value:
             raise CheckpointError(
                 field, f"must be the same as {fields[name]}, got {value!r:.100} and {settings[name]!r:.100}"
@@ -134,7 +134,7 @@ def _named(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _settings_of_scripts(scripts: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Field, name and value of each setting; a VAE that is empty says nothing."""
+    """Field, name and value of each setting. An empty VAE is ignored."""
     for name, value in _object(scripts.get(SETTINGS)).items():
         yield f"{SCRIPTS}.{SETTINGS}.{name}", name, value
     if scripts.get("sd_vae"):

@@ -1,7 +1,7 @@
 """Conditions on a record: one object that renders as a DynamoDB condition expression and evaluates in memory.
 
-The handlers and the agent send the rendered form; the searches over all histories of a task evaluate the very same
-objects in memory, so what was searched is what is sent.
+The handlers and the agent send the rendered form. The model checker in the tests evaluates the same objects in memory,
+so the conditions that it verified are the ones that are sent.
 """
 
 from collections.abc import Callable
@@ -12,33 +12,33 @@ from task_record.table import PK, Item, Scalar
 
 
 class Condition(Protocol):
-    """What an item must be like for a write to happen."""
+    """A condition that an item must meet for a write to succeed."""
 
     def holds(self, item: Item | None) -> bool:
-        """Evaluate on a plain item, `None` where there is none."""
+        """Evaluate on a plain item, or on `None` if the item does not exist."""
         ...
 
     def render(self, name: Callable[[str], str], value: Callable[[Scalar], str]) -> str:
-        """Write as a DynamoDB expression; `name` and `value` give placeholders."""
+        """Render as a DynamoDB expression. `name` and `value` return placeholders."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """There is no such item."""
+    """The item does not exist."""
 
     def holds(self, item: Item | None) -> bool:
         """Evaluate on a plain item."""
         return item is None
 
     def render(self, name: Callable[[str], str], value: Callable[[Scalar], str]) -> str:  # noqa: ARG002 (protocol)
-        """Write as a DynamoDB expression."""
+        """Render as a DynamoDB expression."""
         return f"attribute_not_exists({name(PK)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """An attribute is there and compares so with a value; on an absent attribute no comparison holds."""
+    """Compares an attribute with a value. On an absent attribute every comparison is false."""
 
     attribute: str
     operator: Literal["=", "<", ">"]
@@ -56,13 +56,13 @@ class Is:
         return found < self.value if self.operator == "<" else found > self.value
 
     def render(self, name: Callable[[str], str], value: Callable[[Scalar], str]) -> str:
-        """Write as a DynamoDB expression."""
+        """Render as a DynamoDB expression."""
         return f"{name(self.attribute)} {self.operator} {value(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every part holds."""
+    """All parts are true."""
 
     parts: tuple[Condition, ...]
 
@@ -71,13 +71,13 @@ class All:
         return all(part.holds(item) for part in self.parts)
 
     def render(self, name: Callable[[str], str], value: Callable[[Scalar], str]) -> str:
-        """Write as a DynamoDB expression."""
+        """Render as a DynamoDB expression."""
         return "(" + " AND ".join(part.render(name, value) for part in self.parts) + ")"
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one part holds."""
+    """At least one part is true."""
 
     parts: tuple[Condition, ...]
 
@@ -86,5 +86,5 @@ class AnyOf:
         return any(part.holds(item) for part in self.parts)
 
     def render(self, name: Callable[[str], str], value: Callable[[Scalar], str]) -> str:
-        """Write as a DynamoDB expression."""
+        """Render as a DynamoDB expression."""
         return "(" + " OR ".join(part.render(name, value) for part in self.parts) + ")"

@@ -1,4 +1,4 @@
-"""Ids of tasks and submissions: what is allowed, and how they are made."""
+"""Task ids and submissions: validation and generation."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
-"""An id that a caller may give a task: safe in a URL path, an object key and a record's key."""
+"""Task ids that the API accepts: safe in a URL path, an object key and a partition key."""
 
 
 _ID_MAX_LENGTH: Final = 128
@@ -19,15 +19,15 @@ _ID = re.compile(ID_PATTERN)
 
 
 def is_task_id(text: str) -> bool:
-    """Whether a caller may give a task this id."""
+    """Whether the API accepts this task id."""
     return _ID.fullmatch(text) is not None
 
 
 def safe_task_id(text: str) -> str:
-    """Turn any id into one that is safe in a key; an allowed one stays as it is.
+    """Convert any id to one that is safe in a key. An id that the API accepts does not change.
 
-    For messages that did not come through the API. What is not safe is percent-encoded; what is too long then is cut,
-    and a hash of the whole keeps two long ids apart that differ only at their end.
+    For messages that were not sent through the API. Unsafe characters are percent-encoded. An id that is then too long
+    is truncated, and a hash of the full id is appended to keep it unique.
     """
     if is_task_id(text):
         return text
@@ -41,25 +41,25 @@ def safe_task_id(text: str) -> str:
 
 
 def new_submission(now_ms: int) -> str:
-    """Make a submission: a ULID, so that the newest of one id is the greatest.
+    """Generate a submission: a ULID, so the newest submission of a task id sorts last.
 
     Args:
-        now_ms: time of the submit, epoch milliseconds.
+        now_ms: time of the submit, in epoch milliseconds.
     """
     return _ulid(now_ms, os.urandom(_RANDOM_BYTES))
 
 
 def first_submission(now_ms: int) -> str:
-    """The least submission of a moment: as text, every earlier one is less and every later one is not.
+    """The smallest submission of a point in time: all earlier ones sort before it, and all later ones after it.
 
     Args:
-        now_ms: the moment, epoch milliseconds.
+        now_ms: the point in time, in epoch milliseconds.
     """
     return _ulid(now_ms, bytes(_RANDOM_BYTES))
 
 
 def submission_of_message(message_id: str, sent_at_ms: int) -> str:
-    """Submission of a message that came without one: the same for every delivery of it.
+    """Submission of a message that has none. It is the same for every delivery of the message.
 
     Args:
         message_id: MessageId of the SNS envelope, else of the SQS message.

@@ -4,11 +4,11 @@
                            "checkpoint"?, "submission", "owner", "schema_version"},
               "content": {...}}}
 
-It is the v1alpha2 body with `checkpoint`, `submission`, `owner` and `schema_version` in its metadata; a v1alpha1 body
-is translated at submit. A body too large for a message stands in S3, and in place of `content` come `content_ref` (its
-s3:// URL), `content_etag` (read with If-Match) and `content_pointer` (RFC 6901, where in that object the content
-stands). Where the inputs are too large as well, `inputs_pointer` says where in that object they stand. Readers take it
-raw or inside an SNS envelope, with or without the outer `task`.
+It is the v1alpha2 body with `checkpoint`, `submission`, `owner` and `schema_version` in its metadata. The task API
+converts a v1alpha1 body at submit. A body that is too large for a message is offloaded to S3. Then `content` is
+replaced by `content_ref` (the s3:// URL), `content_etag` (for If-Match) and `content_pointer` (RFC 6901, the path of
+the content in the object). If the inputs are too large too, `inputs_pointer` is their path in the object. Consumers
+accept the message raw or inside an SNS envelope, with or without the outer `task`.
 """
 
 import json
@@ -22,29 +22,29 @@ from task_record import table
 from task_record.nesting import is_deeper_than
 
 SCHEMA_VERSION: Final = 1
-"""Version of the message and of the record; an agent refuses what is newer than itself."""
+"""Version of the message and the record. An agent rejects a version that is newer than its own."""
 
 MESSAGE_MAX_BYTES: Final = 200 * 1024
-"""Largest message, in bytes of UTF-8; SNS takes 262,144 with the attributes.
+"""Maximum size of a message, in bytes of UTF-8. The limit of SNS is 262,144 with the attributes.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 """
 
 RUNTIME_ATTRIBUTE: Final = "runtime"
-"""Message attribute that the subscriptions' filter policies match."""
+"""Message attribute that the filter policies of the subscriptions match."""
 
 
 _MAX_DEPTH: Final = 200
-"""Deepest nesting of a message: twice what the task API takes, and less than any further reader's own limit."""
+"""Maximum nesting of a message: twice the limit of the task API, and below the limit of every other reader."""
 
 _METADATA: Final = re.compile(r'"metadata"\s*:\s*')
 
 
 class MalformedMessageError(ValueError):
-    """A message that no agent can work on: what is wrong with it.
+    """A message that no agent can process.
 
     Attributes:
-        known: what names its task, so that the task can be ended; `None` where even that cannot be told.
+        known: the identity of its task, so that the task can be failed; `None` if it cannot be determined.
     """
 
     def __init__(self, message: str) -> None:
@@ -54,13 +54,13 @@ class MalformedMessageError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadRef:
-    """Where the content of a large task stands.
+    """Location of the offloaded content of a large task.
 
     Attributes:
         url: `s3://bucket/key`.
-        etag: ETag that the object must still have.
-        pointer: RFC 6901 pointer to the content inside the object, `""` for the whole.
-        inputs_pointer: as above, to the named inputs; `None` where those are in the message.
+        etag: the ETag that the object must have.
+        pointer: RFC 6901 pointer to the content in the object; `""` for the whole object.
+        inputs_pointer: RFC 6901 pointer to the named inputs; `None` if they are in the message.
     """
 
     url: str
@@ -70,7 +70,7 @@ class PayloadRef:
 
     @property
     def inputs(self) -> "PayloadRef | None":
-        """Where the named inputs are; `None` where they are in the message."""
+        """Location of the named inputs; `None` if they are in the message."""
         return None if self.inputs_pointer is None else replace(self, pointer=self.inputs_pointer, inputs_pointer=None)
 
 
@@ -79,22 +79,22 @@ class TaskMessage:
     """A task, as an agent receives it.
 
     Attributes:
-        id: the caller's id.
-        runtime: name of the runtime that it asks for, where it says so.
-        tasktype: kind of the task, where it says so.
-        owner: whose it is; `table.NO_OWNER` where the message does not say.
-        submission: ULID of the submit; `None` for a message that did not come through the API.
+        id: the task id that the caller chose.
+        runtime: name of the requested runtime, if the message has it.
+        tasktype: type of the task, if the message has it.
+        owner: owner of the task; `table.NO_OWNER` if the message has none.
+        submission: ULID of the submit; `None` for a message that was not sent through the API.
         schema_version: version of the message.
-        prefix: where results go, where it says so.
-        context: any JSON value of the caller's, handed back in the callback.
+        prefix: key prefix of the results, if the message has it.
+        context: any JSON value from the caller, returned in the callback.
         inputs: named inputs, for comfyui.
-        expires_at_ms: when nobody waits for it any more, epoch milliseconds.
-        checkpoint: name of the checkpoint that it runs, as decided at submit; `None` for a task that uses none, and in
-            messages that do not say.
-        content: the request body for the runtime; `None` where `payload` says where it is.
-        payload: where the content is.
-        sns_message_id: MessageId of the SNS envelope, where there was one.
-        sns_timestamp_ms: Timestamp of the SNS envelope, where there was one.
+        expires_at_ms: when the task expires, in epoch milliseconds.
+        checkpoint: name of the checkpoint, as resolved at submit; `None` for a task that uses none, and if the message
+            has none.
+        content: the request body for the runtime; `None` if it is offloaded to `payload`.
+        payload: location of the offloaded content.
+        sns_message_id: MessageId of the SNS envelope, if there was one.
+        sns_timestamp_ms: Timestamp of the SNS envelope, if there was one.
     """
 
     id: str
@@ -115,7 +115,7 @@ class TaskMessage:
 
 
 def encode_message(message: TaskMessage) -> str:
-    """JSON text of a message; optional parts that are not there are left out."""
+    """Encode a message as JSON, without absent optional fields."""
     metadata: dict[str, Any] = {
         "id": message.id,
         "runtime": message.runtime,
@@ -142,11 +142,11 @@ def encode_message(message: TaskMessage) -> str:
 
 
 def decode_message(body: str | bytes) -> TaskMessage:
-    """Read the body of an SQS message.
+    """Decode the body of an SQS message.
 
     Raises:
-        MalformedMessageError: it is no JSON object, or has no usable metadata, id or content. What names its task is in
-            the error, where that can be told.
+        MalformedMessageError: the body is not a JSON object, or its metadata, id or content is not valid. `known` has
+            the identity of the task, if it can be determined.
     """
     text = body if isinstance(body, str) else body.decode("utf-8", "replace")
     sns_message_id: str | None = None
@@ -197,7 +197,7 @@ def _message(outer: dict[str, Any]) -> TaskMessage:
 
 
 def _known(text: str, sns_message_id: str | None, sns_timestamp_ms: int | None) -> TaskMessage | None:
-    """What names the task of a message that cannot be read: its metadata alone, wherever that stands."""
+    """The identity of the task of a message that cannot be decoded, from its metadata only."""
     found = _METADATA.search(text)
     if found is None:
         return None
@@ -213,7 +213,7 @@ def _known(text: str, sns_message_id: str | None, sns_timestamp_ms: int | None) 
             sns_message_id=sns_message_id,
             sns_timestamp_ms=sns_timestamp_ms,
         )
-        # What else the metadata holds is not read: what is wrong with it keeps nobody from being told.
+        # Other metadata is not validated: an error in it must not prevent the failure callback.
         _check([known.id, known.owner, known.submission], text)
     except (ValueError, RecursionError):
         return None
@@ -233,20 +233,20 @@ def _load(text: str) -> Any:  # noqa: ANN401 (any JSON value)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise MalformedMessageError(f"the message is no JSON: {error}") from error
+        raise MalformedMessageError(f"the message must be valid JSON: {error}") from error
     _check(value, text)
     return value
 
 
 def _check(value: Any, text: str) -> None:  # noqa: ANN401 (any JSON value)
-    """Refuse what can be read but never be passed on."""
+    """Reject a value that can be decoded but not encoded again."""
     if is_deeper_than(value, _MAX_DEPTH):
-        raise MalformedMessageError(f"the message is nested more than {_MAX_DEPTH} deep")
+        raise MalformedMessageError(f"the message must be nested at most {_MAX_DEPTH} levels deep")
     if "\\u" in text:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError as error:
-            raise MalformedMessageError("the message holds a lone surrogate") from error
+            raise MalformedMessageError("the message must not contain a lone surrogate") from error
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)

@@ -1,38 +1,38 @@
-"""The layout of the model bucket: which kinds of models the pinned servers know, and which folders hold them.
+"""The layout of the model bucket: the model types of the pinned servers, and their folders.
 
-One bucket serves both servers. Its folders are named as either server names them, so a bucket that was laid out for one
-of them, or for the existing solution on Amazon EKS, is used as it is. The start scripts' lists and docs/models.md are
-written from here, by `make generate`.
+Both servers use the same bucket. Each accepts the folder names of the other, so a bucket with the layout of either
+server, or of the existing solution on Amazon EKS, works without changes. `make generate` generates the lists of the
+start scripts and docs/models.md from this module.
 
 Read on 2026-11-29 from AUTOMATIC1111 SD Web UI 1.10.1 with sd-webui-controlnet 1.1.455, Forge of 2025-06-26, and
-ComfyUI 0.33.0. Not mapped are ComfyUI's `custom_nodes`, which is code, and `datasets`, which is no model.
+ComfyUI 0.33.0. ComfyUI's `custom_nodes` (code) and `datasets` (not models) are not mapped.
 """
 
 from typing import Final, Literal, NamedTuple
 
 ROOT: Final = "."
-"""The bucket itself, as a folder."""
+"""The root of the bucket."""
 
 Way = Literal["argument", "is", "holds", "setting", "files"]
-"""How the SD Web UI is led to a folder of the bucket; it looks below one folder of its own that it must be able to
-write to.
+"""How the SD Web UI finds a folder of the bucket. The server reads models from its own writable model folder.
 
-    argument   the server has an argument for it
-    is         its own folder is a link to the bucket's, and an argument names a second one
-    holds      its own folder holds links to the bucket's: models that tasks name, found as soon as they are uploaded
-    setting    a setting names the bucket's, and its own folder holds links to the others that are there at start: the
-               server fails where a link leads nowhere
-    files      its own folder holds a link to each file that is there at start: models that the server looks for by
-               fixed names, and downloads beside them where they are missing
+    argument   a command-line argument names the bucket's folder
+    is         the server's folder is a symbolic link to the bucket's folder, and an argument names a second one
+    holds      the server's folder contains symbolic links to the bucket's folders: for models that tasks name, so new
+               uploads are found at once
+    setting    a setting names the bucket's folder, and the server's folder contains links to the others that exist at
+               start: the server fails on a broken link
+    files      the server's folder contains a link to each file that exists at start: for models with fixed names, which
+               the server downloads into the same folder if they are missing
 """
 
 
 class WebUiFolder(NamedTuple):
-    """Where the SD Web UI finds a kind of model.
+    """Where the SD Web UI finds a type of model.
 
     Attributes:
-        way: how it is led there.
-        folders: folders of the bucket, its own name first.
+        way: how the server finds the folders.
+        folders: folders of the bucket, the server's own name first.
     """
 
     way: Way
@@ -65,11 +65,11 @@ SDWEBUI: Final = {
     "midas": WebUiFolder("files", ("midas",)),
     "opencv": WebUiFolder("files", ("opencv",)),
     "ControlNetPreprocessor": WebUiFolder("files", ("ControlNetPreprocessor",)),
-    # Of Forge alone.
+    # Only Forge.
     "text_encoder": WebUiFolder("files", ("text_encoder", "text_encoders", "clip", "CLIP")),
     "diffusers": WebUiFolder("files", ("diffusers",)),
 }
-"""Kind of model -> where the SD Web UI finds it. A kind is a folder below the server's folder of models."""
+"""Type of model -> where the SD Web UI finds it. A type is a subfolder of the server's model folder."""
 
 COMFYUI: Final = {
     "checkpoints": ("checkpoints", "Stable-diffusion", ROOT),
@@ -97,7 +97,7 @@ COMFYUI: Final = {
     "geometry_estimation": ("geometry_estimation",),
     "optical_flow": ("optical_flow",),
     "detection": ("detection",),
-    # Of popular node packs.
+    # From popular node packs.
     "animatediff_models": ("animatediff_models",),
     "animatediff_motion_lora": ("animatediff_motion_lora",),
     "facerestore_models": ("facerestore_models", "GFPGAN", "Codeformer"),
@@ -107,10 +107,10 @@ COMFYUI: Final = {
     "ultralytics_bbox": ("ultralytics/bbox",),
     "ultralytics_segm": ("ultralytics/segm",),
 }
-"""Kind of model, as `folder_paths` of ComfyUI names it -> folders of the bucket that hold it."""
+"""Type of model, as in `folder_paths` of ComfyUI -> folders of the bucket."""
 
 CHECKPOINT_FOLDERS: Final = ("Stable-diffusion", "checkpoints")
-"""Folders in which a checkpoint may be named without the folder, as the servers do."""
+"""The name of a checkpoint may omit these folders, as in the servers."""
 
 _MAYBE_CHECKPOINTS: Final = frozenset({ROOT, *CHECKPOINT_FOLDERS, "diffusion_models", "unet"})
 """Forge loads a diffusion model as a checkpoint."""
@@ -121,5 +121,5 @@ FOLDERS_WITHOUT_CHECKPOINTS: Final = frozenset(
     for folder in folders
     if folder not in _MAYBE_CHECKPOINTS
 )
-"""Folders of the bucket whose files are no checkpoints, though the SD Web UI lists them as such: it is shown the whole
-bucket, so that a checkpoint is named by its key."""
+"""Folders of the bucket whose files are not checkpoints. The SD Web UI lists them as checkpoints, because its
+checkpoint folder is the whole bucket, so that the name of a checkpoint is its key."""

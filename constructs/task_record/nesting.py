@@ -1,12 +1,12 @@
-"""How deeply a JSON value is nested.
+"""Checks how deeply a JSON value is nested.
 
-Python's JSON reader and writer are no guard: how deep they go before they raise RecursionError differs by thousands of
-levels from one version of Python to the next, and what they took may be too deep for the next reader.
+RecursionError in Python's `json` is not a reliable limit: the depth differs by thousands of levels between Python
+versions, and a value that passes may be too deep for the next consumer.
 """
 
 
 def is_deeper_than(value: object, depth: int) -> bool:
-    """Whether objects and lists are nested in more than `depth` levels, the value itself counted; without recursion."""
+    """Whether objects and lists are nested more than `depth` levels deep, including the value itself. Not recursive."""
     level = [value]
     for _ in range(depth):
         level = [

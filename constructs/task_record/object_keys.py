@@ -1,12 +1,12 @@
-"""Names of the objects in the output bucket.
+"""Keys of the objects in the output bucket.
 
-    [<prefix>/]<id>/<id>-<tag>-<n>.<ext>   an output; the tag is 4 hex digits of the claim that made it
-    [<prefix>/]<id>/<id>-<tag>.out         the whole answer of the runtime, as JSON
-    uploads/<owner>/<ULID>                 what a caller uploaded: a large content, or an input
-    payloads/<owner>/<sha256>              a request body too large for a message
-    parked/<queue>/<message id>            a message that no agent can handle
+    [<prefix>/]<id>/<id>-<tag>-<n>.<ext>   an output; the tag is 4 hex digits of the claim id
+    [<prefix>/]<id>/<id>-<tag>.out         the complete response of the runtime, as JSON
+    uploads/<owner>/<ULID>                 an upload of a caller: a large content, or an input
+    payloads/<owner>/<sha256>              a request body that is too large for a message
+    parked/<queue>/<message id>            a quarantined message, which no agent can process
 
-The tag belongs to one claim: an agent that was fenced off can never overwrite what the winner stored.
+The tag belongs to one claim, so an agent that lost its claim cannot overwrite the results of the new holder.
 """
 
 import re
@@ -19,22 +19,22 @@ UPLOADS: Final = "uploads"
 PAYLOADS: Final = "payloads"
 QUARANTINE: Final = "parked"
 RESERVED_PREFIXES: Final = (UPLOADS, PAYLOADS, QUARANTINE)
-"""First segments that the product itself uses."""
+"""First segments of keys that the product uses."""
 
 PREFIX_PATTERN: Final = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
-"""Segments that are safe in an object key; `is_prefix` refuses what the pattern alone cannot."""
+"""Segments that are safe in an object key. `is_prefix` has the rules that a pattern cannot express."""
 
 PREFIX_MAX_BYTES: Final = 512
 
 TAG_HEX_DIGITS: Final = 4
 TAGS_OF_A_CLAIM: Final = 8
-"""How many tags a claim (32 hex digits) has; the next one is drawn where a name is taken already."""
+"""Number of tags of a claim id (32 hex digits). If a key already exists, the next tag is used."""
 
 _PREFIX: Final = re.compile(PREFIX_PATTERN)
 
 
 def is_prefix(text: str) -> bool:
-    """Whether results may be stored under this prefix of the output bucket."""
+    """Whether the API accepts this prefix in the output bucket."""
     segments = text.rstrip("/").split("/")
     return (
         _PREFIX.fullmatch(text) is not None
@@ -45,9 +45,9 @@ def is_prefix(text: str) -> bool:
 
 
 def safe_prefix(text: str) -> str:
-    """Turn any prefix into one that is safe in a key; an allowed one stays as it is.
+    """Convert any prefix to one that is safe in a key. A prefix that the API accepts does not change.
 
-    For messages that did not come through the API. Any other becomes one segment, percent-encoded.
+    For messages that were not sent through the API. Any other prefix becomes one percent-encoded segment.
     """
     if is_prefix(text):
         return text
@@ -55,16 +55,16 @@ def safe_prefix(text: str) -> str:
 
 
 def task_folder(task_id: str, prefix: str | None) -> str:
-    """Key prefix of everything that a task leaves, with the slash at its end.
+    """Key prefix of all objects of a task, with the trailing slash.
 
     Args:
-        task_id: as its caller gave it; what is not safe in a key is encoded.
-        prefix: as above.
+        task_id: as the caller chose it; unsafe characters are encoded.
+        prefix: as the caller chose it; unsafe characters are encoded.
     """
     segment = safe_task_id(task_id)
     if prefix:
         return f"{safe_prefix(prefix).strip('/')}/{segment}/"
-    # Results are never stored where the product keeps what it deletes after a while.
+    # Reserved prefixes have lifecycle rules that delete objects, so results are never stored there.
     return f"%{ord(segment[0]):02X}{segment[1:]}/" if segment in RESERVED_PREFIXES else f"{segment}/"
 
 
@@ -80,25 +80,25 @@ def claim_tag(claim_id: str, draw: int = 0) -> str:
 
 
 def output_key(folder: str, task_id: str, tag: str, number: int, extension: str) -> str:
-    """Key of the output with this number, from 0."""
+    """Key of an output. Numbers start at 0."""
     return f"{folder}{task_id}-{tag}-{number}.{extension}"
 
 
 def answer_key(folder: str, task_id: str, tag: str) -> str:
-    """Key of the runtime's whole answer."""
+    """Key of the runtime's complete response."""
     return f"{folder}{task_id}-{tag}.out"
 
 
 def uploads_folder(owner: str) -> str:
-    """Key prefix of everything that a caller uploaded, with the slash at its end."""
+    """Key prefix of the uploads of a caller, with the trailing slash."""
     return f"{UPLOADS}/{owner}/"
 
 
 def payload_key(owner: str, sha256_hex: str) -> str:
-    """Key of a request body that is too large for a message."""
+    """Key of an offloaded request body."""
     return f"{PAYLOADS}/{owner}/{sha256_hex}"
 
 
-def parked_key(queue_name: str, message_id: str) -> str:
-    """Key of a message that no agent can handle."""
+def quarantine_key(queue_name: str, message_id: str) -> str:
+    """Key of a quarantined message."""
     return f"{QUARANTINE}/{queue_name}/{message_id}"

@@ -11,24 +11,24 @@ DAY_S = 24 * HOUR_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolTimes:
-    """Times and limits of the task protocol; the defaults are those that the protocol was checked with.
+    """Times and limits of the task protocol. The protocol was verified with the default values.
 
     Attributes:
-        clock_error_s: largest difference between an agent's clock and the table's that is tolerated.
-        beat_s: period at which the holder of a task renews its lease and its message's visibility.
-        table_call_timeout_s: how long one call to the table may take before it counts as lost.
-        interrupt_s: how long a runtime may take to stop after an interrupt and be seen idle.
-        lease_s: how long a claim holds without renewal.
-        visibility_s: how long a received message stays invisible without renewal.
-        max_attempts: claims of one task that may end with a dead runtime or a lapsed lease.
-        max_receive_count: receives after which SQS moves a message to the dead-letter queue.
+        clock_error_s: maximum tolerated difference between an agent's clock and the table's clock.
+        beat_s: heartbeat period, at which the holder of a task renews the lease and the visibility timeout.
+        table_call_timeout_s: timeout of one call to the table.
+        interrupt_s: maximum time from an interrupt until the runtime reports that it is idle.
+        lease_s: how long a claim is valid without a renewal.
+        visibility_s: visibility timeout of a received message.
+        max_attempts: maximum number of claims of one task that end with a failed runtime or an expired lease.
+        max_receive_count: number of receives after which SQS moves a message to the dead-letter queue.
         max_task_age_s: age at which an unfinished task expires.
-        queue_retention_s: how long a queue keeps a message.
-        dead_letter_retention_s: how long a dead-letter queue keeps a message, counted from its first send.
-        record_ttl_s: how long a terminal record is kept.
+        queue_retention_s: message retention period of a queue.
+        dead_letter_retention_s: message retention period of a dead-letter queue. SQS counts it from the first send.
+        record_ttl_s: how long the table keeps a terminal record.
 
     Raises:
-        ValueError: a relation between the times does not hold; the message names it and both values.
+        ValueError: two times do not fit together; the message names the rule and both values.
     """
 
     clock_error_s: float = 2
@@ -46,14 +46,15 @@ class ProtocolTimes:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds after an acknowledged renewal was sent at which its holder must have begun to interrupt."""
+        """Seconds after the send of an acknowledged renewal. By then the holder must have started to interrupt."""
         return self.lease_s - self.interrupt_s
 
     def __post_init__(self) -> None:
         relations = (
             ("visibility_s", self.visibility_s, "lease_s + clock_error_s", self.lease_s + self.clock_error_s),
-            ("lease_s - interrupt_s", self.deadline_s, "two beats and a table call", self._shortest_deadline_s),
-            # An agent learns of a cancel at its next beat; callers are promised that this takes at most 5 s.
+            ("lease_s - interrupt_s", self.deadline_s, "2 * beat_s + table_call_timeout_s", self._shortest_deadline_s),
+            # An agent detects a cancellation at its next heartbeat. The API promises callers that this takes at most 5
+            # s.
             ("5 s", 5, "beat_s + table_call_timeout_s", self.beat_s + self.table_call_timeout_s),
         )
         for larger_name, larger, smaller_name, smaller in relations:
@@ -72,19 +73,19 @@ class ProtocolTimes:
 
     @property
     def _shortest_deadline_s(self) -> float:
-        # One lost renewal must not cost a task: the next beat's renewal still has to be acknowledged in time.
+        # One lost renewal must not lose the task: the next heartbeat can still renew the lease before the deadline.
         return 2 * self.beat_s + self.table_call_timeout_s
 
     def environment(self) -> dict[str, str]:
-        """The same as environment variables: `LEASE_S=30`."""
+        """Environment variables of an agent's container, such as `LEASE_S=30`."""
         return {one.name.upper(): f"{getattr(self, one.name):.15g}" for one in fields(self)}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read what `environment` wrote; what is absent or empty has its default.
+        """Read the variables of `environment`. An absent or empty variable has its default.
 
         Raises:
-            ValueError: a variable is no number, or a relation does not hold; the message names both values.
+            ValueError: a variable is not a number, or two times do not fit together; the message names both values.
         """
         values: dict[str, float] = {}
         for one in fields(cls):

@@ -1,6 +1,7 @@
-"""The types of runtimes: one row a type, read by configuration, images, task API, agent and scripts.
+"""The runtime types: one row per type, for the configuration, images, task API, agent and scripts.
 
-The task API checks task types at submit and the agent on receipt: a message may come without the API.
+The task API validates task types at submit. The agent validates them at receive, because a message may not be from the
+API.
 """
 
 from collections.abc import Mapping
@@ -17,14 +18,14 @@ class TaskType:
     """A task type.
 
     Attributes:
-        name: `tasktype` of a request. The schema of its content and the module of its further rules are named by it,
-            with underscores.
-        server_path: where the server takes the content.
-        runs_checkpoint: whether it runs a checkpoint that is decided at submit. Upscaling uses none: its models are
+        name: `tasktype` of a request. The schema of its content and the module of its rules have the same name, with
+            underscores.
+        server_path: path of the server's operation.
+        runs_checkpoint: whether it uses a checkpoint, which is resolved at submit. Upscaling uses none: its models are
             upscalers and face restorers.
-        implied_by: field of a content that makes a message without a task type this one.
-        image_fields: fields of the content that hold images: `image`, or `imageList[].data` for those of a list.
-        is_extension: whether only this product's documentation names it.
+        implied_by: a message without a task type has this type if its content has this field.
+        image_fields: fields of the content with images: `image`, or `imageList[].data` for a list.
+        is_extension: whether only the documentation of this product has it.
     """
 
     name: str
@@ -37,16 +38,17 @@ class TaskType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeType:
-    """A type of runtime.
+    """A runtime type.
 
     Attributes:
         name: `type` of a runtime in the configuration.
-        server: full name of its inference server.
-        task_types: what it does; the first is that of a message which names and implies none.
-        ready_path: path of the server that answers 200 when it takes requests.
-        has_named_inputs: whether inputs are files that are uploaded to the server, by the names that a workflow has for
-            them (`metadata.inputs`); else they are in the content.
-        max_input_bytes: largest input. Where inputs are named the configuration may change it; others are in memory.
+        server: full name of the inference server.
+        task_types: supported task types; the first one is the default.
+        ready_path: path of the server that returns 200 when it accepts requests.
+        has_named_inputs: whether inputs are files that the agent uploads, with the names in the workflow
+            (`metadata.inputs`). Otherwise they are in the content.
+        max_input_bytes: maximum size of an input. For named inputs the configuration can change it; others are in
+            memory.
     """
 
     name: RuntimeTypeName
@@ -58,22 +60,22 @@ class RuntimeType:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether a runtime has a checkpoint of its own or switches to the one that a task names.
+        """Whether a runtime has a default checkpoint, or switches to the checkpoint that a task names.
 
-        Such a runtime needs `modelFilename` or `dynamicModel`, and `POST /v1alpha1` finds it by the checkpoint. Of
-        others each workflow names its models.
+        Such a runtime needs `modelFilename` or `dynamicModel`, and `POST /v1alpha1` selects it by the checkpoint. For
+        other runtimes, each workflow names its models.
         """
         return any(one.runs_checkpoint for one in self.task_types)
 
     def usual_task_type(self, content: Mapping[str, Any]) -> str:
-        """The task type of a message that names none."""
+        """The task type of a message without one."""
         return next((one.name for one in self.task_types if content.get(one.implied_by or "")), self.task_types[0].name)
 
     def input_sizes(self, max_input_mib: int | None = None) -> InputSizes:
-        """Bounds of a task's inputs.
+        """Size limits of a task's inputs.
 
         Args:
-            max_input_mib: largest named input; `None` for the default.
+            max_input_mib: maximum size of a named input; `None` for the default.
         """
         configured = max_input_mib if self.has_named_inputs else None
         max_bytes = self.max_input_bytes if configured is None else configured * 2**20
@@ -124,7 +126,7 @@ RUNTIME_TYPES: Final[Mapping[str, RuntimeType]] = {one.name: one for one in (SDW
 TASK_TYPES: Final[Mapping[str, TaskType]] = {
     task_type.name: task_type for one in RUNTIME_TYPES.values() for task_type in one.task_types
 }
-"""By their names, which are unique."""
+"""Task types by name. Names are unique."""
 
 ROUTING_KEYS: Final = frozenset({"task", "id_task", "sd_model_checkpoint", "save_dir", "image_link", "uid", "prompt"})
-"""Keys in `alwayson_scripts` that route a task; the SD Web UI would look for scripts of these names."""
+"""Keys in `alwayson_scripts` that route a task. The SD Web UI would search scripts with these names."""

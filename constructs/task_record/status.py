@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """State of a task; `queued -> running -> queued (given back) ...`, then exactly one terminal state."""
+    """State of a task: `queued -> running -> queued (released) ...`, then exactly one terminal state."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -14,7 +14,7 @@ class Status(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a record in this state is never written again."""
+        """Whether the state is final: no write changes a terminal record."""
         return self in TERMINAL
 
 

@@ -1,6 +1,6 @@
-"""W1: the submit, as one transaction of the record, its message and the answer to its Idempotency-Key.
+"""Submit: one transaction that writes the record, its message and the response to its Idempotency-Key.
 
-And what stands for it where a message came without a submission.
+Also the first attributes of a record whose message has no submission.
 """
 
 import json
@@ -17,24 +17,24 @@ from task_record.table import Item
 from task_record.transitions import TaskRef
 
 BODY_TTL_S: Final = 30 * DAY_S
-"""How long a message is kept after submit; a parked payload lives as long."""
+"""How long a message is kept after the submit. The lifecycle rule of offloaded payloads has the same time."""
 
 IDEMPOTENCY_TTL_S: Final = DAY_S
-"""How long the answer to an Idempotency-Key is kept."""
+"""How long the response to an Idempotency-Key is kept."""
 
 META_INDEX: Final = 0
 IDEMPOTENCY_INDEX: Final = 2
-"""Places of the items in the transaction, and so of their cancellation reasons."""
+"""Indexes of the items in the transaction, and of their cancellation reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idempotency:
-    """The answer to keep for an Idempotency-Key.
+    """The response to an Idempotency-Key.
 
     Attributes:
         header: the key.
-        body_hash: SHA-256 of the request body, hex: the same key with another body is refused.
-        answer: JSON text of the answer.
+        body_hash: SHA-256 of the request body, in hex. The same key with another body is rejected.
+        answer: JSON of the response.
     """
 
     header: str
@@ -44,16 +44,16 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A task to be submitted.
+    """A task to submit.
 
     Attributes:
         task: the key's parts.
-        message: what the relay will publish; its metadata is the record's.
-        message_text: the encoded message, at most `message.MESSAGE_MAX_BYTES` long.
-        api_key_id: id of the API key, for the access log and usage; not a secret.
+        message: the message that the relay publishes. The record has the same metadata.
+        message_text: the encoded message, at most `message.MESSAGE_MAX_BYTES` bytes.
+        api_key_id: id of the API key, for access logs and usage; not a secret.
         submitted_at_ms: epoch milliseconds.
         expires_at_ms: epoch milliseconds.
-        idempotency: the answer to keep, where the header came.
+        idempotency: the response to store, if the request has the header.
     """
 
     task: TaskRef
@@ -65,10 +65,9 @@ class Submission:
     idempotency: Idempotency | None = None
 
     def transact_write_items(self, table_name: str) -> dict[str, Any]:
-        """Render as the parameters of `TransactWriteItems`. A commit is the promise that a 200 gives.
+        """Parameters of `TransactWriteItems`. The API returns 200 only after the commit.
 
-        The items stand in the order META, BODY, IDEM; a cancellation's reasons come in the same order, each with the
-        old item.
+        The order of the items is META, BODY, IDEM. Cancellation reasons have the same order, each with the old item.
         """
         puts = [
             self._put(table_name, self.record(), "attribute_not_exists(pk)", {}),
@@ -80,7 +79,7 @@ class Submission:
                 self._put(
                     table_name,
                     self._idempotency_item(self.idempotency, now_s),
-                    # DynamoDB deletes expired items late (within days), so an expired one counts as absent.
+                    # DynamoDB may delete an expired item days later, so an expired item counts as absent.
                     "attribute_not_exists(pk) OR #ttl < :now",
                     {
                         "ExpressionAttributeNames": {"#ttl": table.TTL},
@@ -91,7 +90,7 @@ class Submission:
         return {"TransactItems": puts}
 
     def record(self) -> Item:
-        """The record as it is first written."""
+        """The initial record."""
         item: Item = {
             **self.task.key,
             table.OWNER: self.task.owner,
@@ -138,30 +137,30 @@ class Submission:
 
 
 def task_of_message(message: TaskMessage, *, message_id: str, sent_at_ms: int) -> TaskRef:
-    """Which task a message is of; the same for every delivery of it.
+    """The task of a message. It is the same for every delivery of the message.
 
     Args:
         message: the message.
-        message_id: MessageId of the SQS message; the SNS envelope's counts more.
-        sent_at_ms: when it was sent, epoch milliseconds.
+        message_id: MessageId of the SQS message. The MessageId of an SNS envelope takes precedence.
+        sent_at_ms: when the message was sent, in epoch milliseconds.
     """
     submission = message.submission or submission_of_message(message.sns_message_id or message_id, sent_at_ms)
     return TaskRef(owner=message.owner, id=safe_task_id(message.id), submission=submission)
 
 
 def first_attributes(task: TaskRef, message: TaskMessage, *, runtime: str, sent_at_ms: int, max_age_ms: int) -> Item:
-    """What the claim, or the giving up, of a message without a submission writes where there is no record yet.
+    """Attributes that claim or give up writes if a message without a submission has no record yet.
 
     Args:
         task: the key's parts.
         message: the message.
-        runtime: the queue's runtime.
-        sent_at_ms: when the message was sent, epoch milliseconds; stands for the time of the submit.
+        runtime: the runtime of the queue.
+        sent_at_ms: when the message was sent, in epoch milliseconds; used as the time of the submit.
         max_age_ms: age at which an unfinished task expires.
     """
     return {
         table.OWNER: task.owner,
-        # The caller's own spelling comes back in the callback; the key has a safe one.
+        # The callback returns the id as the caller wrote it. The key has a safe form of it.
         table.ID: message.id,
         table.SUBMISSION: task.submission,
         table.SUBMITTED_AT: sent_at_ms,
@@ -172,7 +171,7 @@ def first_attributes(task: TaskRef, message: TaskMessage, *, runtime: str, sent_
 
 
 def described_attributes(message: TaskMessage) -> Item:
-    """Attributes of a record that its message describes."""
+    """Attributes of a record that come from its message."""
     item: Item = {table.SCHEMA_VERSION: SCHEMA_VERSION}
     if message.runtime is not None:
         item[table.RUNTIME] = message.runtime

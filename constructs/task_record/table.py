@@ -1,32 +1,32 @@
 """Names in the task table: keys, attributes, indexes.
 
-None of them can change after a first deployment without a migration, so they stand in one place, for the construct
-that makes the table and for all code that reads or writes it.
+Any change after the first deployment needs a migration. The construct that creates the table and all code that uses it
+import the names from here.
 
-One table, `pk`/`sk`, both strings:
+One table with the keys `pk` and `sk`, both strings:
 
     META  T#<owner>#<id>          S#<submission>   the record of one task
-    BODY  T#<owner>#<id>          B#<submission>   its message; apart, since heartbeats are billed by item size
-    IDEM  I#<owner>#<sha256>      I                answer to an Idempotency-Key
-    QUEUE R#<runtime>             R                what the reconciler's last runs saw of a runtime's queue
+    BODY  T#<owner>#<id>          B#<submission>   its message; separate, because heartbeats are billed by item size
+    IDEM  I#<owner>#<sha256>      I                response to an Idempotency-Key
+    QUEUE R#<runtime>             R                the state of a runtime's queue in the last reconciler runs
 """
 
 import hashlib
 from typing import Final, TypeAlias
 
 Scalar: TypeAlias = str | int
-"""An attribute's value. Structured values are kept as JSON text: DynamoDB refuses floats inside maps."""
+"""Value of an attribute. Structured values are stored as JSON strings: boto3 rejects floats in maps."""
 
 Item: TypeAlias = dict[str, Scalar]
-"""A plain item: attribute name -> value, without DynamoDB's type descriptors."""
+"""A plain item: attribute name -> value, without the type descriptors of DynamoDB."""
 
 PK: Final = "pk"
 SK: Final = "sk"
 TTL: Final = "ttl"
-"""Epoch seconds after which DynamoDB may delete the item; set on META by a terminal write alone."""
+"""Epoch seconds after which DynamoDB may delete the item. Only a terminal write sets it on META."""
 
 NO_OWNER: Final = "-"
-"""Owner where tenant isolation is off, and of messages that were published straight to the topic."""
+"""Owner if tenant isolation is off, and of messages that were published directly to the topic."""
 
 # META. Times are epoch milliseconds.
 OWNER: Final = "owner"
@@ -53,7 +53,7 @@ RESULT: Final = "result"
 TIMINGS: Final = "timings"
 ERROR: Final = "error"
 OPEN: Final = "open"
-"""1 while the task is not terminal; absent afterwards, which takes the record out of the sparse index."""
+"""1 while the task is not terminal, then absent, which removes the record from the sparse index."""
 
 # BODY and IDEM.
 MESSAGE: Final = "message"
@@ -62,16 +62,16 @@ ANSWER: Final = "answer"
 
 # QUEUE.
 EMPTY_RUNS: Final = "empty_runs"
-"""How many runs in a row, up to the last one, found the queue empty."""
+"""Number of consecutive runs, including the last one, that found the queue empty."""
 
 INDEX_BY_OWNER: Final = "by_owner_runtime"
-"""(owner, runtime) / submitted_at: a caller's own list."""
+"""(owner, runtime) / submitted_at: lists the tasks of a caller."""
 INDEX_BY_STATUS: Final = "by_runtime_status"
-"""(runtime, status) / submitted_at: tasks ahead, and the reconciler."""
+"""(runtime, status) / submitted_at: counts the tasks ahead, and serves the reconciler."""
 INDEX_OPEN: Final = "open_by_expiry"
-"""open / expires_at, sparse: the reconciler's overdue tasks."""
+"""open / expires_at, sparse: finds expired tasks for the reconciler."""
 
-# Lease and progress stay out of every projection, so that a heartbeat never writes an index.
+# No projection has the lease or the progress, so a heartbeat never writes to an index.
 INDEX_BY_OWNER_PROJECTION: Final = (ID, SUBMISSION, TASKTYPE, STATUS, STARTED_AT, FINISHED_AT, EXPIRES_AT)
 INDEX_BY_STATUS_PROJECTION: Final = (OWNER, ID, SUBMISSION, EXPIRES_AT, PUBLISHED_AT)
 INDEX_OPEN_PROJECTION: Final = (OWNER, ID, SUBMISSION, STATUS, RUNTIME)
@@ -84,7 +84,7 @@ QUEUE_SK: Final = "R"
 
 
 def task_pk(owner: str, task_id: str) -> str:
-    """Partition key of all submissions of one id of one owner."""
+    """Partition key of all submissions of a task id of an owner."""
     return f"{TASK_PK_PREFIX}{owner}#{task_id}"
 
 
@@ -99,10 +99,10 @@ def body_key(owner: str, task_id: str, submission: str) -> Item:
 
 
 def idempotency_key(owner: str, header: str) -> Item:
-    """Key of the answer kept for one `Idempotency-Key` header of one owner."""
+    """Key of the stored response to an `Idempotency-Key` header of an owner."""
     return {PK: f"I#{owner}#{hashlib.sha256(header.encode()).hexdigest()}", SK: IDEM_SK}
 
 
 def queue_key(runtime: str) -> Item:
-    """Key of what the reconciler notes of one runtime's queue."""
+    """Key of the reconciler's state of a runtime's queue."""
     return {PK: f"R#{runtime}", SK: QUEUE_SK}

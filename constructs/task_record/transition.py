@@ -1,4 +1,4 @@
-"""One conditional write of one record, sent to DynamoDB or applied in memory."""
+"""One conditional write of a record, sent to DynamoDB or applied in memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,24 +10,24 @@ from task_record.table import Item, Scalar
 
 
 def never(_old: Item) -> bool:
-    """No old item shows that this write was done before."""
+    """The old item never shows that this write was already applied."""
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A conditional update of one record.
+    """A conditional update of a record.
 
     Attributes:
-        name: the protocol's name of the write, for logs and metrics.
+        name: the name of the write in the protocol, for logs and metrics.
         key: `pk` and `sk` of the record.
-        condition: what the record must be like.
+        condition: the condition that the record must meet.
         sets: attributes to set.
-        sets_if_absent: attributes to set where the record does not have them.
+        sets_if_absent: attributes to set if the record does not have them.
         adds: integers to add; an absent attribute counts as 0.
         removes: attributes to remove.
-        was_done: given the old item of a refused write, whether that item is what this write was writing: its reply
-            was lost, and the repeat is a success.
+        was_done: for the old item of a rejected write, whether this write was already applied. Then the first response
+            was lost, and the retry is a success.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Transition:
         """Apply to a plain item in memory.
 
         Returns:
-            The new item, or `None` where the condition refuses the write.
+            The new item, or `None` if the condition rejects the write.
         """
         if not self.condition.holds(item):
             return None
@@ -61,12 +61,12 @@ class Transition:
         return new
 
     def update_item(self, table_name: str) -> dict[str, Any]:
-        """Render as the parameters of `UpdateItem`; a refusal brings the old item with it."""
+        """Parameters of `UpdateItem`. A rejection returns the old item."""
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
 
         def name(attribute: str) -> str:
-            # Placeholders throughout: `status`, `ttl`, `open` and others are reserved words of DynamoDB.
+            # Placeholders for all names: `status`, `ttl`, `open` and others are reserved words of DynamoDB.
             placeholder = f"#{attribute}"
             names[placeholder] = attribute
             return placeholder

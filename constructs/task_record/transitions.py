@@ -1,8 +1,8 @@
-"""The writes of the task protocol that change a record (W2 to W7), and the reconciler's notes.
+"""The writes that change a record: claim, renew, release, finish, cancel, give up, and the writes of the reconciler.
 
-W1, which makes the record, stands in `submission`.
+Submit, which creates the record, is in `submission`.
 
-Every function is pure: it takes the time and returns the write. All times are epoch milliseconds.
+Every function is pure: it receives the time and returns the write. All times are epoch milliseconds.
 """
 
 import json
@@ -18,12 +18,12 @@ from task_record.table import Item, Scalar
 from task_record.transition import Transition
 
 ERROR_MAX_BYTES: Final = 8 * 1024
-"""Largest `error` of a record; longer texts are cut (an item holds 400 KB, and a heartbeat pays for its size)."""
+"""Maximum size of `error` in a record. Longer messages are truncated: each heartbeat is billed by the item's size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRef:
-    """Which task: the parts of its record's key."""
+    """Identity of a task: the parts of its record's key."""
 
     owner: str
     id: str
@@ -36,9 +36,9 @@ class TaskRef:
 
     @classmethod
     def of_record(cls, record: Item) -> Self:
-        """Read the key of a record, or of its entry in an index.
+        """The task of a record, or of its entry in an index.
 
-        The attribute `id` may be spelled otherwise than in the key: as the caller did.
+        The id is taken from the key: the attribute `id` is spelled as the caller wrote it.
         """
         owner, _, task_id = str(record[table.PK]).removeprefix(table.TASK_PK_PREFIX).rpartition("#")
         return cls(owner=owner, id=task_id, submission=str(record[table.SK]).removeprefix(table.META_SK_PREFIX))
@@ -52,15 +52,15 @@ def claim(
     times: ProtocolTimes,
     creates: Mapping[str, Scalar] | None = None,
 ) -> Transition:
-    """W2: take the task: the record runs under `claim_id` until its lease ends.
+    """Claim a task: the record is running under `claim_id` until its lease expires.
 
     Args:
         task: the task.
-        claim_id: fresh for every receipt of a message.
-        now_ms: the agent's clock.
-        times: lease, clock error and attempts.
-        creates: first attributes of the record of a message that came without a submission; `None` for all others,
-            whose record must be there.
+        claim_id: a new UUID for every receive of a message.
+        now_ms: time of the agent's clock.
+        times: for lease, clock error and attempts.
+        creates: initial attributes of the record, for a message without a submission; `None` for all others, whose
+            record must exist.
     """
     condition: Condition = All(
         (
@@ -87,14 +87,14 @@ def claim(
 
 
 def renew(task: TaskRef, *, claim_id: str, now_ms: int, times: ProtocolTimes, progress: float | None) -> Transition:
-    """W3: hold the task for one more lease. A refusal is final: the task is no longer mine.
+    """Renew the lease of a task. A rejection is final: the claim is lost.
 
     Args:
         task: the task.
         claim_id: the claim that holds it.
-        now_ms: the agent's clock.
-        times: the lease.
-        progress: share of the inference that is done, 0 to 1, where the runtime tells it.
+        now_ms: time of the agent's clock.
+        times: for the lease.
+        progress: progress of the inference, 0 to 1; `None` if the runtime does not report it.
     """
     sets: dict[str, Scalar] = {table.LEASE_UNTIL: now_ms + _milliseconds(times.lease_s)}
     if progress is not None:
@@ -103,12 +103,12 @@ def renew(task: TaskRef, *, claim_id: str, now_ms: int, times: ProtocolTimes, pr
 
 
 def release(task: TaskRef, *, claim_id: str, keep_attempt: bool) -> Transition:
-    """W4: give the task back to the queue.
+    """Release a task: return it to the queue.
 
     Args:
         task: the task.
         claim_id: the claim that held it.
-        keep_attempt: whether this claim counts as an attempt: so where the runtime died or reset under the task.
+        keep_attempt: whether this claim counts as an attempt, as it does if the runtime failed during the task.
     """
     return Transition(
         name="release",
@@ -131,16 +131,16 @@ def finish(
     timings: str,
     error: str | None = None,
 ) -> Transition:
-    """W5: end the task, completed or, with an `error`, failed.
+    """Finish a task: completed or, with an `error`, failed.
 
     Args:
         task: the task.
-        claim_id: the claim that holds it; it stays in the record, which so names the claim that ended the task.
-        now_ms: the agent's clock.
-        times: how long the record is kept.
-        result: JSON text of the result, where there is one.
-        timings: JSON text of the timings.
-        error: JSON text from `error_text`.
+        claim_id: the claim that holds it. It remains in the record, to identify the claim that finished the task.
+        now_ms: time of the agent's clock.
+        times: for the retention of the record.
+        result: JSON of the result, if there is one.
+        timings: JSON of the timings.
+        error: JSON from `error_text`.
     """
     status = Status.COMPLETED if error is None else Status.FAILED
     sets: dict[str, Scalar] = {table.TIMINGS: timings}
@@ -163,7 +163,7 @@ def finish(
 
 
 def cancel(task: TaskRef, *, now_ms: int, times: ProtocolTimes) -> Transition:
-    """W6: cancel at the caller's word; terminal at once, the agent learns it at its next beat."""
+    """Cancel a task for its caller. It is terminal at once; the agent detects it at its next heartbeat."""
     return _end(
         "cancel",
         task,
@@ -185,13 +185,13 @@ def give_up(
     error: str,
     creates: Mapping[str, Scalar] | None = None,
 ) -> Transition:
-    """W7: fail a task that nobody holds; a live lease refuses it.
+    """Give up: fail a task that no agent holds. A valid lease rejects the write.
 
     Args:
         task: the task.
-        now_ms: the writer's clock.
-        times: clock error, and how long the record is kept.
-        error: JSON text from `error_text`.
+        now_ms: time of the writer's clock.
+        times: for the clock error and the retention of the record.
+        error: JSON from `error_text`.
         creates: as for `claim`.
     """
     unheld = _unheld(now_ms, times)
@@ -205,17 +205,17 @@ def give_up(
         sets={table.ERROR: error},
         sets_if_absent=dict(creates or {}),
         was_done=lambda old: old.get(table.STATUS) in {Status.COMPLETED, Status.FAILED, Status.CANCELLED},
-        # With the claim left in place, its late holder would take this failure for its own lost finish.
+        # If the claim stayed, its former holder would mistake this failure for its own finish with a lost response.
         removes=(table.CLAIM,),
     )
 
 
 def note_published(task: TaskRef, *, now_ms: int) -> Transition:
-    """Note that the message of a task was published again; the claim fences doubles.
+    """Record that the message of a task was published again. The claim prevents that a duplicate runs.
 
     Args:
         task: the task.
-        now_ms: the writer's clock.
+        now_ms: time of the writer's clock.
     """
     return Transition(
         name="note_published",
@@ -226,20 +226,20 @@ def note_published(task: TaskRef, *, now_ms: int) -> Transition:
 
 
 def note_queue(runtime: str, *, empty_runs_before: int | None, is_empty: bool, now_ms: int) -> Transition:
-    """Count the runs in a row that found the queue of a runtime empty; two runs at the same time count as one.
+    """Count the consecutive runs that found the queue of a runtime empty. Two concurrent runs count as one.
 
     Args:
         runtime: name of the runtime.
-        empty_runs_before: what the last run noted; `None` where nothing is noted.
-        is_empty: whether this run found it empty.
-        now_ms: the writer's clock.
+        empty_runs_before: the count of the previous run; `None` if there is none.
+        is_empty: whether this run found the queue empty.
+        now_ms: time of the writer's clock.
     """
     condition = Absent() if empty_runs_before is None else Is(table.EMPTY_RUNS, "=", empty_runs_before)
     return Transition(
         name="note_queue",
         key=table.queue_key(runtime),
         condition=condition,
-        # The note of a runtime that is removed goes by itself.
+        # DynamoDB deletes the item of a runtime that was removed from the configuration.
         sets={
             table.EMPTY_RUNS: (empty_runs_before or 0) + 1 if is_empty else 0,
             table.TTL: now_ms // 1000 + DAY_S,
@@ -248,17 +248,17 @@ def note_queue(runtime: str, *, empty_runs_before: int | None, is_empty: bool, n
 
 
 def error_text(code: str, message: str, **details: Any) -> str:  # noqa: ANN401 (any JSON value)
-    """JSON text of an error: `{"code", "message", ...}`, cut to `ERROR_MAX_BYTES`.
+    """JSON of an error: `{"code", "message", ...}`, truncated to `ERROR_MAX_BYTES`.
 
     Args:
-        code: one word of the documented list, such as `timeout`.
-        message: what happened, in the words of whom it happened to.
-        details: further JSON values; left out where the whole would be too long.
+        code: a documented error code, such as `timeout`.
+        message: what happened.
+        details: further JSON values, omitted if the error would be too large.
     """
     text = json.dumps({"code": code, "message": message, **details})
     if len(text.encode()) <= ERROR_MAX_BYTES:
         return text
-    # JSON escapes a character to at most 12 bytes (a surrogate pair), so this is short enough whatever it holds.
+    # JSON escapes a character to at most 12 bytes (a surrogate pair), so this always fits.
     return json.dumps({"code": code, "message": message[: (ERROR_MAX_BYTES - 256) // 12] + " (cut)"})
 
 
@@ -292,7 +292,7 @@ def _end(
 
 
 def _unheld(now_ms: int, times: ProtocolTimes) -> Condition:
-    # The clock error is the reader's tolerance: a lease counts as lapsed once it has for every clock.
+    # The clock error is the tolerance of the reader: a lease has expired once it has expired on every clock.
     lapsed = Is(table.LEASE_UNTIL, "<", now_ms - _milliseconds(times.clock_error_s))
     return AnyOf((Is(table.STATUS, "=", Status.QUEUED), All((Is(table.STATUS, "=", Status.RUNNING), lapsed))))
 

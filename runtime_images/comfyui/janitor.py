@@ -1,11 +1,11 @@
-"""Deletes files that the queue agent has delivered: ComfyUI itself keeps every one of them.
+"""Deletes files that the queue agent has delivered. ComfyUI itself never deletes a file.
 
     python3 janitor.py SCRATCH_DIR FINISHED_FILES
 
-The agent lists the files of finished graphs, but for the last two: an identical graph right after is answered from the
-server's cache with the old names. A listed file is deleted once it is older than 10 minutes, and so is a folder that
-was left empty. Names come from foreign node packs, so they are not trusted: no name and no symbolic link leads out of
-the server's three folders, and nothing but files is deleted.
+The agent lists the files of finished workflows, except the last two, because the server responds to a repeated workflow
+from its cache with the old names. A listed file is deleted when it is older than 10 minutes, and so is an empty folder.
+The names are from third-party node packs, so they are not trusted: no name and no symbolic link can leave the server's
+three folders, and only regular files are deleted.
 """
 
 import json
@@ -22,15 +22,15 @@ LEAST_AGE_S = 600.0
 PERIOD_S = 45.0
 
 Folder = tuple[str, ...]
-"""One of `FOLDERS`, and the parts of a path below it."""
+"""One of `FOLDERS`, and the parts of a relative path in it."""
 
 
 class Janitor:
-    """Sweeps the server's folders.
+    """Cleans the server's folders.
 
     Args:
-        scratch: holds `FOLDERS`.
-        finished_files: the agent's list: a line for each file, `["output" | "temp" | "input", subfolder, filename]`.
+        scratch: the parent of `FOLDERS`.
+        finished_files: the agent's list, one line per file: `["output" | "temp" | "input", subfolder, filename]`.
     """
 
     def __init__(self, scratch: Path, finished_files: Path) -> None:
@@ -39,13 +39,13 @@ class Janitor:
         self._emptied: set[Folder] = set()
 
     def sweep(self, now_s: float) -> int:
-        """Delete what is listed and old enough.
+        """Delete the listed files that are old enough.
 
         Args:
-            now_s: epoch seconds.
+            now_s: current time, in epoch seconds.
 
         Returns:
-            How many files were deleted.
+            Number of deleted files.
         """
         deleted = 0
         for folder, name in self._listed():
@@ -59,7 +59,7 @@ class Janitor:
     def _listed(self) -> Iterator[tuple[Folder, str]]:
         try:
             lines = self._finished_files.read_bytes().splitlines()
-        except OSError:  # no graph has finished yet
+        except OSError:  # no workflow has finished yet
             return
         for line in lines:
             try:
@@ -79,12 +79,12 @@ class Janitor:
                 if not stat.S_ISREG(status.st_mode) or now_s - status.st_mtime < LEAST_AGE_S:
                     return False
                 os.unlink(name, dir_fd=descriptor)
-        except (OSError, ValueError):  # it has been deleted, or is no file below the folder
+        except (OSError, ValueError):  # already deleted, or not a file in the folder
             return False
         return True
 
     def _delete_folder(self, folder: Folder, now_s: float) -> None:
-        """Delete an empty folder that nothing was put into for as long: the server may be about to write into it."""
+        """Delete an empty folder that is old enough. The server may be about to write to a newer one."""
         *parent, name = folder
         if parent:
             try:
@@ -92,7 +92,7 @@ class Janitor:
                     if now_s - os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mtime < LEAST_AGE_S:
                         return
                     os.rmdir(name, dir_fd=descriptor)
-            except OSError:  # it has been deleted, or is not empty
+            except OSError:  # already deleted, or not empty
                 pass
             else:
                 self._emptied.add(tuple(parent))
@@ -101,7 +101,7 @@ class Janitor:
 
 @contextmanager
 def _opened(base: Path, folder: Folder) -> Iterator[int]:
-    """Descriptor of a folder, reached part by part and through no symbolic link."""
+    """Open a folder part by part, without following symbolic links, and return its file descriptor."""
     with ExitStack() as exits:
         descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
         exits.callback(os.close, descriptor)
@@ -116,7 +116,7 @@ def _is_plain(part: str) -> bool:
 
 
 def main() -> None:
-    """Sweep now and then, until the container ends."""
+    """Clean periodically until the container stops."""
     janitor = Janitor(Path(sys.argv[1]), Path(sys.argv[2]))
     while True:
         janitor.sweep(time.time())

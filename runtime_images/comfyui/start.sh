@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Starts ComfyUI on loopback, on a read-only root file system.
 #
-# APP_DIR           folder of ComfyUI
+# APP_DIR           directory of ComfyUI
 # FINISHED_FILES    list of files that the queue agent has delivered, which the janitor deletes
-# IMAGE_METADATA    false keeps prompt and workflow out of the images
-# Arguments         further ones of ComfyUI; they cannot move what the pod relies on: address, port, folders
+# IMAGE_METADATA    false: do not save prompt and workflow in the images
+# Arguments         additional arguments of ComfyUI; they cannot override the address, the port and the directories
 set -euo pipefail
 here=$(cd "${0%/*}" && pwd)
 # shellcheck source=runtime_images/shared/server_process.sh
@@ -25,8 +25,8 @@ python3 "$here/janitor.py" "$SCRATCH_DIR" "${FINISHED_FILES:-/run/queue-agent/fi
 janitor=$!
 
 cd "${APP_DIR:-/opt/comfyui}"
-# Not --base-directory: it would move custom_nodes as well. Reading safetensors by mmap over the network mount of the
-# models is many times slower than reading them in order.
+# Not --base-directory: it would also move custom_nodes. Over a network mount, mmap reads of safetensors are many times
+# slower than sequential reads.
 status=0
 run_server python3 main.py --disable-auto-launch --disable-mmap "${arguments[@]}" "$@" \
     --listen 127.0.0.1 --port "$PORT" \

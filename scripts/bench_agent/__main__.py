@@ -1,13 +1,12 @@
-"""Measure the queue agent beside a loop that does one thing after the other, and beside an earlier build of itself.
+"""Compare the queue agent with a sequential baseline, and with an earlier build of the agent.
 
     .venv/bin/python -m bench_agent [--runs 3] [--case "sdwebui, 0.2 s"] [--beside-previous] [--json]
 
-Real processes over real HTTP: the agent, a stand-in for AWS in which every call takes 15 ms, and a stand-in for the
-inference server whose GPU is free before it answers, as the real ones' is. They take turns in one run. The earlier
-build runs where many quick nodes precede a long sampler, and with --beside-previous in every case; below it stands the
-ratio of today's agent to it.
-Prints medians; a figure beyond its limit is marked and does not change the exit status: machines differ, and a time is
-never a test. The chart of the GPU's time line goes to bench-results/.
+Real processes over real HTTP: the agent, a stand-in for AWS with a latency of 15 ms per call, and a stand-in for the
+inference server whose GPU is free before it responds, as on real servers. They alternate in one run. The earlier build
+runs in the case of many quick nodes before a long sampler, and with --beside-previous in every case; the table then has
+the ratio of the current agent to it. Prints medians. A figure beyond its limit is marked, but does not change the exit
+status, because machines differ. The chart of the GPU timeline is saved in bench-results/.
 """
 
 import argparse
@@ -35,11 +34,11 @@ _CHART: Final = ROOT / "bench-results" / "queue-agent.png"
 
 
 def main() -> int:
-    """Run the benchmark; exit status 0, or 1 where a process failed."""
+    """Run the benchmark; exit status 0, or 1 if a process failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each case, of which the median counts (default 3)")
-    parser.add_argument("--case", default="", help="only cases whose name begins like this")
-    parser.add_argument("--beside-previous", action="store_true", help=f"the agent of {COMMIT} beside every case")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each case; the table has the medians (default 3)")
+    parser.add_argument("--case", default="", help="only cases whose name starts with this")
+    parser.add_argument("--beside-previous", action="store_true", help=f"also run the agent of {COMMIT} in every case")
     parser.add_argument("--json", action="store_true", help="print the medians as JSON on standard output")
     arguments = parser.parse_args()
 
@@ -52,7 +51,7 @@ def main() -> int:
         try:
             previous_build = extract_previous_build(Path(folder))
         except PreviousBuildMissingError as error:
-            terminal.line(f"{error}: it is left out")
+            terminal.line(f"{error}: it is skipped")
             previous_build = None
         turns = [
             (case, who)
@@ -90,7 +89,7 @@ def _typical(runs: list[Run]) -> Run:
 
 
 def _table(runs: Mapping[tuple[Case, Who], Sequence[Run]]) -> Table:
-    title = f"Medians; limits in brackets; the previous agent is that of {COMMIT}"
+    title = f"Medians; limits in brackets; the previous agent is from commit {COMMIT}"
     table = Table("case", "who", *(figure.name for figure in FIGURES), title=title)
     for (case, who), of_case in runs.items():
         cells = []

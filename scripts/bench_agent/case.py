@@ -1,4 +1,4 @@
-"""What is measured."""
+"""The cases of the benchmark."""
 
 import random
 import uuid
@@ -13,7 +13,7 @@ Who = Literal["agent", "previous agent", "loop"]
 IMAGE_BYTES: Final = 1_500_000
 """A PNG of 1024 x 1024 pixels."""
 LATENCY_MS: Final = 15.0
-"""Of a call to an AWS service from within its region."""
+"""Latency of a call to AWS in the same region."""
 QUICK_NODE_S: Final = 0.01
 _FEWEST_QUICK_NODES: Final = 2
 _SEED: Final = 7
@@ -24,21 +24,21 @@ class Case:
     """A case.
 
     Attributes:
-        server: which inference server the stand-in is for.
-        seconds: of an inference.
-        images: pictures of each task.
-        tasks: how many tasks wait from the beginning.
-        agents: how many agents work them off, each on a server of its own.
-        arrivals_per_s: how many tasks arrive in a second, at random (a Poisson process); all wait from the beginning
-            where it is not given.
-        quick_nodes: how many nodes of `QUICK_NODE_S` run before the sampler (ComfyUI).
-        beside: what is measured beside today's agent.
-        least_busy: least share of the time that the GPU has to be busy, where there is a limit.
-        most_cpu_ms: most processor time of the agent for a task, where there is a limit.
-        most_memory_mib: most memory of an agent at any time, where there is a limit.
-        most_growth_mib: most memory that each 1,000 further tasks may cost, where there is a limit.
-        most_idle_hold_ms: longest time that a task may be held while another agent's GPU idles, where there is a limit.
-        as_even: name of the case of equal length and even progress, of whose writes it may have a fifth more.
+        server: type of the inference server.
+        seconds: duration of an inference.
+        images: images per task.
+        tasks: number of tasks in the queue at the start.
+        agents: number of agents, each with its own server.
+        arrivals_per_s: arrival rate of the tasks (a Poisson process). Without it, all tasks are in the queue at the
+            start.
+        quick_nodes: number of nodes of `QUICK_NODE_S` before the sampler (ComfyUI).
+        beside: what the current agent is compared with.
+        least_busy: minimum share of the time in which the GPU is busy, if there is a limit.
+        most_cpu_ms: maximum CPU time of the agent per task, if there is a limit.
+        most_memory_mib: maximum memory of an agent, if there is a limit.
+        most_growth_mib: maximum memory growth per 1,000 tasks, if there is a limit.
+        most_idle_hold_ms: maximum time that a task is held while another GPU is idle, if there is a limit.
+        as_even: name of the case with equal length and even progress; at most 20 % more writes are allowed.
     """
 
     server: RuntimeTypeName
@@ -58,20 +58,20 @@ class Case:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the case in tables."""
         many = f", {self.agents} agents" if self.agents > 1 else ", long" if self.most_growth_mib is not None else ""
         nodes = "" if self.quick_nodes is None else f", {self.quick_nodes} quick nodes"
         return f"{self.server}, {self.seconds:g} s, {self.images} image{'s' if self.images > 1 else ''}{nodes}{many}"
 
     def arrivals_s(self) -> list[float]:
-        """When each task arrives, in seconds; the same in each run."""
+        """Arrival time of each task, in seconds; equal in all runs."""
         if self.arrivals_per_s is None:
             return [0.0] * self.tasks
         chance = random.Random(_SEED)  # noqa: S311 (no secret)
         return [*accumulate(chance.expovariate(self.arrivals_per_s) for _ in range(self.tasks))]
 
     def messages(self) -> list[dict[str, Any]]:
-        """One message a task."""
+        """One message per task."""
         return [self._message(number) for number in range(self.tasks)]
 
     def _message(self, number: int) -> dict[str, Any]:

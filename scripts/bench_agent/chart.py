@@ -1,4 +1,4 @@
-"""The GPU's time line of agent and loop, side by side, as a PNG."""
+"""The GPU timelines of the agent and the sequential baseline, as a PNG."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,21 +14,21 @@ _LABEL_WIDTH: Final = 360
 _ROW_HEIGHT: Final = 34
 _MARGIN: Final = 20
 _SHOWN_TASKS: Final = 12
-"""From the middle of a run: that is what it is like when it goes on for hours."""
+"""From the middle of a run, which represents the steady state."""
 _BUSY: Final = (46, 125, 50)
 _IDLE: Final = (229, 115, 115)
 
 
 def draw(runs: Sequence[Run], file: Path) -> None:
-    """Draw one row a run: green where the GPU computes, red where it waits.
+    """Draw one row per run: green if the GPU is busy, red if it is idle.
 
     Args:
-        runs: the runs; those of one case have the same scale.
-        file: where the picture goes.
+        runs: the runs; runs of the same case have the same scale.
+        file: path of the PNG.
     """
     image = Image.new("RGB", (_WIDTH, 2 * _MARGIN + _ROW_HEIGHT * (len(runs) + 1)), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(16)
-    title = f"GPU time line, at most {_SHOWN_TASKS} tasks of each run: green computes, red waits"
+    title = f"GPU timeline, at most {_SHOWN_TASKS} tasks per run: green is busy, red is idle"
     pen.text((_MARGIN, _MARGIN), title, "black", font)
     for row, run in enumerate(runs, start=1):
         top = _MARGIN + row * _ROW_HEIGHT

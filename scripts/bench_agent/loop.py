@@ -1,6 +1,6 @@
-"""The reference: one task at a time, one thing after the other.
+"""The sequential baseline: one task at a time, one step after the other.
 
-It speaks through the agent's own clients, so that what differs is the order of things alone.
+It uses the clients of the agent, so only the order of the steps differs.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ from task_record.transitions import TaskRef
 
 
 async def work(settings: Settings) -> None:
-    """Work off the queue until the process is stopped."""
+    """Process the queue until the process is stopped."""
     credentials = botocore.session.Session().get_credentials()
     if credentials is None:
-        raise SystemExit("no credentials in the environment")
+        raise SystemExit("the environment must have AWS credentials")
     async with aiohttp.ClientSession() as http:
         aws = AwsClient(
             http, BotocoreCredentials(credentials), region=settings.region, endpoint_url=settings.endpoint_url

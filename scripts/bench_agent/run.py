@@ -1,4 +1,4 @@
-"""One run of a case: stand-ins for AWS and the server, an agent or the loop, and what came of it."""
+"""One run of a case: stand-ins for AWS and the server, the agents or the baseline, and the results."""
 
 import json
 import os
@@ -30,16 +30,16 @@ _MODULES: Final[dict[Who, str]] = {
 _TODAY: Final = tuple(ROOT / folder for folder in ("constructs", "runtime_images/queue_agent/src", "scripts", "."))
 _DOCKERFILE: Final = ROOT / "runtime_images" / "queue_agent" / "Dockerfile"
 _MALLOC: Final = dict(re.findall(r"(MALLOC_\w+)=(\d+)", _DOCKERFILE.read_text(encoding="utf-8")))
-"""How glibc manages memory in today's image."""
+"""Memory settings of glibc in the current image."""
 SETTLED_TASKS: Final = 200
-"""After so many tasks everything has been loaded and every pool is full."""
+"""After this many tasks all modules are loaded and all pools are full."""
 _READY_S: Final = 20.0
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
-    """One inference, epoch seconds."""
+    """One inference, in epoch seconds."""
 
     began_at: float
     ended_at: float
@@ -47,10 +47,10 @@ class Inference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A task that an agent has claimed and that waits for its GPU, epoch seconds.
+    """A claimed task that waits for the GPU, in epoch seconds.
 
     Attributes:
-        agent: whose, by its place among the GPUs.
+        agent: index of the agent and its GPU.
         since: when it was claimed.
         until: when its inference began, or when it was returned to the queue.
     """
@@ -62,20 +62,20 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of a run.
+    """The results of a run.
 
     Attributes:
-        case: what was run.
-        who: today's agent, the previous one, or the loop.
-        gpus: of each GPU its inferences, in their order.
+        case: the case.
+        who: the current agent, the previous agent, or the baseline.
+        gpus: inferences of each GPU, in order.
         holds: tasks that waited for a GPU.
-        last_stored_at: epoch seconds at which each task's last object was stored, in the order of the tasks' ends.
+        last_stored_at: epoch seconds of each task's last stored object, in the order of the ends of the tasks.
         calls: calls to AWS by operation.
-        cpu_s: processor time of all processes, without their start.
-        peak_memory_mib: largest resident set of any.
-        growth_mib: how much larger the resident set of the first is for each 1,000 tasks after `SETTLED_TASKS`.
-        first_receive_s: seconds from the start to the first receive of all.
-        duration_s: seconds from the first inference's begin to the last task's deletion.
+        cpu_s: CPU time of all processes, without their start.
+        peak_memory_mib: largest resident set of any process.
+        growth_mib: growth of the resident set of the first process per 1,000 tasks after `SETTLED_TASKS`.
+        first_receive_s: seconds from the start to the first receive.
+        duration_s: seconds from the start of the first inference to the deletion of the last message.
     """
 
     case: Case
@@ -92,7 +92,7 @@ class Run:
 
     @property
     def inferences(self) -> list[Inference]:
-        """Of all GPUs, in the order in which they ended."""
+        """Inferences of all GPUs, in the order of their ends."""
         return sorted((one for gpu in self.gpus for one in gpu), key=lambda one: one.ended_at)
 
 
@@ -100,12 +100,12 @@ def run(case: Case, who: Who, previous_build: Sequence[Path]) -> Run:
     """Run a case once.
 
     Args:
-        case: what to run.
-        who: what works on the tasks.
+        case: the case to run.
+        who: what processes the tasks.
         previous_build: source roots of the previous agent.
 
     Raises:
-        LocalStackError: a process died or did not become ready.
+        LocalStackError: a process exited or did not become ready.
     """
     with tempfile.TemporaryDirectory() as name, ExitStack() as processes:
         folder = Path(name)
@@ -139,7 +139,7 @@ def run(case: Case, who: Who, previous_build: Sequence[Path]) -> Run:
                     folder=folder,
                 )
             )
-        return _work_off(case, who, workers, aws_port, journals)
+        return _process_all(case, who, workers, aws_port, journals)
 
 
 def _server(case: Case, port: int, journal: Path, log: Path) -> ChildProcess:
@@ -157,7 +157,7 @@ def _server(case: Case, port: int, journal: Path, log: Path) -> ChildProcess:
     )
 
 
-def _work_off(case: Case, who: Who, workers: list[ChildProcess], aws_port: int, journals: list[Path]) -> Run:
+def _process_all(case: Case, who: Who, workers: list[ChildProcess], aws_port: int, journals: list[Path]) -> Run:
     started = time.monotonic()
     with ExitStack() as running:
         for worker in workers:
@@ -217,14 +217,14 @@ def _environment(sources: Sequence[Path] = _TODAY) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join(map(str, sources)),
-        **(_MALLOC if sources is _TODAY else {"MALLOC_ARENA_MAX": "2"}),  # the previous image has that alone
+        **(_MALLOC if sources is _TODAY else {"MALLOC_ARENA_MAX": "2"}),  # the previous image has only this
     }
 
 
 def _settings(case: Case, number: int, aws_port: int, server_port: int) -> dict[str, str]:
     return {
         "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": str(number),  # by it the stand-in knows who calls
+        "AWS_ACCESS_KEY_ID": str(number),  # the stand-in identifies the caller by it
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws_port}",
         "SQS_QUEUE_URL": f"http://127.0.0.1:{aws_port}/000000000000/bench",

@@ -1,8 +1,8 @@
-"""What the Kubernetes API server refuses, as far as that can be said without one.
+"""Validates objects like the Kubernetes API server, without a server.
 
-By schema: types, unknown fields (as with `strict`), and lists that are sets or maps. By rules that are in no schema:
+By schema: types, unknown fields (as with `strict`), and lists that are sets or maps. By rules outside of schemas:
 names, keys and values of labels, tolerations and requirements, keys and size of annotations, and annotations that the
-server reads itself, or the kubelet of a node with Bottlerocket. Rules of definitions in CEL: `test_crd_rules.py`.
+API server or the kubelet of Bottlerocket reads. `test_crd_rules.py` has the CEL rules of custom resource definitions.
 """
 
 import json
@@ -24,7 +24,7 @@ CUSTOM_KINDS: Final = frozenset({"ScaledObject", "TriggerAuthentication", "NodeP
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LONGEST_NAMES: Final = {"Namespace": 63, "ScaledObject": 54}
-"""KEDA makes a HorizontalPodAutoscaler of a longer name, whose label it is."""
+"""KEDA creates a HorizontalPodAutoscaler with a longer name, which is also a label."""
 _MOST_ANNOTATION_BYTES: Final = 256 * 1024
 _READ_BY_THE_SERVER: Final = re.compile(
     r"(container\.apparmor\.security\.beta|(container\.)?seccomp\.security\.alpha)\.kubernetes\.io/.*"
@@ -33,11 +33,11 @@ _READ_BY_THE_SERVER: Final = re.compile(
 
 
 class ApiServer:
-    """An API server that answers with what is wrong and keeps nothing.
+    """An API server that returns validation errors, and stores nothing.
 
     Args:
         version: of Kubernetes.
-        definitions: folder of custom resource definitions; without one, custom kinds are checked by the rules alone.
+        definitions: folder of custom resource definitions; without it, custom kinds are checked only by the rules.
     """
 
     def __init__(self, version: str = "1.35", definitions: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class ApiServer:
         self._definitions = _validators(definitions) if definitions is not None else {}
 
     def refusals(self, one: Object) -> list[str]:
-        """Everything that is wrong with an object, each with its place."""
+        """All validation errors of an object, each with its path."""
         return [
             *self._wrong_by_schema(one),
             *_wrong_name(one),
@@ -110,14 +110,14 @@ def _validators(folder: Path) -> dict[tuple[str, str], Any]:
         for version in definition["versions"]:
             api_version = f"{definition['group']}/{version['name']}"
             schema = _strict(version["schema"]["openAPIV3Schema"])
-            # The API server's own part, which definitions leave open.
+            # Validated by the API server, not by the definitions.
             schema["properties"]["metadata"] = {"type": "object"}
             found[api_version, definition["names"]["kind"]] = _Custom(schema)
     return found
 
 
 def _strict(schema: Object) -> Object:
-    """A definition's schema as JSON Schema that refuses unknown fields."""
+    """The schema of a definition as JSON Schema, which rejects unknown fields."""
     result = dict(schema)
     if result.pop("x-kubernetes-int-or-string", False):
         result.pop("type", None)
@@ -142,14 +142,14 @@ def _wrong_name(one: Object) -> Iterator[str]:
 def _wrong_annotations_in_all(one: Object) -> Iterator[str]:
     # As kubectl applies it: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/
     written = json.dumps(one, separators=(",", ":"), ensure_ascii=False)
-    # Go's encoder escapes these, too: https://pkg.go.dev/encoding/json#Marshal
+    # Go's encoder also escapes these: https://pkg.go.dev/encoding/json#Marshal
     size = len(re.sub("[<>&\u2028\u2029]", r"\\u0000", written).encode())
     if size + len("kubectl.kubernetes.io/last-applied-configuration") > _MOST_ANNOTATION_BYTES:
         yield f"metadata.annotations: must have at most {_MOST_ANNOTATION_BYTES} bytes, the last applied one has {size}"
 
 
 def _parts(value: object, name: str) -> Iterator[Any]:
-    """Everything that has this name, however deep."""
+    """All values with this name, at any depth."""
     if isinstance(value, dict):
         if name in value:
             yield value[name]
@@ -170,7 +170,7 @@ def _wrong_texts(one: Object) -> Iterator[str]:
     for toleration in (one for tolerations in _parts(one, "tolerations") for one in tolerations):
         yield from _wrong(f"tolerations: {toleration}", toleration.get("key", "any"), toleration.get("value", ""))
     for requirement in (one for requirements in _parts(one, "requirements") for one in requirements):
-        for value in requirement["values"]:  # Karpenter itself refuses them, and provisions nothing
+        for value in requirement["values"]:  # Karpenter rejects them, and provisions nothing
             yield from _wrong(f"requirements: {value}", requirement["key"], value)
 
 

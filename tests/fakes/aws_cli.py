@@ -1,7 +1,7 @@
 """A stand-in for the AWS command line: `aws SERVICE OPERATION`, with parameters as its documentation writes them.
 
-They are strings, numbers, words of a list, or JSON; `--query` and `--output` are as in the real one. What it does not
-know it refuses. The program only hands its words on: the calls are made in the test's process, which has botocore.
+They are strings, numbers, lists or JSON; `--query` and `--output` are as in the real AWS CLI. Unknown parameters are
+rejected. The program only forwards its arguments: the test's process, which has botocore, makes the calls.
 """
 
 import json
@@ -36,11 +36,11 @@ sys.exit(status)
 
 @contextmanager
 def aws_cli(folder: Path, make_client: Callable[[str], Any]) -> Iterator[Path]:
-    """Put a program `aws` into a folder.
+    """Create a program `aws` in a folder.
 
     Args:
         folder: an empty one.
-        make_client: makes a client of a service.
+        make_client: returns a client of a service.
     """
 
     class Handler(socketserver.StreamRequestHandler):

@@ -1,7 +1,7 @@
-"""SQS, DynamoDB and S3 with all their conditions, on one address of loopback; each of them can be away.
+"""SQS, DynamoDB and S3 with all their conditions, on one loopback address. Each can be unavailable.
 
-The services are moto's, in this process, so nothing here decides what is right. The stand-in for
-benchmarks is fast instead, and checks nothing.
+The services are moto's, in this process, so this module does not decide what is correct. The stand-in for benchmarks is
+fast instead, and checks nothing.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ class CarefulAws:
     """The services.
 
     Attributes:
-        clients: see and change what there is.
-        queue_url: of the one queue.
-        url: where all of them listen.
-        faults: which service is away, and how. `hang` answers nothing until it is removed here; `lost_reply` does
-            what it is asked, and hangs up.
-        stalls_after_bytes: an object is read so far, and no further until this is unset.
-        asked: calls that came, by operation.
-        answered: calls that were answered, by operation.
+        clients: read and change the state.
+        queue_url: URL of the only queue.
+        url: endpoint of all services.
+        faults: which service is unavailable, and how. `hang` does not respond until the fault is removed; `lost_reply`
+            executes the call, and closes the connection.
+        stalls_after_bytes: a read of an object stops here until this is reset.
+        asked: received calls, by operation.
+        answered: answered calls, by operation.
     """
 
     clients: dict[str, Any]
@@ -67,12 +67,12 @@ class CarefulAws:
         return [from_attribute_values(item) for item in self.clients["dynamodb"].scan(TableName=TABLE)["Items"]]
 
     def record(self) -> Item:
-        """The one record there is."""
+        """The only record."""
         (item,) = self.items()
         return item
 
     def ends(self) -> list[Item]:
-        """Records as they were after each write that left them ended: what the notifier would publish."""
+        """Records after each terminal write: what the notifier would publish."""
         return [image for image in self._images if image[table.STATUS] in TERMINAL]
 
     def send(self, body: str) -> None:
@@ -80,7 +80,7 @@ class CarefulAws:
         self.clients["sqs"].send_message(QueueUrl=self.queue_url, MessageBody=body)
 
     def messages(self) -> int:
-        """How many messages are left, hidden ones included."""
+        """Number of remaining messages, including hidden ones."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.clients["sqs"].get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
@@ -172,9 +172,9 @@ class CarefulAws:
         try:
             answer = await do()
         except ClientError as error:
-            told: Any = error.response
-            item = {"Item": told["Item"]} if "Item" in told else {}
-            answer = refuse(told["ResponseMetadata"]["HTTPStatusCode"], told["Error"]["Code"], **item)
+            body: Any = error.response
+            item = {"Item": body["Item"]} if "Item" in body else {}
+            answer = refuse(body["ResponseMetadata"]["HTTPStatusCode"], body["Error"]["Code"], **item)
         if self.faults.get(service) == "lost_reply":
             return _hung_up(request)
         self.answered[operation] += 1

@@ -1,4 +1,4 @@
-"""An account with one stack of the product, in one server that says what it is told to."""
+"""An account with one stack of the product, in one server with configurable responses."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def code_with_runtimes(runtimes: Any) -> bytes:
-    """A function's code as Lambda hands it out."""
+    """The code of a function, as Lambda returns it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("handler/runtimes.json", json.dumps(runtimes))
@@ -52,7 +52,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a client of AWS use it."""
+        """Environment variables for clients of this server."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "x",
@@ -66,7 +66,7 @@ class Cloud:
         return {"s3_url": f"s3://b/{name}", "url": f"{self.url}/{name}"}
 
     def posted(self, path: str, key: str | None, body: str) -> tuple[int, dict[str, Any]]:
-        """What the task API answers to a submit."""
+        """The response of the task API to a submit."""
         self.used.add(key)
         if key is None:
             return self.without_key, {}
@@ -76,7 +76,7 @@ class Cloud:
         return 200, {name: scripts[name] for name in ("id_task", "sd_model_checkpoint")} | self.submit_v1alpha1
 
     def got(self, path: str) -> bytes:
-        """What a GET is answered: of API Gateway, Lambda, the task API, and what links lead to."""
+        """Responses to GET requests: of API Gateway, Lambda, the task API, and of links."""
         if "/apikeys/" in path:
             key_id = path.partition("?")[0].rpartition("/")[2]
             return json.dumps({"id": key_id, "value": self.keys[key_id]}).encode()

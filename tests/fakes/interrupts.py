@@ -4,6 +4,6 @@ import signal
 
 
 def take_interrupts() -> None:
-    """Let a child hear Ctrl-C and the like where the tests run in the background of a shell, and so ignore them."""
+    """Restore the signals of the terminal in a child. Tests in the background of a shell ignore them."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)

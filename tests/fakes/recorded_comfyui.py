@@ -1,7 +1,7 @@
-"""A stand-in that plays the frames of one recorded websocket, so that the agent's client meets what a server once sent.
+"""A stand-in that replays the frames of a recorded websocket to the agent's client.
 
-It accepts one prompt and then sends the frames in their order, under the ids that the client chose. What `/history` and
-`/queue` answer follows from the frames. Seconds between two frames are left out: order is what counts.
+It accepts one prompt, and then sends the frames in order, with the ids of the client. The responses of `/history` and
+`/queue` follow from the frames. The time between two frames is not replayed, only the order.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Frame = dict[str, Any]
 PNG = b"\x89PNG\r\n\x1a\n"
 _ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
 _BROADCAST_EVERY_S = 0.005
-"""In place of the second that node packs leave between two broadcasts."""
+"""Replaces the second between two broadcasts of a node pack."""
 
 
 def event(kind: str, **data: Any) -> Frame:
@@ -33,13 +33,13 @@ def event(kind: str, **data: Any) -> Frame:
 
 @dataclass(frozen=True)
 class Recording:
-    """What one websocket carried.
+    """The frames of one websocket.
 
     Attributes:
-        frames: in their order; `{"close": ...}` is the client's own, `{"binary": size, "head": hex}` a binary one.
-        is_cut: whether the websocket broke, while the prompt went on.
-        stays_running: whether `/queue` names the prompt as running for ever where no frame ends it.
-        broadcast: what a node pack sends again and again, to every websocket.
+        frames: in order; `{"close": ...}` is from the client, `{"binary": size, "head": hex}` is a binary frame.
+        is_cut: whether the websocket closed while the prompt continued.
+        stays_running: whether `/queue` reports the prompt as running forever if no frame ends it.
+        broadcast: the frame that a node pack sends repeatedly to every websocket.
     """
 
     frames: Sequence[Frame]
@@ -54,7 +54,7 @@ class Recording:
 
     @property
     def prompt_id(self) -> str:
-        """The prompt that it is of; empty where no frame names one."""
+        """Id of the prompt; empty if no frame has one."""
         return next((frame["data"]["prompt_id"] for frame in self.frames if "prompt_id" in frame.get("data", {})), "")
 
     @property
@@ -64,7 +64,7 @@ class Recording:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What `executed` events named, by node."""
+        """Outputs of `executed` events, by node id."""
         named = {
             frame["data"]["node"]: frame["data"]["output"] for frame in self.frames if frame.get("type") == "executed"
         }
@@ -76,11 +76,11 @@ class Recording:
         return next((frame for frame in reversed(self.frames) if _is_end(frame)), None)
 
     def history(self) -> dict[str, Any] | None:
-        """The prompt's entry once all frames were sent; `None` where the server has lost it."""
+        """The history entry after all frames were sent; `None` if the server has lost the prompt."""
         end = self.end
         if end is None and not self.is_cut:
             return None
-        # A blocked branch is an event only: it is in no history.
+        # A blocked branch is only an event. It is not in the history.
         kept = [
             frame for frame in self.frames if frame.get("type", "").startswith("execution") and not _is_block(frame)
         ]
@@ -101,8 +101,8 @@ class RecordedComfyUi:
     """The server.
 
     Attributes:
-        recording: what it plays.
-        asked: what it was asked, in order.
+        recording: the recording to replay.
+        asked: received requests, in order.
     """
 
     recording: Recording
@@ -172,7 +172,7 @@ class RecordedComfyUi:
             await socket.send_str(self._of_the_client(frame))
 
     def _of_the_client(self, value: Any) -> str:
-        """JSON text with the client's prompt id in place of the recorded one."""
+        """JSON with the client's prompt id instead of the recorded one."""
         text, recorded = json.dumps(value), self.recording.prompt_id
         return text.replace(recorded, self._prompt_id) if recorded else text
 
@@ -205,7 +205,7 @@ def _is_end(frame: Frame) -> bool:
 
 @asynccontextmanager
 async def played(recording: Recording) -> AsyncIterator[tuple[ComfyUi, RecordedComfyUi]]:
-    """A server that plays a recording, and the agent's client of it."""
+    """A server that replays a recording, and a client of the agent."""
     recorded = RecordedComfyUi(recording)
     server = TestServer(recorded.application())
     await server.start_server(shutdown_timeout=0.1)

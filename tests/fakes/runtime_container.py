@@ -1,4 +1,4 @@
-"""A runtime's container without a container: the image's start script, really run, with a stand-in for the server."""
+"""Runs the start script of an image without a container, with a stand-in for the server."""
 
 import json
 import os
@@ -18,18 +18,18 @@ from tests.fakes.interrupts import take_interrupts
 STAND_IN: Final = Path(__file__).with_name("stand_in_server.py")
 PROGRAMS: Final = {"comfyui": "main.py", "sdwebui": "launch.py"}
 AS_FIRST_PROCESS: Final = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
-"""Runs a command as process 1 of a namespace of its own; needs root."""
+"""Runs a command as process 1 of a new PID namespace; needs root."""
 
 _PATIENCE_S: Final = 20.0
 
 
 class RuntimeContainer:
-    """What the image of a type of runtime has in `/opt`, and folders for what a pod mounts.
+    """The files of a runtime image in `/opt`, and folders for the volumes of a pod.
 
     Attributes:
         models: the model bucket.
-        scratch: what the server writes.
-        journal: what the stand-in notes.
+        scratch: files of the server.
+        journal: events of the stand-in.
     """
 
     def __init__(self, runtime_type: str, folder: Path) -> None:
@@ -42,7 +42,7 @@ class RuntimeContainer:
             shutil.copytree(context, self._opt)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What the Dockerfile sets, and the stand-in's."""
+        """Environment variables of the Dockerfile and of the stand-in."""
         return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PORT": "0",
@@ -65,18 +65,18 @@ class RuntimeContainer:
         return ("python3", str(self._app / "main.py"), "--port", "0")
 
     def notes(self) -> list[dict[str, Any]]:
-        """What the stand-in has noted."""
+        """The journal of the stand-in."""
         return [json.loads(line) for line in self.journal.read_text().splitlines()] if self.journal.exists() else []
 
     def events(self) -> list[str]:
-        """What has happened to the stand-in."""
+        """Names of the stand-in's events."""
         return [note["event"] for note in self.notes()]
 
     @contextmanager
     def started(
         self, command: Sequence[str], environment: Mapping[str, str], *, as_first_process: bool = False
     ) -> Iterator["ContainerProcess"]:
-        """Run a command until the server has started; whatever is left of it is killed afterwards."""
+        """Run a command until the server has started; its remaining processes are killed afterwards."""
         before = AS_FIRST_PROCESS if as_first_process else ()
         with subprocess.Popen(  # noqa: S603 (our own commands)
             [*before, *command],
@@ -88,7 +88,7 @@ class RuntimeContainer:
                 until(lambda: "started" in self.events() or process.poll() is not None)
                 yield ContainerProcess(process, is_namespace=as_first_process)
             finally:
-                # Also where it has ended: its process group may have not.
+                # Also after its exit: its process group may still run.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
 
@@ -104,34 +104,34 @@ class ContainerProcess:
             self.pid = int(child)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, patience_s: float = _PATIENCE_S) -> int:
-        """Send it the stop signal, wait for its end and return its exit status.
+        """Send the stop signal, wait for the exit, and return the exit status.
 
         Raises:
-            TimeoutError: it does not end.
+            TimeoutError: the process does not exit.
         """
         os.kill(self.pid, number)
         return self.wait(patience_s=patience_s)
 
     def wait(self, *, patience_s: float = _PATIENCE_S) -> int:
-        """Wait for its end and return its exit status.
+        """Wait for the exit, and return the exit status.
 
         Raises:
-            TimeoutError: it does not end.
+            TimeoutError: the process does not exit.
         """
         try:
             return self._process.wait(patience_s)
         except subprocess.TimeoutExpired as error:
-            raise TimeoutError("the container does not end") from error
+            raise TimeoutError("the container does not stop") from error
 
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for a condition.
 
     Raises:
-        TimeoutError: it does not come true.
+        TimeoutError: the condition did not become true.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("what was waited for has not come true")
+            raise TimeoutError("the condition did not become true")
         time.sleep(0.005)

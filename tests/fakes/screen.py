@@ -1,4 +1,4 @@
-"""What a person sees of a program: a real pseudo-terminal or a real pipe, and what was written to it."""
+"""The output of a program on a real pseudo-terminal or a real pipe."""
 
 import fcntl
 import os
@@ -17,11 +17,11 @@ class Screen:
     """A terminal of 40 columns, or a pipe.
 
     Args:
-        is_terminal: which of them.
+        is_terminal: a terminal, not a pipe.
 
     Attributes:
         stream: where to write; closed at the end of the block.
-        text: what was written, after the end of the block; a terminal's line ends are as in a pipe.
+        text: the output, after the end of the block, with the line ends of a pipe.
     """
 
     def __init__(self, *, is_terminal: bool) -> None:
@@ -34,7 +34,7 @@ class Screen:
         self._reader = Thread(target=self._read, daemon=True)
 
     def _read(self) -> None:
-        with suppress(OSError):  # how Linux says that the other side of a terminal is closed
+        with suppress(OSError):  # Linux reports the closed other side of a terminal with this error
             while chunk := os.read(self._ours, 65536):
                 self._written += chunk
 

@@ -35,11 +35,11 @@ mkdir -p node_modules
 
 
 class FakeClone:
-    """A clone with lock files of its own.
+    """A clone with its own lock files.
 
     Args:
-        folder: where it goes.
-        tools: where the stand-ins go, which come first on PATH.
+        folder: directory of the clone.
+        tools: directory of the stand-ins, which is first on PATH.
     """
 
     def __init__(self, folder: Path, tools: Path) -> None:
@@ -62,20 +62,20 @@ class FakeClone:
         self.stand_in("npm", _NPM)
 
     def stand_in(self, name: str, script: str) -> None:
-        """Write a tool's stand-in, or what happens in one."""
+        """Write the stand-in of a tool, or a hook in one."""
         file = self.tools / name
         file.write_text(script.replace("{tools}", str(self.tools)))
         file.chmod(0o755)
 
     @property
     def events(self) -> list[str]:
-        """What the tools did, in order."""
+        """Events of the tools, in order."""
         journal = self.tools / "journal"
         return [line.strip() for line in journal.read_text().splitlines()] if journal.exists() else []
 
     @property
     def made(self) -> list[str]:
-        """Environments that count as made."""
+        """Environments that are marked as complete."""
         return sorted(stamp.parent.name for stamp in self.folder.glob("*/.ready"))
 
     def start(self, *arguments: str, python: Path = PYTHON, **environment: str) -> subprocess.Popen[str]:
@@ -100,16 +100,16 @@ class FakeClone:
         return process.returncode, output
 
     def hold(self) -> None:
-        """Let the installation of packages take until `release`."""
+        """Block the installation of packages until `release`."""
         (self.tools / "held").touch()
-        # In a child of the installer's, as npm and pip have them.
+        # In a child process of the installer, as npm and pip have them.
         self.stand_in(
             "while-syncing",
             '(while test -e {tools}/held; do sleep 0.02; done) & echo "held $!" >> {tools}/journal; wait',
         )
 
     def release(self) -> None:
-        """Let it go on."""
+        """Let the installation continue."""
         (self.tools / "while-syncing").unlink(missing_ok=True)
         (self.tools / "held").unlink(missing_ok=True)
 

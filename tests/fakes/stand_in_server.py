@@ -1,7 +1,7 @@
-"""A program in place of `main.py` or `launch.py`: it binds what its arguments say, and behaves as STAND_IN says.
+"""A program that replaces `main.py` or `launch.py`: it binds the address of its arguments. STAND_IN sets its behavior.
 
-It notes in the file STAND_IN_JOURNAL, a line each of JSON, what it was started with and what happens to it. With the
-name `main.py` it reads arguments as ComfyUI 0.33.0 does, else as the SD Web UI 1.10.1.
+It writes its arguments and events to the file STAND_IN_JOURNAL, as JSON lines. With the name `main.py` it parses
+arguments like ComfyUI 0.33.0, otherwise like the SD Web UI 1.10.1.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 
 JOURNAL = Path(os.environ["STAND_IN_JOURNAL"])
 BEHAVIOR = os.environ.get("STAND_IN", "plain")
-"""plain: no handler of signals, as ComfyUI. careful: ends what it does, then itself. at-work: would end what it does,
-which takes a minute. deaf: ignores signals. ends: exits by itself, with status 7. orphan: leaves a process behind, and
-waits until that has been collected."""
+"""plain: no signal handler, like ComfyUI. careful: completes its work, then exits. at-work: like careful, but the work
+takes a minute. unresponsive: ignores signals. ends: exits with status 7. orphan: leaves a child process, and waits
+until it has been reaped."""
 
 
 def note(event: str, **fields: object) -> None:
@@ -35,7 +35,10 @@ def address() -> tuple[str, int]:
     parser.add_argument("--listen", action="store_true")
     parser.add_argument("--server-name")
     known = parser.parse_known_args()[0]
-    return known.server_name or "", known.port  # without a name uvicorn binds every interface, with --listen or not
+    return (
+        known.server_name or "",
+        known.port,
+    )  # without --server-name, uvicorn binds all interfaces
 
 
 def stop(*_: object) -> None:
@@ -62,7 +65,7 @@ def leave_an_orphan() -> None:
 
 if BEHAVIOR in {"careful", "at-work"}:
     signal.signal(signal.SIGTERM, stop)
-elif BEHAVIOR == "deaf":
+elif BEHAVIOR == "unresponsive":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 with socket.create_server(address()) as server:
     note("started", arguments=sys.argv[1:], bound=server.getsockname()[0])

@@ -1,4 +1,4 @@
-"""A stand-in for the web: servers with TLS on loopback, and names that lead where a test wants."""
+"""A stand-in for the web: TLS servers on loopback, and configurable DNS names."""
 
 import datetime as dt
 import socket
@@ -25,8 +25,8 @@ class Names(AbstractResolver):
     """A name server.
 
     Attributes:
-        addresses: of each host, one list for each look-up in turn; the last one stays.
-        asked: hosts that were looked up.
+        addresses: for each host, one list per lookup in order; the last one is reused.
+        asked: resolved hosts, in order.
     """
 
     addresses: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Names(AbstractResolver):
         self.asked.append(host)
         turns = self.addresses.get(host)
         if not turns:
-            raise OSError(f"{host} is not known")
+            raise OSError(f"{host} is unknown")
         addresses = turns.pop(0) if len(turns) > 1 else turns[0]
         return [
             ResolveResult(
@@ -53,7 +53,7 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing to let go."""
+        """Nothing to close."""
 
 
 @dataclass
@@ -61,10 +61,10 @@ class Web:
     """A server on loopback, for every path.
 
     Attributes:
-        port: where it listens.
-        tls: trusts it.
-        names: lead to it.
-        requests: that came.
+        port: port of the server.
+        tls: context that trusts its certificate.
+        names: resolver for its names.
+        requests: received requests.
     """
 
     port: int
@@ -72,14 +72,14 @@ class Web:
     names: Names
     requests: list[web.BaseRequest]
 
-    def link(self, path: str = "/", host: str = f"pictures.{DOMAIN}") -> str:
+    def link(self, path: str = "/", host: str = f"images.{DOMAIN}") -> str:
         """A link to it."""
         return f"https://{host}:{self.port}{path}"
 
 
 @asynccontextmanager
 async def serve(folder: Path, handler: Handler) -> AsyncIterator[Web]:
-    """Serve on loopback, under any name of `DOMAIN`."""
+    """Start a server on loopback, for all names in `DOMAIN`."""
     server_tls, client_tls = _contexts(folder)
     requests: list[web.BaseRequest] = []
 
@@ -93,14 +93,14 @@ async def serve(folder: Path, handler: Handler) -> AsyncIterator[Web]:
     await server.start_server(ssl=server_tls, shutdown_timeout=0.1)
     try:
         assert server.port is not None
-        names = Names({f"{name}.{DOMAIN}": [["127.0.0.1"]] for name in ("pictures", "other")})
+        names = Names({f"{name}.{DOMAIN}": [["127.0.0.1"]] for name in ("images", "other")})
         yield Web(server.port, client_tls, names, requests)
     finally:
         await server.close()
 
 
 def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS of a server with a certificate of its own, and of a client that trusts it."""
+    """TLS contexts of a server with a self-signed certificate, and of a client that trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, DOMAIN)])
     now = dt.datetime.now(dt.UTC)

@@ -86,7 +86,7 @@ async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploa
     record = await ended(pods)
     error = json.loads(str(record[table.ERROR]))
     assert (record[table.STATUS], error["code"]) == (Status.FAILED, "input")
-    assert error["message"] == "metadata.inputs.clip.mp4 is larger than 2097152 bytes"
+    assert error["message"] == "metadata.inputs.clip.mp4 must be at most 2097152 bytes"
     assert pods.begun() == 0
 
 

@@ -17,7 +17,7 @@ from sd_on_eks.config.values import (
     LabelValue,
     Memory,
 )
-from task_record.inputs.sizes import MOST_INPUT_MIB
+from task_record.inputs.sizes import MAX_INPUT_MIB
 
 _Argument = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -118,7 +118,7 @@ class QueueAgent(ConfigModel):
     env: dict[EnvironmentName, str] = Field(default_factory=dict, max_length=100)
     """Additional environment variables. By default, none."""
 
-    max_input_mb: int | None = Field(default=None, ge=1, le=MOST_INPUT_MIB)
+    max_input_mb: int | None = Field(default=None, ge=1, le=MAX_INPUT_MIB)
     """Maximum size of a named input of a comfyui task, in MiB; all inputs of a task together can have three times this
     size, which the agent's disk has room for. By default, 100, which is also the limit of ComfyUI: a higher value
     needs `--max-upload-size` in `inferenceApi.args`. An sdwebui runtime has fixed limits of 20 and 60, in memory."""

@@ -1,10 +1,10 @@
-"""What a task may refer to: told wrong at submit by the task API, fetched by the agent.
+"""Inputs that a task can refer to: validated at submit by the task API, fetched by the agent.
 
-image_fields     where a body of the SD Web UI holds pictures
-script_links     links in arguments of its scripts, which the server would follow itself
-links            what is a link, and what one to S3 names
-workflow_files   where a workflow of ComfyUI names its inputs
-public_hosts     which hosts a link may name
-kinds            what inputs may be
-sizes            how large inputs may be
+image_fields     fields of an SD Web UI request body that hold images
+script_links     links in script arguments, which the server would fetch itself
+links            detects links, and parses S3 links
+workflow_files   the inputs that a ComfyUI workflow names
+public_hosts     the hosts that links may use
+kinds            what inputs can be: images, or any media
+sizes            maximum sizes of inputs
 """

@@ -1,4 +1,4 @@
-"""Where a body of the SD Web UI's API holds pictures.
+"""Fields of an SD Web UI request body that hold images.
 
 https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/API
 https://github.com/Mikubill/sd-webui-controlnet/wiki/API
@@ -10,17 +10,17 @@ from typing import Any, Final
 from task_record.runtime_types import SDWEBUI
 
 Path = tuple[str | int, ...]
-"""Keys and positions, from the outside in."""
+"""Keys and list indexes, from the outermost one."""
 
 _FIELDS: Final = tuple(field for task_type in SDWEBUI.task_types for field in task_type.image_fields)
 _CONTROLNET: Final = "controlnet"
-_OF_A_UNIT: Final = ("image", "input_image", "mask", "mask_image", "effective_region_mask")
-_DEEPEST: Final = 3
-"""A field holds a picture, a list of them, or a list of pictures with their masks."""
+_UNIT_FIELDS: Final = ("image", "input_image", "mask", "mask_image", "effective_region_mask")
+_MAX_NESTING: Final = 3
+"""A field holds an image, a list of images, or a list of images with masks."""
 
 
 def image_fields(content: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Every text in a body that is a picture: its place and itself."""
+    """The path and the value of every image in a request body."""
     for field in _FIELDS:
         name, _, inner = field.partition("[].")
         if not inner:
@@ -31,13 +31,13 @@ def image_fields(content: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for name, script in _object(content.get("alwayson_scripts")).items():
         if name.lower() == _CONTROLNET:
             for number, unit in enumerate(_list(_object(script).get("args"))):
-                for field in _OF_A_UNIT:
+                for field in _UNIT_FIELDS:
                     path = ("alwayson_scripts", name, "args", number, field)
                     yield from _texts(_object(unit).get(field), path)
 
 
-def with_texts(content: Mapping[str, Any], texts: Mapping[Path, str]) -> dict[str, Any]:
-    """A body with other texts in these places; only what leads there is copied."""
+def with_strings(content: Mapping[str, Any], texts: Mapping[Path, str]) -> dict[str, Any]:
+    """A request body with the strings at these paths replaced. Only the changed parts are copied."""
     changed: Any = dict(content)
     for path, text in texts.items():
         changed = _with_text(changed, path, text)
@@ -45,11 +45,11 @@ def with_texts(content: Mapping[str, Any], texts: Mapping[Path, str]) -> dict[st
 
 
 def spelled(path: Path) -> str:
-    """A place as it is written."""
+    """A path as a string, such as `alwayson_scripts.ControlNet.args[0].image`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _texts(value: Any, path: Path, deepest: int = _DEEPEST) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 (any JSON value)
+def _texts(value: Any, path: Path, deepest: int = _MAX_NESTING) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 (any JSON value)
     if isinstance(value, str) and value:
         yield path, value
     elif deepest and isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Workflows that queue the rest of their work by themselves, under ids that no task has: Meta Batch of ComfyUI."""
+"""Workflows that queue further prompts, which belong to no task: Meta Batch of ComfyUI."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,14 +6,14 @@ from typing import Any, Final
 _MANAGER: Final = "VHS_BatchManager"
 
 META_BATCH: Final = (
-    "must not use a Meta Batch Manager (VHS_BatchManager): it queues the rest of the video by itself, and no task ever "
-    "gets that; send parts of the video as tasks of their own, by skip_first_frames and frame_load_cap"
+    "must not use a Meta Batch Manager (VHS_BatchManager): it queues the rest of the video as separate prompts, which "
+    "no task returns; submit one task for each part of the video, with skip_first_frames and frame_load_cap"
 )
-"""What is wrong with such a workflow, and what to send instead."""
+"""The rule that such a workflow breaks, and what to submit instead."""
 
 
 def meta_batch_of(workflow: Mapping[str, Any]) -> str | None:
-    """Id of a Meta Batch Manager that another node uses; None where there is none.
+    """Node id of a Meta Batch Manager that another node uses; None if there is none.
 
     Args:
         workflow: in the API format.

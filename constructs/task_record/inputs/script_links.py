@@ -1,6 +1,6 @@
-"""Links in the arguments of the SD Web UI's scripts: an extension would fetch them itself, past every check.
+"""Links in the arguments of SD Web UI scripts. An extension would fetch them itself, without any check.
 
-Only a string that is a link and nothing else counts: prompts, which may hold links, are never looked into.
+Only a string that consists of a link counts. A link inside a prompt does not.
 """
 
 import re
@@ -14,9 +14,9 @@ _SPACE: Final = re.compile(r"\s")
 
 
 def script_links(content: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Every string in a script's arguments that is wholly a link: its place and itself.
+    """The path and the value of every link in script arguments.
 
-    The image fields of ControlNet are left out: what they link to is fetched, and the script gets the image.
+    The image fields of ControlNet are excluded: the agent fetches these links, and the script receives the image.
     """
     scripts = content.get("alwayson_scripts")
     places: list[tuple[Path, Any]] = [(("script_args",), content.get("script_args"))]
@@ -35,7 +35,7 @@ def script_links(content: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _strings(places: list[tuple[Path, Any]]) -> Iterator[tuple[Path, str]]:
-    """All strings below some places, in their order; without recursion, however deep they are."""
+    """All strings in some values, in their order. Without recursion, because the nesting is not limited."""
     left = places[::-1]
     while left:
         path, value = left.pop()

@@ -1,31 +1,31 @@
-"""How large inputs may be, in base64 or behind a link, counted as the bytes of the files."""
+"""Maximum sizes of inputs, in bytes of the decoded file, for base64 and links."""
 
 from dataclasses import dataclass
 from typing import Final
 
 INPUTS_OF_A_TASK: Final = 3
-"""So many inputs of the largest size a task may have."""
+"""The maximum total size is this many times the maximum size of one input."""
 
 INPUT_MAX_BYTES: Final = 20 * 2**20
-"""Largest input inside a content, and largest content that is uploaded: both are read into memory."""
+"""Maximum size of an input in a request body, and of uploaded content: both are read into memory."""
 
 INPUTS_MAX_BYTES: Final = INPUTS_OF_A_TASK * INPUT_MAX_BYTES
-"""Most of the inputs inside a content together."""
+"""Maximum total size of the inputs in a request body."""
 
 DEFAULT_INPUT_MIB: Final = 100
-"""Largest input of a workflow where the configuration says nothing: what ComfyUI itself takes by default."""
+"""Default maximum size of a workflow input: the default of ComfyUI."""
 
-MOST_INPUT_MIB: Final = 2000
-"""Largest input of a workflow that may be configured."""
+MAX_INPUT_MIB: Final = 2000
+"""Upper limit of the configured maximum size of a workflow input."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputSizes:
-    """Bounds of a task's inputs.
+    """Size limits of a task's inputs.
 
     Attributes:
-        max_bytes: largest input.
-        max_total_bytes: most of all together.
+        max_bytes: of one input.
+        max_total_bytes: of all inputs of a task.
     """
 
     max_bytes: int = INPUT_MAX_BYTES

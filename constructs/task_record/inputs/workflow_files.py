@@ -1,16 +1,16 @@
-"""Files that a workflow of ComfyUI names: `{node id: {"class_type": ..., "inputs": {"image": "cat.png"}}}`."""
+"""Files that a ComfyUI workflow names: `{node id: {"class_type": ..., "inputs": {"image": "cat.png"}}}`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-_OF_INPUT_FOLDER: Final = " [input]"
-"""What ComfyUI's editor may put behind the name of a file that lies in the folder of inputs."""
+_INPUT_FOLDER_SUFFIX: Final = " [input]"
+"""The ComfyUI editor may append this to the name of a file in the input folder."""
 
 
 def names_in(workflow: Mapping[str, Any]) -> set[str]:
-    """Every text that an input of a node is: names of files among them."""
+    """All string inputs of the nodes. File names are among them."""
     return {
-        value.removesuffix(_OF_INPUT_FOLDER)
+        value.removesuffix(_INPUT_FOLDER_SUFFIX)
         for node in workflow.values()
         for value in _inputs(node).values()
         if isinstance(value, str)
@@ -18,11 +18,11 @@ def names_in(workflow: Mapping[str, Any]) -> set[str]:
 
 
 def with_files(workflow: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """The workflow with names of inputs replaced by where they were uploaded to.
+    """A workflow with the names of the inputs replaced by the paths of the uploaded files.
 
     Args:
-        workflow: where a node's input, such as `image` of LoadImage, is just the name.
-        paths: place of each name, below the server's folder of inputs.
+        workflow: a node's input, such as `image` of LoadImage, is the name.
+        paths: name -> path relative to the server's input folder.
     """
     return {key: _with_files(node, paths) for key, node in workflow.items()}
 
@@ -32,7 +32,7 @@ def _with_files(node: Any, paths: Mapping[str, str]) -> Any:  # noqa: ANN401 (an
     if not inputs:
         return node
     replaced = {
-        name: paths.get(value.removesuffix(_OF_INPUT_FOLDER), value) if isinstance(value, str) else value
+        name: paths.get(value.removesuffix(_INPUT_FOLDER_SUFFIX), value) if isinstance(value, str) else value
         for name, value in inputs.items()
     }
     return {**node, "inputs": replaced}

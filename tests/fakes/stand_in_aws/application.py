@@ -1,4 +1,4 @@
-"""SQS, DynamoDB, S3 and CloudWatch Logs on one address, as an endpoint URL of the AWS SDKs has them."""
+"""SQS, DynamoDB, S3 and CloudWatch Logs on one address, for an endpoint URL of the AWS SDKs."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ class StandInAws:
     """The services' state.
 
     Args:
-        latency_s: how long every call takes, beyond what a long poll waits for.
+        latency_s: latency of every call, in addition to the wait time of a long poll.
     """
 
     def __init__(self, latency_s: float) -> None:
@@ -118,7 +118,7 @@ def _task_of(body: str) -> str:
 
 
 def _caller(request: web.Request) -> str:
-    """The access key that signed it."""
+    """The access key of the signature."""
     # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
     return request.headers["Authorization"].partition("Credential=")[2].partition("/")[0]
 
@@ -127,6 +127,6 @@ def make_app(latency_s: float) -> web.Application:
     """Make a server.
 
     Args:
-        latency_s: how long every call takes.
+        latency_s: latency of every call.
     """
     return StandInAws(latency_s).application()

@@ -1,10 +1,10 @@
-"""A stand-in for the two inference servers: for tests and the local stack only. It draws the prompt, it does not dream.
+"""A stand-in for the two inference servers: for tests and the local stack only. Its images show the prompt.
 
-It speaks the SD Web UI's API or ComfyUI's as they were observed on the real servers, awkward sides included.
+It speaks the SD Web UI's API or ComfyUI's as observed on the real servers, including their quirks.
 
-    gpu       one inference at a time, which can be interrupted and is noted in a journal
-    drawing   pictures in which the prompt can be read
+    gpu       one inference at a time, with interrupts and a journal
+    drawing   images that show the prompt
     sdwebui   the SD Web UI's API
     comfyui   ComfyUI's API
-    faults    what a test can make go wrong
+    faults    faults that a test can inject
 """

@@ -19,11 +19,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds-per-task", type=float, default=0.5)
     parser.add_argument("--seconds-per-node", type=float, default=0.0, help="each node before the inference (ComfyUI)")
-    parser.add_argument("--image-bytes", type=int, default=None, help="pictures of noise, of this size each")
-    parser.add_argument("--model", action="append", default=[], help="one more checkpoint that the server has")
-    parser.add_argument("--journal", type=Path, default=None, help="file that notes every inference")
+    parser.add_argument("--image-bytes", type=int, default=None, help="images of noise of this size")
+    parser.add_argument("--model", action="append", default=[], help="an additional checkpoint of the server")
+    parser.add_argument("--journal", type=Path, default=None, help="journal of all inferences")
     options = parser.parse_args()
-    sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; it draws the prompt\n")
+    sys.stderr.write(f"stand-in for {options.type}: for tests and the local stack only; its images show the prompt\n")
     app = make_app(
         options.type,
         seconds_per_task=options.seconds_per_task,
@@ -33,7 +33,7 @@ def main() -> None:
         seconds_per_node=options.seconds_per_node,
     )
     if options.type == "comfyui":
-        # The real server dies at once; the SD Web UI finishes the running request first.
+        # The real ComfyUI exits at once; the SD Web UI completes the running request first.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     web.run_app(
         app,

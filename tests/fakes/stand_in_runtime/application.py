@@ -9,7 +9,7 @@ from aiohttp import web
 from .comfyui import MAX_UPLOAD_BYTES, ComfyUi
 from .faults import Faults
 from .gpu import Gpu
-from .pictures import Pictures
+from .images import Images
 from .sdwebui import MODELS, SdWebUi
 from .sdwebui_models import Flavour, Models
 
@@ -30,16 +30,16 @@ def make_app(
     """Make a server.
 
     Args:
-        runtime_type: whose API it speaks.
+        runtime_type: the API to serve.
         seconds_per_task: how long an inference takes.
-        journal: file that notes every inference.
-        image_bytes: size of a picture, which is noise then; `None` for drawings in which the prompt can be read.
-        flavour: which SD Web UI it is.
-        models: paths of the checkpoints in its model folder.
-        max_upload_bytes: largest request that ComfyUI takes; `None` for a server that does not say it.
+        journal: file with all inferences.
+        image_bytes: size of an image of noise; `None` for images that show the prompt.
+        flavour: variant of the SD Web UI.
+        models: paths of the checkpoints in the model folder.
+        max_upload_bytes: maximum request size of ComfyUI; `None` for a server that does not report it.
         seconds_per_node: how long each node takes that runs before the inference (ComfyUI).
     """
-    gpu, faults, pictures = Gpu(seconds_per_task, journal, seconds_per_node), Faults(), Pictures(image_bytes)
+    gpu, faults, images = Gpu(seconds_per_task, journal, seconds_per_node), Faults(), Images(image_bytes)
     if runtime_type == "sdwebui":
-        return SdWebUi(gpu, faults, pictures, Models(flavour, models)).application()
-    return ComfyUi(gpu, faults, pictures, models, max_upload_bytes).application()
+        return SdWebUi(gpu, faults, images, Models(flavour, models)).application()
+    return ComfyUi(gpu, faults, images, models, max_upload_bytes).application()

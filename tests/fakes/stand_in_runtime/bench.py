@@ -32,7 +32,7 @@ SMALL = {"prompt": "x", "width": 32, "height": 32, "steps": 2, "seed": 5}
 
 
 def workflow(seed: int = 1, further: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A small workflow that makes one picture."""
+    """A small workflow that generates one image."""
     known = {
         "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 32, "height": 32}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a dog"}},
@@ -49,14 +49,14 @@ def input_file(data: bytes) -> InputFile:
 
 @dataclass
 class Result:
-    """What came out of a task."""
+    """The result of a task."""
 
     files: list[OutputFile]
     description: Description
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """What goes into the record."""
+        """The summary in the record."""
         return self.description.summary
 
 
@@ -100,7 +100,7 @@ class Bench:
         """Run a task from its preparation to its last output.
 
         Raises:
-            TimeoutError: it does not end.
+            TimeoutError: the task does not end.
         """
         task = self.task(content, tasktype, inputs, checkpoint)
         async with asyncio.timeout(_PATIENCE_S), self.runtime.prepare(task) as request:
@@ -108,25 +108,25 @@ class Bench:
             return await read(outputs)
 
     async def fault(self, *names: str) -> None:
-        """Let something go wrong with the next inference."""
+        """Inject a fault into the next inference."""
         await self.post("/_stand_in/faults", dict.fromkeys(names, True))
 
     async def journal(self) -> list[str]:
-        """What the GPU has done."""
+        """The journal of the GPU."""
         return [entry["event"] for entry in await self.get("/_stand_in/journal")]
 
     async def get(self, path: str) -> Any:
-        """Ask the stand-in."""
+        """Send a GET request to the stand-in."""
         async with self.session.get(f"{self.url}{path}") as response:
             return await response.json()
 
     async def post(self, path: str, body: object) -> None:
-        """Tell the stand-in."""
+        """Send a POST request to the stand-in."""
         async with self.session.post(f"{self.url}{path}", json=body) as response:
             response.raise_for_status()
 
     async def begun(self) -> None:
-        """Wait until an inference has begun."""
+        """Wait until an inference has started."""
         await until(self._has_begun)
 
     async def _has_begun(self) -> bool:
@@ -143,7 +143,7 @@ async def until(is_so: Callable[[], Any]) -> None:
     """Wait for a condition.
 
     Raises:
-        TimeoutError: it never came.
+        TimeoutError: the condition did not become true.
     """
     async with asyncio.timeout(_PATIENCE_S):
         while not await is_so():  # noqa: ASYNC110 (what is waited for is in another process)
@@ -165,10 +165,10 @@ async def bench(
     """A stand-in in this process.
 
     Args:
-        runtime_type: whose API it speaks.
+        runtime_type: the API to serve.
         seconds_per_task: how long an inference takes.
-        timeout_s: for what is answered at once.
-        flavour: which SD Web UI it is.
+        timeout_s: default timeout of a request.
+        flavour: variant of the SD Web UI.
         models: paths of the checkpoints in its model folder.
         own: `modelFilename` of the runtime.
         dynamic: its `dynamicModel`.
@@ -182,7 +182,7 @@ async def bench(
         max_upload_bytes=max_upload_bytes,
     )
     server = TestServer(app)
-    # What hangs there hangs for ever.
+    # An injected hang never ends.
     await server.start_server(shutdown_timeout=0.1)
     try:
         url = str(server.make_url("")).rstrip("/")
@@ -196,7 +196,7 @@ async def bench(
 async def process_bench(
     runtime_type: RuntimeType, seconds_per_task: float = 0.0, image_bytes: int | None = None
 ) -> AsyncIterator[Bench]:
-    """A stand-in in a process of its own, which can be killed."""
+    """A stand-in in a separate process, which can be killed."""
     port = _free_port()
     further = [] if image_bytes is None else ["--image-bytes", str(image_bytes)]
     process = await _start(runtime_type, port, seconds_per_task, *further)
@@ -218,13 +218,13 @@ async def process_bench(
 async def restarted_bench(
     runtime_type: RuntimeType, journal: Path, seconds_per_task: float = 0.0, *, may_start: asyncio.Event
 ) -> AsyncIterator[Bench]:
-    """A stand-in in a process that is started anew whenever it dies, as in a pod.
+    """A stand-in in a process that is restarted whenever it exits, as in a pod.
 
     Args:
-        runtime_type: whose API it speaks.
-        journal: file that notes every inference of every one of its lives.
+        runtime_type: the API to serve.
+        journal: file with the inferences of all processes.
         seconds_per_task: how long an inference takes.
-        may_start: nothing listens before this is set.
+        may_start: the process starts after this is set.
     """
     port = _free_port()
 

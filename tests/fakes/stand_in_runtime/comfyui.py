@@ -14,15 +14,15 @@ from aiohttp import web
 
 from .faults import CUDA_ERROR, Faults, add_routes
 from .gpu import Gpu
-from .pictures import Pictures
+from .images import Images
 from .workflows import FIRST_BYTES, OUTPUT_NODES, refusal, validate
 
 _HISTORY_DELAY_S = 0.05
 _LATE_EVERY = 7
 MAX_UPLOAD_BYTES = 100 * 2**20
-"""The real server's own default."""
+"""The default of the real server."""
 _OUT_OF_MEMORY = "Allocation on device\nThis error means you ran out of memory on your GPU.\n"
-Tell = Callable[..., Awaitable[None]]
+Send = Callable[..., Awaitable[None]]
 FileName = tuple[str, str, str]
 """Folder (`output` or `temp`), subfolder, name."""
 
@@ -56,20 +56,20 @@ class ComfyUi:
     Args:
         gpu: computes.
         faults: go wrong.
-        pictures: makes them.
+        images: generates images.
         models: its checkpoints.
         max_upload_bytes: largest request; `None` for the default, of which it does not speak then.
     """
 
     def __init__(
-        self, gpu: Gpu, faults: Faults, pictures: Pictures, models: Sequence[str], max_upload_bytes: int | None
+        self, gpu: Gpu, faults: Faults, images: Images, models: Sequence[str], max_upload_bytes: int | None
     ) -> None:
         self._models = [*models]
         self._max_upload_bytes = max_upload_bytes
         self._questions = 0
         self._gpu = gpu
         self._faults = faults
-        self._pictures = pictures
+        self._images = images
         self._sockets: dict[str, tuple[web.WebSocketResponse, web.Request]] = {}
         self._clients: list[str] = []
         self._takes_websockets = True
@@ -126,7 +126,7 @@ class ComfyUi:
             await asyncio.wait({self._executor})
 
     def _restart(self) -> None:
-        """As if the process had been killed and started again."""
+        """Behave as after a kill and a restart."""
         if self._executor is not None:
             self._executor.cancel()
         self._gpu.interrupt()
@@ -209,41 +209,41 @@ class ComfyUi:
             self._takes_websockets = True
 
     async def _execute(self, job: _Job) -> None:
-        async def tell(kind: str, **data: Any) -> None:
+        async def send(kind: str, **data: Any) -> None:
             if kind.startswith("execution"):
                 job.messages.append([kind, {"prompt_id": job.prompt_id, **data}])
             await self._send(job.client_id, kind, {"prompt_id": job.prompt_id, **data})
 
-        await tell("execution_start")
+        await send("execution_start")
         identical = json.dumps(job.graph, sort_keys=True)
         cached = self._cache.get(identical)
-        await tell("execution_cached", nodes=list(job.graph) if cached is not None else [])
+        await send("execution_cached", nodes=list(job.graph) if cached is not None else [])
         if cached is not None:
-            # Nothing runs, and the answer names the files of the first time.
+            # No node runs, and the response has the files of the first run.
             for key, output in cached.items():
-                await tell("executed", node=key, output=output)
-            await self._end(job, tell, cached, "success")
+                await send("executed", node=key, output=output)
+            await self._end(job, send, cached, "success")
             return
         sampler = next((key for key, node in job.graph.items() if node["class_type"] == "KSampler"), job.outputs[0])
-        if await self._fails(job, sampler, tell):
+        if await self._fails(job, sampler, send):
             return
-        share = await self._infer(job, sampler, tell)
+        share = await self._infer(job, sampler, send)
         if share < 1:
-            await tell("execution_interrupted", node_id=sampler, node_type="KSampler", executed=[])
-            await self._end(job, tell, {}, "error")
+            await send("execution_interrupted", node_id=sampler, node_type="KSampler", executed=[])
+            await self._end(job, send, {}, "error")
             return
-        self._cache[identical] = await self._make_outputs(job, tell)
-        await self._end(job, tell, self._cache[identical], "success")
+        self._cache[identical] = await self._make_outputs(job, send)
+        await self._end(job, send, self._cache[identical], "success")
 
-    async def _fails(self, job: _Job, sampler: str, tell: Tell) -> bool:
-        """Whether it goes wrong in place of running."""
+    async def _fails(self, job: _Job, sampler: str, send: Send) -> bool:
+        """Whether a fault replaces the run."""
         await self._faults.before_inference(self._gpu, job.prompt_id)
         for fault, kind, message in (
             ("out_of_memory", "torch.OutOfMemoryError", _OUT_OF_MEMORY),
             ("cuda_error", "torch.AcceleratorError", CUDA_ERROR),
         ):
             if self._faults.take(fault):
-                await tell(
+                await send(
                     "execution_error",
                     node_id=sampler,
                     node_type="KSampler",
@@ -252,7 +252,7 @@ class ComfyUi:
                     traceback=["  File 'execution.py', line 1\n"],
                     current_inputs={"tensor": ["tensor([...])" * 10]},
                 )
-                await self._end(job, tell, {}, "error")
+                await self._end(job, send, {}, "error")
                 return True
         for_good = self._faults.take("drop_websocket_for_good")
         self._takes_websockets = not for_good
@@ -262,7 +262,7 @@ class ComfyUi:
             asyncio.get_running_loop().call_later(self._gpu.seconds_per_task / 2, self._restart)
         return False
 
-    async def _infer(self, job: _Job, sampler: str, tell: Tell) -> float:
+    async def _infer(self, job: _Job, sampler: str, send: Send) -> float:
         steps = job.number_of("steps", 20)
         reports: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         sends_images = any(node["class_type"] == "SaveImageWebsocket" for node in job.graph.values())
@@ -270,8 +270,8 @@ class ComfyUi:
         async def report() -> None:
             while True:
                 kind, data = await reports.get()
-                await tell(kind, **data)
-                if sends_images and kind == "progress":  # where a preview could be taken for an output
+                await send(kind, **data)
+                if sends_images and kind == "progress":  # a preview that could be mistaken for an output
                     await self._send_image(job.client_id, b"a preview")
 
         def begin(key: str) -> None:
@@ -293,26 +293,26 @@ class ComfyUi:
             reporter.cancel()
             await asyncio.wait({reporter})
 
-    async def _make_outputs(self, job: _Job, tell: Tell) -> dict[str, Any]:
+    async def _make_outputs(self, job: _Job, send: Send) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key in job.outputs:
-            await tell("executing", node=key)
-            made[key] = await self._make(job, key, tell)
-            await tell("executed", node=key, output=made[key])
+            await send("executing", node=key)
+            made[key] = await self._make(job, key, send)
+            await send("executed", node=key, output=made[key])
         return {key: output for key, output in made.items() if output}
 
-    async def _make(self, job: _Job, key: str, tell: Tell) -> dict[str, Any]:
+    async def _make(self, job: _Job, key: str, send: Send) -> dict[str, Any]:
         node = job.graph[key]
         kind = OUTPUT_NODES[node["class_type"]]
         if node["class_type"] == "Shows":
             for folder, subfolder, name, content in node["inputs"].get("files", []):
                 self._files[folder, subfolder, name] = content.encode
-            # As the real server joins what a node returns: a string becomes its characters, a dict its keys.
+            # Like the real server, which splits a string into its characters and a dict into its keys.
             return {name: list(value) for name, value in node["inputs"]["ui"].items()}
         if node["class_type"] == "SaveImageWebsocket":
             images = job.number_of("batch_size", 1)
             for number in range(images):
-                await tell("progress", node=key, value=number, max=images)
+                await send("progress", node=key, value=number, max=images)
                 image = await self._bytes(job, key, "png", number)
                 await self._send_image(job.client_id, image())
             return {}
@@ -337,17 +337,17 @@ class ComfyUi:
         if isinstance(source, list) and job.graph[source[0]]["class_type"] == "LoadImage":
             uploaded = self._uploads[job.graph[source[0]]["inputs"]["image"]]
             return lambda: uploaded
-        return await self._pictures.png(
+        return await self._images.png(
             next(iter(job.prompts()), "no prompt"),
             seed=job.number_of("seed", 0) + number,
             width=job.number_of("width", 512),
             height=job.number_of("height", 512),
         )
 
-    async def _end(self, job: _Job, tell: Tell, outputs: dict[str, Any], status: str) -> None:
+    async def _end(self, job: _Job, send: Send, outputs: dict[str, Any], status: str) -> None:
         if status == "success":
-            await tell("execution_success")
-        # The first one, and some of those that follow, have ended for a moment and have no history.
+            await send("execution_success")
+        # The first prompt and some later ones have ended shortly before their history entry exists.
         delay_s = _HISTORY_DELAY_S if job.number % _LATE_EVERY == 1 else 0
         write = partial(self._write_history, self._history, job, outputs, status)
         asyncio.get_running_loop().call_later(delay_s, write)
@@ -360,7 +360,7 @@ class ComfyUi:
             "meta": {},
         }
         ended = {"prompt_id": job.prompt_id, "node": None}
-        self._telling = asyncio.ensure_future(self._send(job.client_id, "executing", ended))
+        self._notification = asyncio.ensure_future(self._send(job.client_id, "executing", ended))
 
     async def _send(self, client_id: str, kind: str, data: dict[str, Any]) -> None:
         socket, _ = self._sockets.get(client_id, (None, None))
@@ -381,7 +381,7 @@ class ComfyUi:
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        # A second one of the same name starves the first without a word.
+        # A second websocket with the same client id silently replaces the first one.
         client_id = request.query.get("clientId", "")
         self._clients.append(client_id)
         self._sockets[client_id] = (socket, request)

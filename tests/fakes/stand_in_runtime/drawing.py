@@ -1,4 +1,4 @@
-"""Pictures in which the prompt can be read; the same seed and prompt give the same picture."""
+"""Images that show the prompt. The same seed and prompt give the same image."""
 
 import io
 import random
@@ -13,11 +13,11 @@ def draw(prompt: str, *, seed: int, width: int, height: int, share: float = 1.0)
     """Draw a PNG.
 
     Args:
-        prompt: what stands in it.
-        seed: gives its colours.
+        prompt: the text in the image.
+        seed: determines the colors.
         width: in pixels, at most `LARGEST`.
         height: in pixels, at most `LARGEST`.
-        share: how much of it is done, 0 to 1; the rest stays grey, as in an interrupted inference.
+        share: completed share, 0 to 1; the rest is gray, as after an interrupt.
     """
     width, height = min(max(width, 8), LARGEST), min(max(height, 8), LARGEST)
     colours = random.Random(f"{seed}{prompt}")

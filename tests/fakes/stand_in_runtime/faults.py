@@ -1,4 +1,4 @@
-"""What a test can make go wrong; each fault happens once, to the next inference."""
+"""Faults that a test can inject. Each fault happens once, in the next inference."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ CUDA_ERROR = (
 )
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB"
 _OURS = "/_stand_in/"
-_DEAF_LOOK_S = 0.02
+_UNRESPONSIVE_POLL_S = 0.02
 
 
 @dataclass
@@ -25,27 +25,27 @@ class Faults:
     """Faults of the next inference.
 
     Attributes:
-        die_mid_task: the process is gone half-way, as after SIGKILL.
-        hang: it never ends, and does not hear an interrupt.
-        deaf: nothing is answered until this is unset again, as by a process that is stopped.
-        busy: every request is answered 429 until this is unset again, as by SD.Next's limit of requests a minute.
-        out_of_memory: it fails as the real server does when the GPU's memory is full.
-        cuda_error: it fails as the real server does when the GPU's context is broken.
-        plain_500: the request is answered 500 with a plain text.
-        too_many_requests: the request is answered 429 before it is taken.
-        unavailable: the request is answered 503 before it is taken.
-        reset: its connection is reset half-way; the inference goes on (SD Web UI).
-        cut_answer: its connection is reset in the midst of the answer (SD Web UI).
-        wrong_model: another model runs than was asked for (SD Web UI).
-        drop_websocket: all websockets are closed while it runs (ComfyUI).
-        drop_websocket_for_good: no new one is taken before it has ended, either (ComfyUI).
-        hung_worker: what waits is never begun again; all else is answered (ComfyUI).
-        restart: the server forgets everything half-way, and its file names start over (ComfyUI).
+        die_mid_task: the process exits during the inference, as after SIGKILL.
+        hang: the inference never ends, and ignores interrupts.
+        unresponsive: no request is answered until this is reset, as by a suspended process.
+        busy: every request is answered with 429 until this is reset, like the rate limit of SD.Next.
+        out_of_memory: the inference fails like on a real server without free GPU memory.
+        cuda_error: the inference fails like on a real server with a corrupted CUDA context.
+        plain_500: the request is answered with 500 and plain text.
+        too_many_requests: the request is rejected with 429.
+        unavailable: the request is rejected with 503.
+        reset: the connection is reset during the inference, which continues (SD Web UI).
+        cut_answer: the connection is reset during the response (SD Web UI).
+        wrong_model: another model than requested runs (SD Web UI).
+        drop_websocket: all websockets are closed during the inference (ComfyUI).
+        drop_websocket_for_good: as above, and no new websocket is accepted before the end (ComfyUI).
+        hung_worker: no pending prompt is started; all requests are answered (ComfyUI).
+        restart: the server loses its state during the inference, and restarts its file names (ComfyUI).
     """
 
     die_mid_task: bool = False
     hang: bool = False
-    deaf: bool = False
+    unresponsive: bool = False
     busy: bool = False
     out_of_memory: bool = False
     cuda_error: bool = False
@@ -61,13 +61,13 @@ class Faults:
     restart: bool = False
 
     def take(self, name: str) -> bool:
-        """Whether a fault is to happen now; it is used up by this."""
+        """Whether a fault happens now. The call resets it."""
         wanted = bool(getattr(self, name))
         setattr(self, name, False)
         return wanted
 
     def refusal(self) -> web.Response | None:
-        """An answer in place of an inference."""
+        """The error response that replaces an inference."""
         if self.take("unavailable"):
             return web.Response(status=503, text="Service Unavailable")
         if self.take("too_many_requests"):
@@ -77,7 +77,7 @@ class Faults:
         return None
 
     async def before_inference(self, gpu: Gpu, name: str) -> None:
-        """Let those happen that do not need the server."""
+        """Apply the faults that do not need the server."""
         if self.take("die_mid_task"):
             asyncio.get_running_loop().call_later(gpu.seconds_per_task / 2, os.kill, os.getpid(), signal.SIGKILL)
         if self.take("hang"):
@@ -89,7 +89,7 @@ def _too_many_requests() -> web.Response:
 
 
 def add_routes(app: web.Application, faults: Faults, gpu: Gpu) -> None:
-    """Add what tests use to the server."""
+    """Add the routes that tests use."""
 
     encodings: set[str] = set()
 
@@ -97,8 +97,8 @@ def add_routes(app: web.Application, faults: Faults, gpu: Gpu) -> None:
     async def before_all(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith(_OURS):
             encodings.add(request.headers.get("Accept-Encoding", ""))
-            while faults.deaf:  # noqa: ASYNC110 (a fault is a plain value)
-                await asyncio.sleep(_DEAF_LOOK_S)
+            while faults.unresponsive:  # noqa: ASYNC110 (a fault is a plain value)
+                await asyncio.sleep(_UNRESPONSIVE_POLL_S)
             if faults.busy:
                 return _too_many_requests()
         return await handler(request)

@@ -1,4 +1,4 @@
-"""One inference at a time, which can be interrupted and is noted in a journal."""
+"""A GPU that runs one inference at a time, with interrupts and a journal."""
 
 import asyncio
 import json
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 class Gpu:
-    """The pretended GPU.
+    """The simulated GPU.
 
     Args:
         seconds_per_task: how long an inference takes.
-        journal: file that notes each begin and end, a JSON object a line; it survives the process.
-        seconds_per_node: how long each node takes that runs before the inference, on the GPU as well.
+        journal: file with the start and end of each inference, as JSON lines; it survives the process.
+        seconds_per_node: duration of each node before the inference, also on the GPU.
     """
 
     def __init__(self, seconds_per_task: float, journal: Path | None, seconds_per_node: float = 0.0) -> None:
@@ -34,10 +34,10 @@ class Gpu:
         on_step: Callable[[int], None] = lambda _: None,
         on_nodes: Iterable[Callable[[], None]] = (),
     ) -> float:
-        """Compute; returns the share that was done, less than 1 where it was interrupted.
+        """Run an inference, and return the completed share, which is less than 1 after an interrupt.
 
-        The GPU is free again when this returns: the real servers build their answer afterwards. A client that hangs up
-        does not stop it.
+        The GPU is free when this returns: real servers build their response afterwards. A closed client connection does
+        not stop the inference.
         """
         return await asyncio.shield(asyncio.ensure_future(self._infer(name, steps, on_step, on_nodes)))
 
@@ -66,7 +66,7 @@ class Gpu:
             return share
 
     async def hang(self, name: str) -> None:
-        """Compute for ever, and hear no interrupt."""
+        """Run forever, and ignore interrupts."""
         await asyncio.shield(asyncio.ensure_future(self._hang(name)))
 
     async def _hang(self, name: str) -> None:
@@ -76,7 +76,7 @@ class Gpu:
             await asyncio.Event().wait()
 
     def interrupt(self) -> None:
-        """Stop what runs, at its next step; nothing where nothing runs."""
+        """Stop the running inference at its next step, if there is one."""
         self._interrupted.set()
 
     def _note(self, event: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""A picture of noise: as many bytes as a real one, made once, and marked with what it is for."""
+"""An image of noise: of the size of a real one, generated once, and marked with a string."""
 
 import binascii
 import io
@@ -12,11 +12,11 @@ _END = 12
 """Bytes of a PNG's last chunk."""
 
 
-class NoisePicture:
-    """A PNG that does not compress. Each copy bears its own text; the rest of it is made once, its base64 as well.
+class NoiseImage:
+    """A PNG that does not compress. Each copy has its own string; the rest and its base64 are generated once.
 
     Args:
-        size: in bytes, about.
+        size: approximate size in bytes.
     """
 
     def __init__(self, size: int) -> None:
@@ -26,17 +26,17 @@ class NoisePicture:
             buffer, "PNG", compress_level=0
         )
         body, self._end = buffer.getvalue()[:-_END], buffer.getvalue()[-_END:]
-        # Base64 can be put together where a part's length is divisible by three.
+        # Base64 parts can be joined if their lengths are divisible by three.
         filler = _text_chunk("filler", "")
         self._body = body + _text_chunk("filler", "-" * (-(len(body) + len(filler)) % 3))
         self._body_base64 = binascii.b2a_base64(self._body, newline=False)
 
     def png(self, text: str) -> bytes:
-        """A copy that bears a text."""
+        """A copy with this string."""
         return self._body + _text_chunk("prompt", text) + self._end
 
     def base64(self, text: str) -> list[bytes]:
-        """A copy that bears a text, in base64, in parts: to put megabytes together takes time from the next request."""
+        """A copy with this string, in base64, in parts: joining megabytes would delay the next request."""
         return [self._body_base64, binascii.b2a_base64(_text_chunk("prompt", text) + self._end, newline=False)]
 
 

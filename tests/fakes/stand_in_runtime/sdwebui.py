@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from .faults import CUDA_ERROR, OUT_OF_MEMORY, Faults, add_routes
 from .gpu import Gpu
-from .pictures import Pictures
+from .images import Images
 from .sdwebui_models import SAMPLERS, SCHEDULERS, STYLES, Models, sampler_that_runs, scheduler_that_runs
 
 MODELS = ("v1-5-pruned-emaonly.safetensors", "sd_xl_base_1.0.safetensors")
@@ -26,14 +26,14 @@ class SdWebUi:
     Args:
         gpu: computes.
         faults: go wrong.
-        pictures: makes them.
+        images: generates images.
         models: its checkpoints.
     """
 
-    def __init__(self, gpu: Gpu, faults: Faults, pictures: Pictures, models: Models) -> None:
+    def __init__(self, gpu: Gpu, faults: Faults, images: Images, models: Models) -> None:
         self._gpu = gpu
         self._faults = faults
-        self._pictures = pictures
+        self._images = images
         self._models = models
 
     def application(self) -> web.Application:
@@ -97,11 +97,11 @@ class SdWebUi:
             self._models.go_on_with(further)
         share = await self._gpu.infer(prompt, steps=steps)
 
-        # From here on the next request has the GPU, as with the real server.
+        # The next request can use the GPU from here on, as on the real server.
         size = {"width": int(body.get("width", 512)), "height": int(body.get("height", 512))}
-        images = [await self._pictures.base64(prompt, seed=seed + n, share=share, **size) for n in range(batch)]
+        images = [await self._images.base64(prompt, seed=seed + n, share=share, **size) for n in range(batch)]
         if batch > 1:
-            images.insert(0, await self._pictures.base64(f"grid of {batch}", seed=seed, **size))
+            images.insert(0, await self._images.base64(f"grid of {batch}", seed=seed, **size))
         info = {
             "prompt": prompt,
             "all_prompts": [prompt] * batch,
@@ -180,11 +180,11 @@ class SdWebUi:
         return web.json_response(None)
 
     async def _loaded(self, _request: web.Request) -> web.Response:
-        """Which checkpoint is on the GPU."""
+        """The checkpoint on the GPU."""
         return web.json_response({"loaded": self._models.loaded})
 
     async def _set_disk(self, request: web.Request) -> web.Response:
-        """What lies in the model folder from now on."""
+        """Replace the files of the model folder."""
         body = await _body(request)
         self._models.disk = body.get("checkpoints", self._models.disk)
         self._models.vaes = body.get("vaes", self._models.vaes)
@@ -200,7 +200,7 @@ def _list_of(entries: list[dict[str, Any]]) -> Handler:
 
 @web.middleware
 async def _compression(request: web.Request, handler: Handler) -> web.StreamResponse:
-    # The real server compresses whatever a client lets it, which takes longer than a short inference.
+    # The real server compresses if the client accepts it, which takes longer than a short inference.
     response = await handler(request)
     body = response.body if isinstance(response, web.Response) else None
     if _takes_gzip(request) and isinstance(body, bytes) and len(body) > _COMPRESSED_FROM:

@@ -18,7 +18,7 @@ SETTINGS = {"sd_vae": "Automatic", "CLIP_stop_at_last_layers": 1, "eta_noise_see
 
 
 class Models:
-    """What lies in the model folder, what the server knows of it, what is selected, what is loaded.
+    """The files of the model folder, the server's list, the selected and the loaded checkpoint.
 
     Attributes:
         disk: paths of the files, below the model folder.
@@ -44,7 +44,7 @@ class Models:
         self._load()
 
     def refresh(self) -> None:
-        """Look for files anew: until then the server does not know of those that came.
+        """Refresh the list. Before that the server does not know new files.
 
         The file of --ckpt becomes the selected one, and what is loaded stays.
         """
@@ -163,7 +163,7 @@ class Models:
 
 
 def sampler_that_runs(name: Any) -> str:
-    """An unknown one, in whatever way it is wrong, is the first."""
+    """The sampler that runs. An unknown name is replaced by the first one."""
     for _, label, aliases in SCHEDULERS:
         for suffix in (label, *(aliases or ())):
             name = str(name or "").removesuffix(f" {suffix}")
@@ -171,7 +171,7 @@ def sampler_that_runs(name: Any) -> str:
 
 
 def scheduler_that_runs(name: Any) -> str:
-    """An unknown one is the first."""
+    """The scheduler that runs. An unknown name is replaced by the first one."""
     return next((label for own, label, _ in SCHEDULERS if name in {own, label}), SCHEDULERS[0][1])
 
 

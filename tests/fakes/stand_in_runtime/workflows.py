@@ -13,11 +13,11 @@ class OutputNode:
     """A kind of node that makes an output.
 
     Attributes:
-        needs: the input that it cannot do without.
-        key: where its outputs stand in the history.
+        needs: the required input.
+        key: key of its outputs in the history.
         extension: of its files.
         folder: `output` or `temp`.
-        further: what stands beside its files.
+        further: other values next to its files.
     """
 
     needs: str

@@ -1,4 +1,4 @@
-"""The agent on ports in memory and on virtual time; every call is noted in the order in which it happens."""
+"""The agent with in-memory ports and virtual time; all calls are recorded in order."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ PNG = OutputFile(data=b"\x89PNG", extension="png", content_type="image/png")
 
 @dataclass
 class World:
-    """What there is, and what has happened: `events` holds (virtual seconds, what)."""
+    """The state of the outside world; `events` has (virtual seconds, event) in order."""
 
     events: list[tuple[float, str]] = field(default_factory=list)
     records: dict[tuple[str, str], Item] = field(default_factory=dict)
@@ -40,8 +40,8 @@ class World:
     objects: dict[str, bytes] = field(default_factory=dict)
     table_is_up: bool = True
     store_is_up: bool = True
-    parked: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What is in a parked body, by its pointer; a content where nothing is said."""
+    offloaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Offloaded bodies, by pointer; others have a default content."""
     named_inputs: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: str | None = None
     """Named inputs of the task that was prepared last."""
@@ -94,7 +94,7 @@ class World:
         self.events.append((round(clock.monotonic_s(), 3), what))
 
     def names(self) -> list[str]:
-        """Events without the beat's, and without the ends of inferences, which the agent does not cause."""
+        """Events without heartbeats, and without the ends of inferences, which the agent does not cause."""
         quiet = ("renew", "visibility 33", "inferred")
         return [what for _, what in self.events if not what.startswith(quiet)]
 
@@ -209,7 +209,7 @@ class MemoryOutputBucket(OutputBucket):
     async def read_content(self, payload: PayloadRef) -> dict[str, Any]:
         self._world.note("read")
         await self._answer()
-        return self._world.parked.get(payload.pointer, {"prompt": "read"})
+        return self._world.offloaded.get(payload.pointer, {"prompt": "read"})
 
     async def _answer(self) -> None:
         await asyncio.sleep(0.01)
@@ -273,7 +273,7 @@ class FakeRuntime:
     async def is_ready(self) -> bool:
         return self.ready
 
-    def likeness(self, task: RuntimeTask) -> str:
+    def duration_key(self, task: RuntimeTask) -> str:
         return str(task.content.get("prompt"))
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
@@ -396,7 +396,7 @@ Fill = Callable[[int], None]
 
 @pytest.fixture
 def fill(world: World) -> Fill:
-    """Let so many tasks wait."""
+    """Add this many tasks to the queue."""
 
     def make(count: int) -> None:
         numbers = range(1, count + 1)

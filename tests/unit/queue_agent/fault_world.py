@@ -1,7 +1,7 @@
 """Two agents, each with a server of its own, on one queue and one table; and a fault at any call of the first.
 
-Every call on an injected port passes the agent's gate before and after. A run without a fault tells how many passings
-there are; then each of them gets its turn, so that a call that is added later is covered by itself.
+Every call on an injected port passes the agent's gate before and after. A run without a fault counts the
+passings. Then a fault is injected at each of them, so new calls are covered automatically.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Fault:
     """What happens to the first agent, and at which passing of its gate.
 
     Attributes:
-        kind: killed and started anew, stopped for a minute, or every open task is cancelled.
+        kind: killed and restarted, suspended for a minute, or every open task is cancelled.
         passing: number of the passing; -1 for never.
     """
 
@@ -228,7 +228,7 @@ class GatedRuntime:
     async def is_ready(self) -> bool:
         return True
 
-    def likeness(self, task: RuntimeTask) -> str:
+    def duration_key(self, task: RuntimeTask) -> str:
         return task.tasktype
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
@@ -266,7 +266,7 @@ class GatedRequest:
 
 
 async def play(fault: Fault, *, tasks: int = 3) -> tuple[Shared, list[str]]:
-    """Two agents work off a few tasks.
+    """Two agents process a few tasks.
 
     Returns:
         What happened, and the passings of the first agent's gate.
@@ -317,7 +317,7 @@ def _start(shared: Shared, server: Server, gate: Gate) -> "asyncio.Task[None]":
 
 
 async def _alone(worker: Worker) -> None:
-    """Run an agent; when it is cancelled, which stands for a kill, everything of it is gone."""
+    """Run an agent; its cancellation simulates a kill."""
     try:
         await worker.run()
     finally:

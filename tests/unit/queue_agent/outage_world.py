@@ -1,4 +1,4 @@
-"""Agents on an AWS in memory, of which one service is away for a while.
+"""Agents on an AWS in memory, one service of which is unavailable for a while.
 
 The agent's own clients of the table, the queue and the bucket make the calls, so that their timeouts and repeats are
 the real ones. Two agents, each with a server of its own, see the same outage.
@@ -163,8 +163,8 @@ class MemoryAws(AwsClient):
                 assert parameters["VisibilityTimeout"] == VISIBILITY_S
                 if message is not None:
                     sent_at = {"SentTimestamp": str(message.sent_at_ms)}
-                    told = {"MessageId": message.id, "Body": message.body, "ReceiptHandle": message.handle}
-                    return {"Messages": [{**told, "Attributes": sent_at}]}
+                    fields = {"MessageId": message.id, "Body": message.body, "ReceiptHandle": message.handle}
+                    return {"Messages": [{**fields, "Attributes": sent_at}]}
             case "ChangeMessageVisibility":
                 await self._queue.change_visibility(parameters["ReceiptHandle"], parameters["VisibilityTimeout"])
             case "DeleteMessage":

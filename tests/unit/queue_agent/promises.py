@@ -30,7 +30,7 @@ def _broken_of(shared: Shared, submission: str, faults: int, was_checked: bool) 
     if item[table.STATUS] not in TERMINAL or len(endings) != 1:
         yield f"{submission} is {item[table.STATUS]} and ended {len(endings)} times"
     if {*shared.world.callbacks.get(submission, [])} != {callback_of(item, "bucket").body}:
-        yield f"{submission} is told in {len(shared.world.callbacks.get(submission, []))} callbacks that are not alike"
+        yield f"{submission} has {len(shared.world.callbacks.get(submission, []))} different callbacks"
     mine = [one for one in shared.inferences if one.submission == submission]
     if len(mine) > 1 + faults:
         yield f"{submission} was inferred {len(mine)} times"

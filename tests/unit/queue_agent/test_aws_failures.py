@@ -1,4 +1,4 @@
-"""What the ports make of a service that is away, over real HTTP; how the agent goes on is in test_outages."""
+"""How the ports handle an unavailable service, over real HTTP. test_outages has the behavior of the agent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine

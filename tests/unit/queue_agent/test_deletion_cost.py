@@ -1,4 +1,4 @@
-"""What the agent tells the API server about its own pod: on edges that last, over real HTTPS, and nothing else."""
+"""The annotation of the agent on its own pod: only after lasting changes, over real HTTPS."""
 
 import asyncio
 import datetime as dt
@@ -18,16 +18,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from local_stack.certificate import Certificate
-from queue_agent.deletion_cost import OwnPod, PodApiError, tell_deletion_cost
+from queue_agent.deletion_cost import OwnPod, PodApiError, publish_deletion_cost
 
 ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 
 
 class Pod:
-    """Notes what it is told, and refuses as often as it is asked to."""
+    """Records the annotations, and rejects the first ones."""
 
     def __init__(self, refusals: int = 0) -> None:
-        self.told: list[tuple[float, str]] = []
+        self.published: list[tuple[float, str]] = []
         self.refusals = refusals
 
     async def annotate(self, name: str, value: str) -> None:
@@ -35,11 +35,11 @@ class Pod:
         if self.refusals:
             self.refusals -= 1
             raise PodApiError("no")
-        self.told.append((asyncio.get_running_loop().time(), value))
+        self.published.append((asyncio.get_running_loop().time(), value))
 
 
-async def told(busy: list[tuple[float, bool]], *, seconds: float, refusals: int = 0) -> list[tuple[float, str]]:
-    """What is told while the agent is busy or not from these times on."""
+async def published(busy: list[tuple[float, bool]], *, seconds: float, refusals: int = 0) -> list[tuple[float, str]]:
+    """The published costs, if the agent becomes busy or idle at these times."""
     pod, now_busy = Pod(refusals), False
 
     def change(value: bool) -> None:
@@ -49,16 +49,16 @@ async def told(busy: list[tuple[float, bool]], *, seconds: float, refusals: int 
     loop = asyncio.get_running_loop()
     for at_s, value in busy:
         loop.call_later(at_s, change, value)
-    telling = asyncio.create_task(tell_deletion_cost(pod, lambda: now_busy))
+    publishing = asyncio.create_task(publish_deletion_cost(pod, lambda: now_busy))
     await asyncio.sleep(seconds)
-    telling.cancel()
-    await asyncio.wait({telling})
-    return pod.told
+    publishing.cancel()
+    await asyncio.wait({publishing})
+    return pod.published
 
 
 @pytest.mark.looptime
 async def test_a_pod_costs_more_after_five_busy_seconds_and_less_after_thirty_idle_ones() -> None:
-    costs = await told([(100.5, True), (200.5, False)], seconds=300)
+    costs = await published([(100.5, True), (200.5, False)], seconds=300)
     assert [value for _, value in costs] == ["0", "1000", "0"]
     assert [seconds for seconds, _ in costs] == [
         pytest.approx(30, abs=1),
@@ -68,15 +68,15 @@ async def test_a_pod_costs_more_after_five_busy_seconds_and_less_after_thirty_id
 
 
 @pytest.mark.looptime
-async def test_short_tasks_and_short_breaks_are_not_told() -> None:
+async def test_short_tasks_and_short_breaks_are_not_published() -> None:
     edges = [(50.0 + 10 * n, n % 2 == 0) for n in range(10)]  # ten seconds busy, ten idle
-    costs = await told(edges, seconds=140)
+    costs = await published(edges, seconds=140)
     assert [value for _, value in costs] == ["0", "1000"]
 
 
 @pytest.mark.looptime
 async def test_a_refused_call_is_made_again() -> None:
-    costs = await told([(1.0, True)], seconds=20, refusals=3)
+    costs = await published([(1.0, True)], seconds=20, refusals=3)
     assert [value for _, value in costs] == ["1000"]
 
 
@@ -174,7 +174,7 @@ async def test_fails_when_the_api_server_says_no(api_server: dict[str, Any]) -> 
     async with aiohttp.ClientSession() as http:
         pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
         assert pod is not None
-        with pytest.raises(PodApiError, match="answers 403"):
+        with pytest.raises(PodApiError, match="responded with 403"):
             await pod.annotate(ANNOTATION, "1000")
 
 
@@ -190,7 +190,7 @@ async def test_fails_when_the_api_server_is_somebody_else(api_server: dict[str, 
 
 
 @pytest.mark.parametrize("missing", ["KUBERNETES_SERVICE_HOST", "POD_NAME", "token"])
-async def test_outside_a_cluster_nothing_is_told(api_server: dict[str, Any], missing: str) -> None:
+async def test_outside_a_cluster_nothing_is_published(api_server: dict[str, Any], missing: str) -> None:
     environment = {name: value for name, value in api_server["environment"].items() if name != missing}
     if missing == "token":
         (api_server["account"] / "token").unlink()

@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedFiles:
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITTEN_EVERY_S", 0)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITE_INTERVAL_S", 0)
     return FinishedFiles(path)
 
 
@@ -61,7 +61,7 @@ async def test_a_name_that_the_server_gives_again_leaves_the_list_at_once(
 ) -> None:
     for name in ("x_00001_.png", "y", "z"):
         files.workflow_ended([place(name)])
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITTEN_EVERY_S", 1e9)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITE_INTERVAL_S", 1e9)
     assert listed(path) == ["x_00001_.png"]
     files.workflow_ended([place("x_00001_.png")])
     assert listed(path) == []
@@ -111,7 +111,7 @@ async def test_entries_of_an_hour_ago_are_dropped(files: FinishedFiles, path: Pa
 
 
 async def test_the_list_is_bounded(files: FinishedFiles, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._LARGEST_BYTES", 100)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._MAX_BYTES", 100)
     files.unneeded(place(f"{number}") for number in range(50))
     assert listed(path) == ["46", "47", "48", "49"]
     assert size(path) <= 100

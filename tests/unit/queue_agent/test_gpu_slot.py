@@ -23,12 +23,12 @@ def course(seconds: float, reached: Mapping[float, float] | None = None) -> Cour
 
 
 async def held_up(*, waits: bool, sent_after_s: float | None = None) -> float:
-    """How long whoever lets the slot go is held up, virtual seconds."""
+    """How long the release of the slot waits, in virtual seconds."""
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
 
     async def next_one() -> None:
-        await gpu.take()
+        await gpu.acquire()
         if sent_after_s is not None:
             await asyncio.sleep(sent_after_s)
             gpu.progressed(0.0)
@@ -36,9 +36,9 @@ async def held_up(*, waits: bool, sent_after_s: float | None = None) -> float:
     waiting = asyncio.create_task(next_one()) if waits else None
     await asyncio.sleep(1)
     gpu.progressed(1.0)  # of the inference that ends
-    gpu.let_go()
+    gpu.release()
     started = clock.monotonic_s()
-    await gpu.handed_over()
+    await gpu.wait_for_handoff()
     seconds = clock.monotonic_s() - started
     if waiting is not None:
         await waiting
@@ -59,7 +59,7 @@ async def test_a_request_that_does_not_come_holds_nothing_up_for_long() -> None:
 
 async def test_what_was_expected_is_remembered() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin([course(10)])
     began = clock.monotonic_s()
     await asyncio.sleep(4)
@@ -69,14 +69,14 @@ async def test_what_was_expected_is_remembered() -> None:
     await asyncio.sleep(0.5)
     assert gpu.expected_end == pytest.approx(began + 8)
     assert [gpu.expected_end_at(began + seconds) for seconds in (4.9, 5.0)] == pytest.approx([began + 10, began + 8])
-    gpu.let_go()
+    gpu.release()
     assert gpu.expected_end is None
     assert gpu.expected_end_at(began + 5.2) == pytest.approx(began + 8)
 
 
 async def test_similar_inferences_outweigh_a_pace_that_has_just_begun() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin([course(4.4, {0.65: 0.4, 0.8: 2.4})])
     began = clock.monotonic_s()
     for after_s, share, end_s in ((0.4, 0.65, 4.4), (2.4, 0.8, 4.4), (2.6, 0.8, 4.4), (3.2, 0.85, 4.7)):
@@ -87,7 +87,7 @@ async def test_similar_inferences_outweigh_a_pace_that_has_just_begun() -> None:
 
 async def test_steps_that_follow_each_other_closely_are_not_all_compared() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin([course(10)])
     began = clock.monotonic_s()
     ends = set()
@@ -99,9 +99,9 @@ async def test_steps_that_follow_each_other_closely_are_not_all_compared() -> No
     assert gpu.expected_end == pytest.approx(began + 8.65, abs=0.01)
 
 
-async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
+async def test_cached_progress_does_not_change_the_estimate() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin(())
     began = clock.monotonic_s()
     await asyncio.sleep(0.01)
@@ -112,26 +112,26 @@ async def test_what_is_done_at_once_tells_nothing_of_the_pace() -> None:
     assert gpu.expected_end == pytest.approx(began + 4.01)
 
 
-async def test_an_end_is_told_where_it_is_earlier_than_it_was() -> None:
+async def test_an_earlier_end_is_reported() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin(())
     began = clock.monotonic_s()
-    told = []
+    ends = []
     for after_s, end_s in ((1, 10), (2, 10.004), (3, 10.001), (4, 12), (5, 11), (6, 10.997), (7, 10.994)):
         await asyncio.sleep(began + after_s - clock.monotonic_s())
         gpu.changed.clear()
         gpu.progressed(after_s / end_s)
         assert gpu.expected_end == pytest.approx(began + end_s)
         if gpu.changed.is_set():
-            told.append(end_s)
-    # Not what is later, and not by so little; little by little it is told as well.
-    assert told == [10, 11, 10.994]
+            ends.append(end_s)
+    # Not a later end, and not a tiny change; the sum of tiny changes is reported.
+    assert ends == [10, 11, 10.994]
 
 
 async def test_an_end_is_reported_again_after_it_was_unknown() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin([course(40, {0.5: 1, 0.9: 39}), course(41, {0.5: 35, 0.9: 40})])
     began = clock.monotonic_s()
     await asyncio.sleep(20)
@@ -144,9 +144,9 @@ async def test_an_end_is_reported_again_after_it_was_unknown() -> None:
     assert gpu.changed.is_set()
 
 
-async def test_progress_that_does_not_move_tells_nothing() -> None:
+async def test_repeated_progress_does_not_change_the_estimate() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin(())
     began = clock.monotonic_s()
     for share in (0.25, 0.25, 0.5, 0.5):
@@ -160,7 +160,7 @@ async def test_progress_that_does_not_move_tells_nothing() -> None:
 
 async def test_what_is_long_past_is_forgotten() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin([course(100)])
     began = clock.monotonic_s()
     for percent in range(1, 51):
@@ -172,7 +172,7 @@ async def test_what_is_long_past_is_forgotten() -> None:
 
 async def test_nobody_knows_when_the_first_inference_ends() -> None:
     gpu = GpuSlot()
-    await gpu.take()
+    await gpu.acquire()
     gpu.begin(())
     gpu.progressed(0.0)
     assert gpu.expected_end is None
@@ -181,15 +181,15 @@ async def test_nobody_knows_when_the_first_inference_ends() -> None:
 
 async def test_estimates_that_were_too_late_make_the_lead_longer() -> None:
     prefetch = Prefetch()
-    prefetch.fetched_in(0.2)
+    prefetch.record_fetch(0.2)
     assert prefetch.lead_s == pytest.approx(0.2)
-    prefetch.inference_ended(10.0, 10.3)
+    prefetch.record_inference_end(10.0, 10.3)
     assert prefetch.lead_s == pytest.approx(0.5)
 
 
 async def test_estimates_that_were_too_early_or_none_leave_the_lead_as_it_is() -> None:
     prefetch = Prefetch()
-    prefetch.fetched_in(0.2)
-    prefetch.inference_ended(10.0, 9.0)
-    prefetch.inference_ended(10.0, None)
+    prefetch.record_fetch(0.2)
+    prefetch.record_inference_end(10.0, 9.0)
+    prefetch.record_inference_end(10.0, None)
     assert prefetch.lead_s == pytest.approx(0.2)

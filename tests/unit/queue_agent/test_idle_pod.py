@@ -66,7 +66,7 @@ class Pod:
     async def is_ready(self) -> bool:
         return True
 
-    def likeness(self, task: RuntimeTask) -> str:
+    def duration_key(self, task: RuntimeTask) -> str:
         return task.tasktype
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
@@ -205,8 +205,8 @@ async def test_a_pace_that_changes_neither_holds_tasks_nor_returns_them(reports:
 
 
 async def test_without_the_rule_tasks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def always(_worker: Worker, _polled_turn: int) -> bool:
+    async def always(_worker: Worker, _polled_for: int) -> bool:
         return False  # as if the GPU were free: the next task is waited for all the time
 
-    monkeypatch.setattr(Worker, "_time_to_receive", always)
+    monkeypatch.setattr(Worker, "_next_receive", always)
     assert (await two_pods(ALIKE, load=0.5)).held_s > 0.15

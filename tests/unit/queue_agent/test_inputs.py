@@ -24,7 +24,7 @@ from task_record.inputs.sizes import INPUT_MAX_BYTES, INPUTS_MAX_BYTES, InputSiz
 from tests.fakes.web import Web, serve
 
 pytestmark = pytest.mark.asyncio
-PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 4
+PNG = b"\x89PNG\r\n\x1a\n" + b"image   " * 4
 _CHUNK_BYTES = 1000
 MP4 = b"\0\0\0\x18ftypmp42" + b"video   " * 4
 ENCODED = base64.b64encode(PNG).decode()
@@ -78,15 +78,15 @@ async def named(inputs: Inputs, values: Mapping[str, Any]) -> dict[str, tuple[by
     return got
 
 
-async def picture(request: web.Request) -> web.Response:
+async def image(request: web.Request) -> web.Response:
     return web.Response(body=PNG + request.path.encode())
 
 
 async def test_links_in_a_body_become_base64_and_all_else_stays(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         link = there.link("/a")
         content = {
-            "prompt": "https://not.a.picture/",
+            "prompt": "https://not.an.image/",
             "init_images": [link, ENCODED],
             "mask": f"data:image/png;base64,{ENCODED}",
             "steps": 20,
@@ -117,7 +117,7 @@ UNIT = "alwayson_scripts.ControlNet.args[0]"
         ),
     ],
 )
-async def test_every_field_of_a_picture_may_be_a_link_and_is_named_where_it_fails(
+async def test_every_field_of_an_image_may_be_a_link_and_is_named_where_it_fails(
     content: dict[str, Any], path: str
 ) -> None:
     link, encoded = "s3://inputs/a.png", base64.b64encode(PNG).decode()
@@ -125,7 +125,7 @@ async def test_every_field_of_a_picture_may_be_a_link_and_is_named_where_it_fail
     assert await make(Bucket({"inputs/a.png": PNG})).in_content(asked, owner="me") == _with(content, encoded)
     with pytest.raises(BadTaskError) as error:
         await make().in_content(asked, owner="me")
-    assert (error.value.code, str(error.value)) == ("input", f"{path} cannot be had: S3 answers NoSuchKey")
+    assert (error.value.code, str(error.value)) == ("input", f"{path} cannot be fetched: S3 responded with NoSuchKey")
 
 
 def _with(value: Any, text: str) -> Any:
@@ -139,7 +139,7 @@ def _with(value: Any, text: str) -> Any:
 @pytest.mark.parametrize(
     "value",
     [
-        "http://pictures.example.com/a.png",
+        "http://images.example.com/a.png",
         "file:///etc/passwd",
         "ftp://a/b",
         "/data/outputs/somebody-elses.png",
@@ -149,8 +149,8 @@ def _with(value: Any, text: str) -> Any:
         "data:image/svg+xml,<svg></svg>",
     ],
 )
-async def test_fails_when_a_picture_is_neither_a_link_nor_base64(value: str) -> None:
-    with pytest.raises(BadTaskError, match="^init_images.0. must be https://, s3://,? or") as error:
+async def test_fails_when_an_image_is_neither_a_link_nor_base64(value: str) -> None:
+    with pytest.raises(BadTaskError, match="^init_images.0. must be an https:// link, an s3:// link or") as error:
         await make().in_content({"init_images": [value]}, owner="me")
     assert error.value.code == "input"
 
@@ -202,7 +202,7 @@ async def test_fails_when_a_script_would_get_a_link_to_follow(content: dict[str,
         await make().in_content(_with(content, link) if "[0][0]" not in path else content, owner="me")
     assert (error.value.code, str(error.value)) == (
         "input",
-        f"{path} must not be a link, which the server would follow itself",
+        f"{path} must not be a link, which the server would fetch itself",
     )
 
 
@@ -218,7 +218,7 @@ async def test_what_only_holds_a_link_reaches_a_script(value: Any) -> None:
     assert await make().in_content(content, owner="me") == content
 
 
-async def test_what_is_fetched_must_be_a_picture(tmp_path: Path) -> None:
+async def test_what_is_fetched_must_be_an_image(tmp_path: Path) -> None:
     async def page(_request: web.Request) -> web.Response:
         return web.Response(body=b"<html>" * 10, headers={"Content-Type": "image/png"})
 
@@ -227,7 +227,7 @@ async def test_what_is_fetched_must_be_a_picture(tmp_path: Path) -> None:
             await make(there=there).in_content({"mask": there.link("/?X-Amz-Signature=secret")}, owner="me")
 
 
-async def test_a_video_is_an_input_of_a_workflow_and_no_picture() -> None:
+async def test_a_video_is_an_input_of_a_workflow_but_not_an_image() -> None:
     inputs = make(Bucket({"inputs/a": MP4}))
     assert await named(inputs, {"clip": "s3://inputs/a"}) == {"clip": (MP4, "video/mp4")}
     with pytest.raises(BadTaskError, match="must be an image$"):
@@ -235,7 +235,7 @@ async def test_a_video_is_an_input_of_a_workflow_and_no_picture() -> None:
 
 
 async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         inputs = make(Bucket({"inputs/a": PNG}), there)
         got = await named(
             inputs,
@@ -253,11 +253,11 @@ async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
     ("value", "says"),
     [
         (7, "metadata.inputs.cat must be a link or base64, got int"),
-        ("%%%", "metadata.inputs.cat must be https://, s3:// or base64"),
-        ("file:///etc/passwd", "metadata.inputs.cat must be https://, s3:// or base64, got file://"),
-        ("http://a/b?secret", "metadata.inputs.cat must be https://, s3:// or base64, got http://"),
+        ("%%%", "metadata.inputs.cat must be an https:// link, an s3:// link or base64"),
+        ("file:///etc/passwd", "metadata.inputs.cat must be an https:// link, an s3:// link or base64, got file://"),
+        ("http://a/b?secret", "metadata.inputs.cat must be an https:// link, an s3:// link or base64, got http://"),
         (base64.b64encode(b"text " * 9).decode(), "metadata.inputs.cat must be an image, a video, audio or a 3D model"),
-        (base64.b64encode(PNG * 99).decode(), "metadata.inputs.cat is larger than 1000 bytes"),
+        (base64.b64encode(PNG * 99).decode(), "metadata.inputs.cat must be at most 1000 bytes"),
     ],
 )
 async def test_fails_when_a_named_input_is_none(value: Any, says: str) -> None:
@@ -300,20 +300,20 @@ async def test_fails_when_an_object_is_not_the_owners_and_in_no_input_bucket(lin
 
 async def test_fails_when_an_object_is_too_large() -> None:
     bucket = Bucket({"inputs/a": PNG.ljust(1001)})
-    with pytest.raises(BadTaskError, match="is larger than 1000 bytes"):
+    with pytest.raises(BadTaskError, match="must be at most 1000 bytes"):
         await named(make(bucket, max_bytes=1000), {"cat": "s3://inputs/a"})
 
 
 async def test_fails_when_the_inputs_are_too_large_together() -> None:
     bucket = Bucket({"inputs/a": PNG})
-    with pytest.raises(BadTaskError, match="is one too many"):
+    with pytest.raises(BadTaskError, match="is too large: all inputs together must be at most"):
         await named(make(bucket, max_total_bytes=len(PNG) + 1), dict.fromkeys("ab", "s3://inputs/a"))
 
 
 @pytest.mark.parametrize("status", [403, 404, 400, 416])
 async def test_fails_when_s3_says_no(status: int) -> None:
     bucket = Bucket({"inputs/a": AwsError("No", "secret", status=status)})
-    with pytest.raises(BadTaskError, match="^metadata.inputs.cat cannot be had: S3 answers No$"):
+    with pytest.raises(BadTaskError, match="^metadata.inputs.cat cannot be fetched: S3 responded with No$"):
         await named(make(bucket), {"cat": "s3://inputs/a"})
 
 
@@ -349,7 +349,7 @@ async def test_fails_when_all_inputs_together_take_too_long(tmp_path: Path) -> N
 
     async with serve(tmp_path, slow) as there:
         inputs = make(there=there, parallel=1, timeout_s=0.4)
-        with pytest.raises(BadTaskError, match="did not arrive within 0.4 s"):
+        with pytest.raises(BadTaskError, match="must arrive within 0.4 s"):
             await named(inputs, {str(n): there.link() for n in range(9)})
         assert len(there.requests) < 9
 
@@ -390,7 +390,7 @@ async def test_an_input_that_goes_on_arriving_may_take_longer(tmp_path: Path) ->
 
 
 async def test_fails_when_an_input_arrives_too_slowly(tmp_path: Path) -> None:
-    with pytest.raises(BadTaskError, match="did not arrive within 0.2 s and a second more for every 97 KiB"):
+    with pytest.raises(BadTaskError, match="must arrive within 0.2 s plus one second for each 97 KiB"):
         await _dripped(tmp_path, chunk=b"x")
 
 
@@ -407,7 +407,7 @@ async def _dripped(tmp_path: Path, chunk: bytes) -> tuple[bytes, str]:
         return response
 
     async with serve(tmp_path, drip) as there:
-        inputs = make(there=there, timeout_s=0.2, least_bytes_per_s=100_000)
+        inputs = make(there=there, timeout_s=0.2, min_bytes_per_s=100_000)
         return (await named(inputs, {"cat": there.link()}))["cat"]
 
 
@@ -432,7 +432,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-async def test_an_input_has_no_name_on_the_disk_and_is_gone_with_its_task(disk: Path) -> None:
+async def test_an_input_has_no_name_on_the_disk_and_is_deleted_with_its_task(disk: Path) -> None:
     async with make(Bucket({"inputs/a": PNG})).named({"a": "s3://inputs/a", "b": ENCODED}, owner="me"):
         assert files_in(disk) == [("no name", len(PNG))] * 2
     assert files_in(disk) == []
@@ -469,13 +469,13 @@ async def test_fails_when_the_disk_is_full() -> None:
     sink = DiskSink(Budget(InputLimits()), ("image",), Full())
     await sink.start(None)
     await sink.write(PNG)
-    with pytest.raises(TaskFailedError, match="disk does not take the inputs: No space left on device") as error:
+    with pytest.raises(TaskFailedError, match="cannot write the inputs to its disk: No space left on device") as error:
         await sink.end()
     assert error.value.code == "storage"
 
 
 @pytest.mark.parametrize(("further", "is_one"), [(b"", True), (b"\0", False)])
-async def test_what_the_size_alone_tells_is_judged_at_the_end(further: bytes, is_one: bool) -> None:
+async def test_a_type_that_only_the_size_confirms_is_checked_at_the_end(further: bytes, is_one: bool) -> None:
     triangles = 200
     stl = bytes(80) + triangles.to_bytes(4, "little") + bytes(50 * triangles) + further
     inputs = make(Bucket({"inputs/a": stl}))
@@ -487,5 +487,5 @@ async def test_what_the_size_alone_tells_is_judged_at_the_end(further: bytes, is
 
 
 async def test_an_empty_object_is_no_input() -> None:
-    with pytest.raises(BadTaskError, match="^metadata.inputs.cat is empty$"):
+    with pytest.raises(BadTaskError, match="^metadata.inputs.cat must not be empty$"):
         await named(make(Bucket({"inputs/a": b""})), {"cat": "s3://inputs/a"})

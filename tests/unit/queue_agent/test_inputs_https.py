@@ -19,7 +19,7 @@ from task_record.inputs.sizes import INPUT_MAX_BYTES, InputSizes
 from tests.fakes.web import Handler, Web, serve
 
 pytestmark = pytest.mark.asyncio
-PNG = b"\x89PNG\r\n\x1a\n" + b"picture " * 4
+PNG = b"\x89PNG\r\n\x1a\n" + b"image   " * 4
 FRIEND = "friend.example.com"
 
 
@@ -43,7 +43,7 @@ async def fetch(
     return sink.data()
 
 
-async def picture(_request: web.Request) -> web.Response:
+async def image(_request: web.Request) -> web.Response:
     return web.Response(body=PNG)
 
 
@@ -56,36 +56,36 @@ def redirecting_to(location: str, status: int = 302) -> Handler:
     return redirect
 
 
-async def test_a_picture_on_a_public_host_is_fetched(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+async def test_an_image_on_a_public_host_is_fetched(tmp_path: Path) -> None:
+    async with serve(tmp_path, image) as there:
         assert await fetch(there, there.link("/a.png")) == PNG
 
 
 async def test_a_signed_link_is_asked_for_as_it_stands(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         await fetch(there, there.link("/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"))
         (request,) = there.requests
         assert request.raw_path == "/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"
 
 
 async def test_a_link_that_is_not_in_order_is_put_in_order(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
-        await fetch(there, there.link("/ä picture.png"))
-        assert there.requests[0].raw_path == "/%C3%A4%20picture.png"
+    async with serve(tmp_path, image) as there:
+        await fetch(there, there.link("/ä image.png"))
+        assert there.requests[0].raw_path == "/%C3%A4%20image.png"
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        "http://pictures.example.com/",
+        "http://images.example.com/",
         "file:///etc/passwd",
-        "ftp://pictures.example.com/",
+        "ftp://images.example.com/",
         "gopher://127.0.0.1:6379/_FLUSHALL",
         "https://",
         "https:///etc/passwd",
-        "https://user:password@pictures.example.com/",
-        "https://pictures.example.com@169.254.169.254/",
-        "https://pictures.example.com\\@169.254.169.254/",
+        "https://user:password@images.example.com/",
+        "https://images.example.com@169.254.169.254/",
+        "https://images.example.com\\@169.254.169.254/",
         "https://127.0.0.1/",
         "https://169.254.169.254/latest/meta-data/",
         "https://169.254.170.23/v1/credentials",
@@ -116,8 +116,8 @@ async def test_a_link_that_is_not_in_order_is_put_in_order(tmp_path: Path) -> No
     ],
 )
 async def test_fails_when_a_link_leads_anywhere_but_to_a_public_host(tmp_path: Path, link: str) -> None:
-    async with serve(tmp_path, picture) as there:
-        with pytest.raises(LinkError, match="^must be|^is no link"):
+    async with serve(tmp_path, image) as there:
+        with pytest.raises(LinkError, match="^must be|^must not contain"):
             await fetch(there, link, is_allowed=is_public)
         assert there.names.asked == []
 
@@ -126,32 +126,32 @@ async def test_fails_when_a_link_leads_anywhere_but_to_a_public_host(tmp_path: P
     "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00:ec2::23", "::ffff:10.0.0.1", "0.0.0.1"]
 )
 async def test_fails_when_a_name_leads_to_an_address_that_is_not_public(tmp_path: Path, address: str) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         there.names.addresses[FRIEND] = [[address]]
-        with pytest.raises(LinkError, match="friend.example.com is not known, or not public"):
+        with pytest.raises(LinkError, match="friend.example.com is unknown, or not a public host"):
             await fetch(there, there.link(host=FRIEND), is_allowed=is_public)
         assert there.requests == []
 
 
 async def test_fails_when_one_of_a_names_addresses_is_not_public(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         there.names.addresses[FRIEND] = [["127.0.0.1", "10.0.0.1"]]
-        with pytest.raises(LinkError, match="not public"):
+        with pytest.raises(LinkError, match="not a public host"):
             await fetch(there, there.link(host=FRIEND))
         assert there.requests == []
 
 
 async def test_a_name_that_leads_elsewhere_a_moment_later_is_not_looked_up_again(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
-        there.names.addresses["pictures.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
+    async with serve(tmp_path, image) as there:
+        there.names.addresses["images.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
         assert await fetch(there, there.link()) == PNG
-        assert there.names.asked == ["pictures.example.com"]
+        assert there.names.asked == ["images.example.com"]
 
 
 async def test_fails_when_a_name_leads_elsewhere_after_a_redirect(tmp_path: Path) -> None:
     async with serve(tmp_path, redirecting_to("/there")) as there:
-        there.names.addresses["pictures.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
-        with pytest.raises(LinkError, match="not public"):
+        there.names.addresses["images.example.com"] = [["127.0.0.1"], ["169.254.169.254"]]
+        with pytest.raises(LinkError, match="not a public host"):
             await fetch(there, there.link())
         assert len(there.requests) == 1
 
@@ -159,9 +159,9 @@ async def test_fails_when_a_name_leads_elsewhere_after_a_redirect(tmp_path: Path
 async def test_no_connection_is_made_to_an_address_that_nobody_has_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queue_agent.inputs.https_links.may_be_asked_for", lambda _host, _is_allowed: True)
-    async with serve(tmp_path, picture) as there:
-        with pytest.raises(LinkError, match="127.0.0.1 cannot be reached"):
+    monkeypatch.setattr("queue_agent.inputs.https_links.is_allowed_host", lambda _host, _is_allowed: True)
+    async with serve(tmp_path, image) as there:
+        with pytest.raises(LinkError, match="127.0.0.1 is unreachable"):
             await fetch(there, there.link(host="127.0.0.1"), is_allowed=is_public)
         assert there.requests == []
 
@@ -172,7 +172,7 @@ async def test_a_redirect_is_followed(tmp_path: Path, status: int) -> None:
         assert await fetch(there, there.link()) == PNG
 
 
-@pytest.mark.parametrize("host", ["pictures.example.com", "other.example.com"])
+@pytest.mark.parametrize("host", ["images.example.com", "other.example.com"])
 async def test_a_redirect_takes_nothing_along(tmp_path: Path, host: str) -> None:
     async def elsewhere(request: web.Request) -> web.StreamResponse:
         return await redirecting_to(f"https://{host}:{request.url.port}/there")(request)
@@ -187,15 +187,15 @@ async def test_a_redirect_takes_nothing_along(tmp_path: Path, host: str) -> None
 @pytest.mark.parametrize(
     ("location", "says"),
     [
-        ("http://pictures.example.com/there", "must be an https:// link, got http://"),
+        ("http://images.example.com/there", "must be an https:// link, got http://"),
         ("file:///etc/passwd", "must be an https:// link, got file://"),
         ("https://169.254.169.254/latest/meta-data/iam/", "must be on a public host"),
         ("//169.254.169.254/latest/", "must be on a public host"),
         ("https://2852039166/", "must be on a public host"),
         ("https://[::ffff:169.254.169.254]/", "must be on a public host"),
-        ("https://friend.example.com/", "not public"),
-        ("https://me:secret@pictures.example.com/", "without a user"),
-        ("/", "redirected more than 5 times"),
+        ("https://friend.example.com/", "not a public host"),
+        ("https://me:secret@images.example.com/", "must not contain a user name"),
+        ("/", "more than 5 redirects"),
     ],
 )
 async def test_fails_when_a_redirect_leads_where_a_link_may_not(tmp_path: Path, location: str, says: str) -> None:
@@ -206,10 +206,10 @@ async def test_fails_when_a_redirect_leads_where_a_link_may_not(tmp_path: Path, 
 
 
 async def test_fails_when_the_host_has_no_valid_certificate(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
-        there.names.addresses["pictures.example.org"] = [["127.0.0.1"]]
-        with pytest.raises(LinkError, match="pictures.example.org has no valid certificate"):
-            await fetch(there, there.link(host="pictures.example.org"))
+    async with serve(tmp_path, image) as there:
+        there.names.addresses["images.example.org"] = [["127.0.0.1"]]
+        with pytest.raises(LinkError, match="images.example.org has no valid certificate"):
+            await fetch(there, there.link(host="images.example.org"))
         assert there.requests == []
 
 
@@ -221,7 +221,7 @@ async def test_fails_when_the_link_leads_to_nothing_and_keeps_its_query_to_itsel
     async with serve(tmp_path, nothing) as there:
         with pytest.raises(LinkError) as error:
             await fetch(there, there.link("/a?X-Amz-Signature=secret"))
-    assert str(error.value) == f"cannot be had: pictures.example.com answers {status}"
+    assert str(error.value) == f"cannot be fetched: images.example.com responded with {status}"
 
 
 async def test_a_host_that_is_busy_for_a_moment_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ async def test_fails_when_a_host_stays_busy(tmp_path: Path, monkeypatch: pytest.
         return web.Response(status=503)
 
     async with serve(tmp_path, busy) as there:
-        with pytest.raises(LinkError, match="answers 503"):
+        with pytest.raises(LinkError, match="responded with 503"):
             await fetch(there, there.link())
         assert len(there.requests) == 3
 
@@ -254,7 +254,7 @@ async def test_fails_when_the_length_says_that_it_is_too_large(tmp_path: Path) -
         return response
 
     async with serve(tmp_path, huge) as there:
-        with pytest.raises(LinkError, match="is larger than 20971520 bytes"):
+        with pytest.raises(LinkError, match="must be at most 20971520 bytes"):
             await fetch(there, there.link())
 
 
@@ -273,7 +273,7 @@ async def test_fails_when_a_stream_without_a_length_is_too_large_and_reads_no_fu
         return response
 
     async with serve(tmp_path, stream) as there:
-        with pytest.raises(LinkError, match="is larger than 1048576 bytes"):
+        with pytest.raises(LinkError, match="must be at most 1048576 bytes"):
             await fetch(there, there.link(), max_bytes=2**20)
     assert sent < 100
 
@@ -281,10 +281,10 @@ async def test_fails_when_a_stream_without_a_length_is_too_large_and_reads_no_fu
 async def test_fails_when_the_inputs_of_a_task_are_too_large_together(tmp_path: Path) -> None:
     limits = InputLimits(sizes=InputSizes(max_total_bytes=len(PNG) + 1))
     budget = Budget(limits)
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         links = HttpsLinks(limits, is_allowed=is_public_or_the_test_server, resolver=there.names, tls=there.tls)
         await links.fetch(there.link(), MemorySink(budget, ("image",)))
-        with pytest.raises(LinkError, match="is one too many"):
+        with pytest.raises(LinkError, match="is too large: all inputs together must be at most"):
             await links.fetch(there.link(), MemorySink(budget, ("image",)))
 
 
@@ -298,7 +298,7 @@ async def test_fails_when_a_stream_never_ends(tmp_path: Path, first: bytes) -> N
         return response
 
     async with serve(tmp_path, trickle) as there:
-        with pytest.raises(LinkError, match="pictures.example.com is too slow"):
+        with pytest.raises(LinkError, match="images.example.com timed out"):
             await fetch(there, there.link(), timeout_s=0.3)
 
 
@@ -308,7 +308,7 @@ async def test_fails_when_a_host_never_answers(tmp_path: Path) -> None:
         raise AssertionError
 
     async with serve(tmp_path, silence) as there:
-        with pytest.raises(LinkError, match="is too slow"):
+        with pytest.raises(LinkError, match="timed out"):
             await fetch(there, there.link(), timeout_s=0.3)
 
 
@@ -363,7 +363,7 @@ async def test_fails_when_the_connection_breaks_off_again_and_again(
         return response
 
     async with serve(tmp_path, half) as there:
-        with pytest.raises(LinkError, match="pictures.example.com broke off"):
+        with pytest.raises(LinkError, match="images.example.com closed the connection"):
             await fetch(there, there.link())
         assert len(there.requests) == 3
 
@@ -371,9 +371,9 @@ async def test_fails_when_the_connection_breaks_off_again_and_again(
 @pytest.mark.parametrize(
     ("headers", "body", "says"),
     [
-        ({}, b"", "^is empty$"),
+        ({}, b"", "^must not be empty$"),
         ({"Content-Type": "image/png"}, b"<!DOCTYPE html><html>not found</html>", "^must be an image$"),
-        ({"Content-Encoding": "gzip"}, b"\x1f\x8b\x08" + bytes(60), "^must not be compressed.*, got gzip$"),
+        ({"Content-Encoding": "gzip"}, b"\x1f\x8b\x08" + bytes(60), "^must have no Content-Encoding, got gzip$"),
         ({"Content-Type": "image/png"}, b"\x1f\x8b\x08" + bytes(60), "^must be an image$"),
         ({}, PNG[:4], "^must be an image$"),
     ],
@@ -393,7 +393,7 @@ async def test_fails_when_what_a_link_leads_to_is_no_image(
 async def test_no_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         assert await fetch(there, there.link()) == PNG
 
 
@@ -411,9 +411,9 @@ async def test_nothing_is_kept_between_two_links(tmp_path: Path) -> None:
 
 
 async def test_the_systems_names_are_guarded_too(tmp_path: Path) -> None:
-    async with serve(tmp_path, picture) as there:
+    async with serve(tmp_path, image) as there:
         limits = InputLimits()
-        with pytest.raises(LinkError, match="localhost is not known, or not public"):
+        with pytest.raises(LinkError, match="localhost is unknown, or not a public host"):
             await HttpsLinks(limits, tls=there.tls).fetch(
                 there.link(host="localhost"), MemorySink(Budget(limits), ("image",))
             )

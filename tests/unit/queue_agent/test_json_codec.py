@@ -22,7 +22,7 @@ def test_the_deepest_value_is_encoded(inside: Any) -> None:
 @pytest.mark.parametrize("inside", [1, 2**70], ids=["plain", "large number"])
 @pytest.mark.parametrize("depth", [255, 900, 5_000, 50_000])
 def test_fails_when_a_value_is_nested_deeper(depth: int, inside: Any) -> None:
-    with pytest.raises(BadTaskError, match="nested more than 254 deep") as caught:
+    with pytest.raises(BadTaskError, match="must be nested at most 254 levels deep") as caught:
         encode_json(nested(depth, inside))
     assert caught.value.code == "bad_message"
 

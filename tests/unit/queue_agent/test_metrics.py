@@ -15,7 +15,7 @@ import pytest
 from queue_agent import clock, metrics
 from queue_agent.errors import AwsUnreachableError, RuntimeUnavailableError, TaskFailedError
 from queue_agent.log_stream import LogEvent
-from queue_agent.metrics import MOST_KEPT, Outcome, TaskMetrics
+from queue_agent.metrics import MAX_KEPT, Outcome, TaskMetrics
 from queue_agent.settings import Settings
 from queue_agent.worker import Worker
 from task_record.status import Status
@@ -160,12 +160,12 @@ async def test_page_lists_every_metric_with_its_unit() -> None:
     for outcome in Outcome:
         counted.ended(outcome, ALL_TIMINGS)
     directives = [document["_aws"]["CloudWatchMetrics"][0] for document in documents_of(counted)]
-    told = {(metric["Name"], metric["Unit"]) for directive in directives for metric in directive["Metrics"]}
+    written = {(metric["Name"], metric["Unit"]) for directive in directives for metric in directive["Metrics"]}
     listed = re.findall(r"^\| `(\w+)` \| (Count|Seconds) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(listed) == sorted(told)
+    assert sorted(listed) == sorted(written)
 
 
-async def test_document_tells_durations_in_seconds() -> None:
+async def test_document_has_durations_in_seconds() -> None:
     counted = TaskMetrics()
     counted.ended(Outcome.COMPLETED, ALL_TIMINGS)
     (document,) = documents_of(counted)
@@ -185,7 +185,7 @@ async def test_event_and_metric_have_the_time_at_which_the_task_ended(world: Any
     assert document["_aws"]["Timestamp"] == pytest.approx(1_800_000_000_000 + world.at("finish") * 1000, abs=5)
 
 
-async def test_a_completed_task_tells_how_long_gpu_and_storage_took(world: Any, ended: Any) -> None:
+async def test_a_completed_task_reports_how_long_gpu_and_storage_took(world: Any, ended: Any) -> None:
     world.put_s = 0.5
     (document,) = await ended(runtime={"seconds": 2})
     assert document["TasksCompleted"] == 1
@@ -221,7 +221,7 @@ async def test_a_task_without_record_is_not_counted(world: Any, ended: Any, make
     assert await ended() == []
 
 
-async def test_a_task_that_is_given_back_tells_the_gpu_time_that_was_in_vain(ended: Any) -> None:
+async def test_a_released_task_reports_its_gpu_time(ended: Any) -> None:
     (document,) = await ended(5, runtime={"seconds": 60}, spot_allowed=True)
     assert outcomes([document]) == ["TasksUnfinished"]
     assert document["GpuTime"] == pytest.approx(5, abs=0.1)
@@ -337,15 +337,15 @@ async def test_a_service_that_hangs_delays_no_task(world: Any, work: Any, fill: 
     await asyncio.wait(tasks)
 
 
-@pytest.mark.parametrize("told", [{}, {"METRICS_LOG_GROUP": ""}])
-async def test_without_a_log_group_metrics_are_off(told: dict[str, str]) -> None:
+@pytest.mark.parametrize("variables", [{}, {"METRICS_LOG_GROUP": ""}])
+async def test_without_a_log_group_metrics_are_off(variables: dict[str, str]) -> None:
     names = ("SQS_QUEUE_URL", "TASK_TABLE_NAME", "S3_BUCKET", "RUNTIME_NAME", "API_BASE_URL", "AWS_REGION")
     environment = {**dict.fromkeys(names, "x"), "RUNTIME_TYPE": "comfyui"}
     assert Settings.from_environment({**environment, "METRICS_LOG_GROUP": "group"}).metrics_log_group == "group"
-    assert Settings.from_environment(environment | told).metrics_log_group is None
+    assert Settings.from_environment(environment | variables).metrics_log_group is None
 
 
-async def test_events_are_in_order_though_the_wall_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_events_are_in_order_even_if_the_wall_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = TaskMetrics()
     for now_ms in (2000, 3000, 1000):
         monkeypatch.setattr(clock, "now_ms", lambda now_ms=now_ms: now_ms)
@@ -356,8 +356,8 @@ async def test_events_are_in_order_though_the_wall_clock_goes_back(monkeypatch: 
 
 async def test_the_most_that_is_kept_is_no_more_than_a_call_takes() -> None:
     counted = TaskMetrics()
-    for _ in range(MOST_KEPT + 5):
+    for _ in range(MAX_KEPT + 5):
         counted.ended(Outcome.UNFINISHED, dict.fromkeys(ALL_TIMINGS, 123456789.123))
     events = counted.take(namespace="SdOnEks/" + "x" * 128, runtime_name="r" * 63)
-    assert (len(events), counted.dropped) == (MOST_KEPT, 5)
+    assert (len(events), counted.dropped) == (MAX_KEPT, 5)
     assert sum(len(event.message.encode()) + 26 for event in events) <= 1_048_576

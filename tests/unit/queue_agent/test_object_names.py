@@ -44,7 +44,7 @@ def key_of(task_id: str, prefix: str | None = None) -> str:
         message=message,
         tasktype="text-to-image",
         lease=cast("Any", SimpleNamespace(task=task)),
-        asked_at=0,
+        polled_at=0,
         received_at=0,
         queued_ms=0,
     )

@@ -1,4 +1,4 @@
-"""A service of AWS is away, in each way and at each time: nothing is lost, and whoever can be told is told in time."""
+"""A service of AWS is unavailable, in each way and at each time: nothing is lost, and callers are notified in time."""
 
 import json
 
@@ -19,8 +19,8 @@ TASKS = 3
 SHORT_S = 20.0
 FOR_GOOD_S = 120.0
 """Longer than anything is tried again but a finish; so what comes after it shows that nothing was lost."""
-TOLD_MS = 60_000
-BEAT_S = 3.0
+NOTIFIED_WITHIN_MS = 60_000
+HEARTBEAT_S = 3.0
 
 every_kind = pytest.mark.parametrize("kind", ["503", "403", "reset", "hang", "lost_reply"])
 every_moment = pytest.mark.parametrize("moment", ["receiving", "preparing", "inferring", "delivering"])
@@ -54,12 +54,12 @@ async def test_a_short_outage_costs_no_task_and_no_second_inference(
 
 @every_moment
 @every_kind
-async def test_callers_are_told_within_a_minute_that_results_cannot_be_stored(kind: Kind, moment: Moment) -> None:
+async def test_callers_are_notified_within_a_minute_that_results_cannot_be_stored(kind: Kind, moment: Moment) -> None:
     shared = await play(Outage("s3", kind, moment, FOR_GOOD_S), tasks=TASKS)
     assert broken(shared, tasks=TASKS, faults=0) == []
     records = shared.world.records.values()
     assert [json.loads(str(item[table.ERROR]))["code"] for item in records] == ["storage"] * TASKS
-    assert max(int(item[table.FINISHED_AT]) - int(item[table.STARTED_AT]) for item in records) <= TOLD_MS
+    assert max(int(item[table.FINISHED_AT]) - int(item[table.STARTED_AT]) for item in records) <= NOTIFIED_WITHIN_MS
 
 
 @every_moment
@@ -83,12 +83,12 @@ async def test_without_the_queue_a_long_inference_keeps_its_lease(kind: Kind) ->
 
 @every_kind
 @pytest.mark.parametrize("after_s", [10, 12, 14])
-async def test_without_the_queue_a_cancel_is_learned_with_the_next_beat(kind: Kind, after_s: float) -> None:
+async def test_without_the_queue_a_cancel_is_detected_at_the_next_heartbeat(kind: Kind, after_s: float) -> None:
     outage = Outage("sqs", kind, "inferring", FOR_GOOD_S, cancelled_after_s=after_s)
     shared = await play(outage, tasks=1, agents=1, inference_s=60)
     assert broken(shared, tasks=1, faults=0) == []
     assert statuses(shared) == [Status.CANCELLED]
-    assert shared.world.times("interrupt")[1] - shared.world.at("cancel") <= BEAT_S + 0.1
+    assert shared.world.times("interrupt")[1] - shared.world.at("cancel") <= HEARTBEAT_S + 0.1
 
 
 @every_moment
@@ -135,7 +135,7 @@ async def test_an_outage_leaves_the_order_as_it_is(service: Service, moment: Mom
 
 
 @pytest.mark.parametrize("kind", ["503", "403", "reset", "hang"])
-async def test_without_the_table_an_inference_is_interrupted_at_its_deadline_and_begun_anew_later(kind: Kind) -> None:
+async def test_without_the_table_an_inference_is_interrupted_at_its_deadline_and_restarted_later(kind: Kind) -> None:
     shared = await play(Outage("dynamodb", kind, "inferring", FOR_GOOD_S), tasks=1, agents=1, inference_s=100)
     names = [name for name in shared.world.names() if name != "receive m1"]
     assert names == [
@@ -145,7 +145,7 @@ async def test_without_the_table_an_inference_is_interrupted_at_its_deadline_and
     assert shared.world.times("interrupt")[1] - shared.world.at("post") == pytest.approx(26, abs=0.1)
 
 
-async def test_results_are_not_told_as_failed_when_the_table_is_away_for_longer_than_they_are_kept() -> None:
+async def test_results_are_not_reported_as_failed_if_the_table_is_unavailable_longer_than_they_are_kept() -> None:
     shared = await play(Outage("dynamodb", "reset", "delivering", 700), tasks=1, agents=1)
     assert broken(shared, tasks=1, faults=1) == []
     assert statuses(shared) == [Status.COMPLETED]

@@ -41,7 +41,7 @@ async def test_the_gpu_starts_the_next_task_at_once_when_tasks_like_it_are_known
 async def test_the_next_task_is_fetched_the_lead_before_the_expected_end(world: Any, work: Any, fill: Any) -> None:
     fill(3)
     await work(seconds=60, runtime={"seconds": 10.0})
-    # The third: while the second ran, of which the first had told how long it takes.
+    # The third is fetched while the second runs, whose duration is known from the first.
     third = world.times("receive")[2]
     assert world.times("inferred")[1] - third == pytest.approx(0.1, abs=0.16)
     assert (round(third, 3), 0) in world.receives
@@ -55,7 +55,7 @@ async def test_nothing_is_fetched_ahead_while_nobody_knows_how_long_the_task_tak
     assert world.times("receive")[1] >= world.times("inferred")[0]
 
 
-async def test_progress_tells_the_end_of_a_task_of_an_unknown_kind(world: Any, work: Any, fill: Any) -> None:
+async def test_progress_estimates_the_end_of_a_task_of_an_unknown_kind(world: Any, work: Any, fill: Any) -> None:
     fill(2)
     world.call_s = 0.02
     await work(seconds=60, runtime={"seconds": 10.0, "progress_every_s": 0.5})
@@ -76,7 +76,7 @@ async def test_at_most_one_task_is_fetched_ahead(world: Any, work: Any, fill: An
     assert most == 2
 
 
-async def test_a_fetched_task_goes_back_once_when_the_gpu_stays_busy(
+async def test_a_fetched_task_is_released_once_when_the_gpu_stays_busy(
     world: Any, work: Any, fill: Any, make: Any
 ) -> None:
     fill(3)
@@ -123,7 +123,7 @@ async def test_outputs_are_stored_as_they_come(world: Any, work: Any) -> None:
     assert len(world.objects) == 5
 
 
-async def test_a_failure_that_only_the_answer_tells_ends_the_task_and_not_the_agent(
+async def test_a_failure_that_only_the_response_reports_ends_the_task_and_not_the_agent(
     world: Any, work: Any, fill: Any
 ) -> None:
     fill(2)
@@ -131,7 +131,7 @@ async def test_a_failure_that_only_the_answer_tells_ends_the_task_and_not_the_ag
     assert statuses(world) == [Status.FAILED] * 2
 
 
-async def test_a_redelivery_of_what_is_in_hand_brings_a_newer_handle_and_nothing_else(
+async def test_a_redelivery_of_a_held_task_brings_a_newer_handle_and_nothing_else(
     world: Any, work: Any, make: Any, fill: Any
 ) -> None:
     fill(2)
@@ -148,7 +148,7 @@ async def test_a_redelivery_of_what_is_in_hand_brings_a_newer_handle_and_nothing
     assert world.posts == [make.submission(1), make.submission(2)]
 
 
-async def test_when_told_to_stop_the_fetched_task_goes_back_and_the_running_one_ends(
+async def test_at_a_stop_the_fetched_task_is_released_and_the_running_one_ends(
     world: Any, work: Any, fill: Any
 ) -> None:
     fill(3)
@@ -159,7 +159,7 @@ async def test_when_told_to_stop_the_fetched_task_goes_back_and_the_running_one_
     assert len(world.posts) == 2
 
 
-async def test_when_the_runtime_dies_the_fetched_task_goes_back_without_an_attempt(
+async def test_when_the_runtime_dies_the_fetched_task_is_released_without_an_attempt(
     world: Any, work: Any, fill: Any
 ) -> None:
     fill(3)
@@ -184,7 +184,7 @@ async def test_a_fetched_task_that_is_cancelled_leaves_the_running_one_alone(
     def cancel() -> None:
         world.records[key] = make.record(Status.CANCELLED, number=3)
 
-    # Held for long: its lead is the longest there is, and it has a beat within it.
+    # Held for a long time: the lead is the maximum, and it includes a heartbeat.
     lengths = {make.submission(1): 20.0, make.submission(2): 26.0, make.submission(3): 1.0}
     world.call_s = 0.9
     world.before["claim: running"] = lambda: world.before.update(
@@ -195,7 +195,7 @@ async def test_a_fetched_task_that_is_cancelled_leaves_the_running_one_alone(
     assert world.names().count("interrupt") == 1  # at the start alone
 
 
-async def test_while_the_table_is_away_the_running_task_goes_on_and_nothing_is_received(
+async def test_while_the_table_is_unavailable_the_running_task_goes_on_and_nothing_is_received(
     world: Any, work: Any, fill: Any
 ) -> None:
     fill(3)

@@ -1,4 +1,4 @@
-"""Messages that no agent can work on: each is parked, or its task is failed, and the next one is worked on."""
+"""Messages that no agent can process: each is quarantined or fails its task, and the next one is processed."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ def task(content: object = CONTENT, **changes: object) -> str:
 
 
 def raw(content: str) -> str:
-    """A message, with a content that is no JSON."""
+    """A message, with a content that is not valid JSON."""
     return f'{{"task": {{"metadata": {json.dumps(NAMED)}, "content": {content}}}}}'
 
 
@@ -45,7 +45,7 @@ NAMELESS: Final = {
     "an envelope of no JSON": envelope(Message="no JSON at all"),
     "a task that is a list": json.dumps({"task": [NAMED]}),
     "metadata that is null": json.dumps({"task": {"metadata": None, "content": CONTENT}}),
-    "metadata that is a text": json.dumps({"task": {"metadata": "t1", "content": CONTENT}}),
+    "metadata that is a string": json.dumps({"task": {"metadata": "t1", "content": CONTENT}}),
     "no metadata": json.dumps({"task": {"content": CONTENT}}),
     "an id that is null": task(id=None),
     "an id that is empty": task(id=""),
@@ -74,7 +74,7 @@ FAILED: Final = {
     "a prefix that is a number": task(prefix=7),
     "inputs that are a list": task(inputs=["a.png"]),
     "a schema_version from the future": task(schema_version=10**30),
-    "a schema_version that is a text": task(schema_version="1"),
+    "a schema_version that is a string": task(schema_version="1"),
     "an expires_at that is a fraction": task(expires_at=1.5),
     "a content_ref that is a number": json.dumps({"task": {"metadata": NAMED, "content_ref": 7}}),
     "a content_ref without its ETag": json.dumps({"task": {"metadata": NAMED, "content_ref": "s3://bucket/k"}}),
@@ -104,7 +104,7 @@ def table_of(bodies: dict[str, str]) -> pytest.MarkDecorator:
 
 
 @table_of(NAMELESS)
-async def test_a_message_that_names_no_task_is_parked_as_it_is(world: Any, work: Any, body: str) -> None:
+async def test_a_message_that_names_no_task_is_quarantined_unchanged(world: Any, work: Any, body: str) -> None:
     world.messages = [poison(body)]
     await work(seconds=60)
     assert world.names() == [*START, "put parked/queue/poison", "delete poison", "exit"]

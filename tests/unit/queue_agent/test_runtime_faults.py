@@ -32,11 +32,11 @@ from tests.unit.queue_agent.conftest import (
 INFERENCE_S: Final = 0.4
 _PATIENCE_S: Final = 20.0
 CLAIMED: Final = ["receive m1", "claim: running"]
-GIVEN_BACK: Final = ["release: queued", "visibility 0"]
+RELEASED: Final = ["release: queued", "visibility 0"]
 COMPLETED: Final = ["put png", "put out", "finish: completed", "delete h1"]
 FAILED: Final = ["finish: failed", "delete h1"]
 AT_ONCE: Final = [*CLAIMED, *COMPLETED]
-AGAIN: Final = [*CLAIMED, *GIVEN_BACK, *AT_ONCE]
+AGAIN: Final = [*CLAIMED, *RELEASED, *AT_ONCE]
 
 both_runtimes = pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
 
@@ -70,7 +70,7 @@ async def agent(world: World, one: Bench, **settings: Any) -> AsyncIterator[None
 
 
 async def ended(world: World) -> None:
-    """Wait until the task has ended and its message is gone."""
+    """Wait until the task has ended and its message was deleted."""
 
     async def has_ended() -> bool:
         return world.record is not None and world.record[table.STATUS] in TERMINAL and not world.hidden
@@ -79,7 +79,7 @@ async def ended(world: World) -> None:
 
 
 def ending(world: World) -> tuple[list[str], int, str | None]:
-    """What happened in which order, the attempts that count, and the error that the caller is told."""
+    """What happened in which order, the attempts that count, and the error in the record."""
     assert world.record is not None
     assert len(world.endings[submission_of(1)]) == len(world.callbacks[submission_of(1)]) == 1
     error = world.record.get(table.ERROR)
@@ -141,7 +141,7 @@ async def test_a_runtime_that_never_answers_is_given_up_with_its_task(
 
 
 @both_runtimes
-async def test_the_task_of_a_killed_runtime_is_begun_anew_when_it_is_up_again(
+async def test_the_task_of_a_killed_runtime_is_restarted_when_it_is_up_again(
     world: World, runtime_type: RuntimeType, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"

@@ -12,24 +12,24 @@ from tests.fakes.stand_in_runtime.bench import SMALL, bench, process_bench, work
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])]
 
 
-async def test_a_runtime_that_answers_is_ready_and_one_that_is_gone_is_not(runtime_type: RuntimeType) -> None:
+async def test_a_runtime_that_answers_is_ready_and_an_unavailable_one_is_not(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         assert await one.runtime.is_ready()
         await one.stop()
         assert not await one.runtime.is_ready()
 
 
-async def test_a_runtime_that_is_gone_is_idle(runtime_type: RuntimeType) -> None:
+async def test_an_unavailable_runtime_is_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         await one.stop()
         assert await one.runtime.interrupt_until_idle(1)
 
 
-async def test_fails_when_the_runtime_is_gone_before_it_had_the_task(runtime_type: RuntimeType) -> None:
+async def test_fails_when_the_runtime_is_unavailable_before_it_has_the_task(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         async with one.runtime.prepare(one.task()) as request:
             await one.stop()
-            with pytest.raises(RuntimeUnavailableError, match="cannot be reached") as error:
+            with pytest.raises(RuntimeUnavailableError, match="is unreachable") as error:
                 await request.infer(before_post=lambda: None, on_progress=one.progress.append)
     assert error.value.accepted is False
 
@@ -132,7 +132,7 @@ async def test_a_task_that_the_agent_interrupts_is_never_taken_for_done_or_faile
         running = asyncio.ensure_future(one.run())
         await one.begun()
         assert await one.runtime.interrupt_until_idle(5)
-        with pytest.raises(RuntimeUnavailableError, match="the agent has interrupted"):
+        with pytest.raises(RuntimeUnavailableError, match="the agent interrupted"):
             await running
 
 
@@ -148,7 +148,7 @@ async def test_a_runtime_that_hears_no_interrupt_is_not_seen_idle(runtime_type: 
 
 async def test_a_runtime_that_answers_nothing_is_neither_ready_nor_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type, timeout_s=0.2) as one:
-        await one.fault("deaf")
+        await one.fault("unresponsive")
         assert not await one.runtime.is_ready()
         assert not await one.runtime.interrupt_until_idle(0.1)
 
@@ -160,7 +160,7 @@ async def test_progress_grows_to_the_end(runtime_type: RuntimeType) -> None:
     assert 0 < max(one.progress) <= 1
 
 
-async def test_likeness_knows_what_a_task_asks_for_and_not_its_words(runtime_type: RuntimeType) -> None:
+async def test_duration_key_depends_on_the_parameters_and_not_on_the_prompt(runtime_type: RuntimeType) -> None:
     def changed(**inputs: Any) -> dict[str, Any]:
         if runtime_type == "sdwebui":
             return SMALL | inputs
@@ -169,10 +169,10 @@ async def test_likeness_knows_what_a_task_asks_for_and_not_its_words(runtime_typ
         return {**graph, "3": sampler}
 
     async with bench(runtime_type) as one:
-        likeness = one.runtime.likeness(one.task(changed()))
-        assert likeness == one.runtime.likeness(one.task(changed(seed=7, prompt="y", text="y")))
-        assert likeness != one.runtime.likeness(one.task(changed(steps=50)))
-        assert likeness != one.runtime.likeness(one.task(changed(batch_size=4)))
+        duration_key = one.runtime.duration_key(one.task(changed()))
+        assert duration_key == one.runtime.duration_key(one.task(changed(seed=7, prompt="y", text="y")))
+        assert duration_key != one.runtime.duration_key(one.task(changed(steps=50)))
+        assert duration_key != one.runtime.duration_key(one.task(changed(batch_size=4)))
 
 
 async def test_text_that_is_no_unicode_and_large_numbers_reach_the_runtime(runtime_type: RuntimeType) -> None:
@@ -188,7 +188,7 @@ async def test_fails_when_the_content_is_nested_too_deeply(runtime_type: Runtime
     for _ in range(5000):
         deep = [deep]
     async with bench(runtime_type) as one:
-        with pytest.raises(BadTaskError, match="nested more than 254 deep"):
+        with pytest.raises(BadTaskError, match="must be nested at most 254 levels deep"):
             await one.run({"prompt": deep})
         assert await one.journal() == []
 

@@ -33,7 +33,7 @@ def ran(result: Result) -> tuple[Any, Any]:
 
 
 async def put(one: Bench, *checkpoints: str) -> None:
-    """What lies in the model folder from now on; the server does not look by itself."""
+    """Replace the files of the model folder. The server needs a refresh to find them."""
     await one.post("/_stand_in/models", {"checkpoints": list(checkpoints)})
 
 
@@ -110,14 +110,14 @@ async def test_fails_when_a_plain_name_fits_two_files() -> None:
     async with bench("sdwebui", models=(*TWINS, OWN)) as one:
         error = await refusal(one, asking_for("Foo.safetensors"))
     assert error.code == "ambiguous_checkpoint"
-    assert str(error).endswith("got 'Foo.safetensors', which fits a/Foo.safetensors and b/Foo.safetensors")
+    assert str(error).endswith("got 'Foo.safetensors', which matches a/Foo.safetensors and b/Foo.safetensors")
 
 
 async def test_fails_when_the_server_does_not_have_the_checkpoint() -> None:
     async with bench("sdwebui") as one:
         error = await refusal(one, asking_for("nonesuch.ckpt"))
     assert error.code == "unknown_checkpoint"
-    assert str(error).endswith(f"got 'nonesuch.ckpt'; has: {XL}, {OWN}")
+    assert str(error).endswith(f"got 'nonesuch.ckpt'; available: {XL}, {OWN}")
 
 
 @pytest.mark.parametrize("folder", ["Lora", "loras", "VAE", "vae", "ControlNet", "embeddings", "x/LoRA"])
@@ -161,7 +161,7 @@ async def test_settings_of_the_v1alpha1_format_reach_the_server_as_settings() ->
 async def test_fails_when_another_model_ran_than_was_asked_for(flavour: Flavour) -> None:
     async with bench("sdwebui", flavour=flavour) as one:
         await one.fault("wrong_model")
-        with pytest.raises(TaskFailedError, match=f"'another-model' ran in place of '{OWN}'") as error:
+        with pytest.raises(TaskFailedError, match=f"the runtime used 'another-model' instead of '{OWN}'") as error:
             await one.run(SMALL)
         assert error.value.code == "wrong_model"
         assert ran(await one.run(SMALL))[1] == OWN
@@ -175,7 +175,7 @@ async def test_fails_when_the_twin_of_a_checkpoint_ran() -> None:
             await put(one, TWINS[0])
             await one.post("/sdapi/v1/refresh-checkpoints", {})  # the name that is sent is unknown from here on
             with pytest.raises(
-                TaskFailedError, match="'a/Foo.safetensors' ran in place of 'b/Foo.safetensors'"
+                TaskFailedError, match="the runtime used 'a/Foo.safetensors' instead of 'b/Foo.safetensors'"
             ) as error:
                 await request.infer(before_post=lambda: None, on_progress=one.progress.append)
     assert error.value.code == "wrong_model"
@@ -185,7 +185,7 @@ async def test_fails_when_the_twin_of_a_checkpoint_ran() -> None:
 async def test_a_refresh_does_not_leave_another_checkpoint_loaded(flavour: Flavour) -> None:
     async with bench("sdwebui", flavour=flavour) as one:
         assert await file_that_ran(one, asking_for(XL)) == XL
-        with pytest.raises(BadTaskError, match="must be one that the server has"):
+        with pytest.raises(BadTaskError, match="must be one of the server's checkpoints"):
             await one.run(asking_for("nosuch.safetensors"))
         assert await file_that_ran(one, SMALL) == OWN
         assert await file_that_ran(one, asking_for(XL)) == XL
@@ -228,7 +228,7 @@ async def test_a_checkpoint_is_loaded_before_the_task_is_sent() -> None:
         assert await loaded_when_the_task_is_sent(one, SMALL) == OWN
 
 
-async def test_a_restarted_server_is_asked_anew_which_model_it_has() -> None:
+async def test_a_restarted_server_is_asked_again_which_model_it_has() -> None:
     async with bench("sdwebui") as one:
         await one.run(asking_for(XL))
         await one.post("/sdapi/v1/options", {"sd_model_checkpoint": OWN})
@@ -244,20 +244,20 @@ async def test_a_task_like_the_one_before_costs_no_call_but_its_own() -> None:
         assert ran(await one.run(asking_for(XL)))[1] == XL
 
 
-async def test_fails_when_the_server_is_gone_before_the_checkpoint_is_found() -> None:
+async def test_fails_when_the_server_is_unavailable_before_the_checkpoint_is_found() -> None:
     async with bench("sdwebui") as one:
         await one.stop()
-        with pytest.raises(RuntimeUnavailableError, match="cannot be reached") as error:
+        with pytest.raises(RuntimeUnavailableError, match="is unreachable") as error:
             await one.run(asking_for(XL))
     assert error.value.accepted is False
 
 
 async def test_a_server_that_is_busy_with_another_task_is_waited_for() -> None:
     async with bench("sdwebui", timeout_s=0.1) as one:
-        await one.fault("deaf")
+        await one.fault("unresponsive")
         running = asyncio.ensure_future(one.run(asking_for(XL)))
         await asyncio.sleep(0.3)
-        await one.post("/_stand_in/faults", {"deaf": False})
+        await one.post("/_stand_in/faults", {"unresponsive": False})
         assert len((await running).files) == 1
 
 
@@ -277,7 +277,7 @@ async def test_a_runtime_without_its_checkpoint_is_not_ready_and_says_which_once
             {
                 "event": "model_missing",
                 "model_filename": "sdxl/own.safetensors",
-                "reason": f"the server has: {XL}, {OWN}",
+                "reason": f"available: {XL}, {OWN}",
             }
         ]
 
@@ -288,21 +288,21 @@ async def test_a_runtime_whose_checkpoint_fits_two_files_is_not_ready(
     async with bench("sdwebui", models=TWINS, own="Foo.safetensors") as one:
         assert not await one.runtime.is_ready()
         (said,) = logged()
-    assert (said["event"], said["reason"]) == ("model_ambiguous", "it fits a/Foo.safetensors and b/Foo.safetensors")
+    assert (said["event"], said["reason"]) == ("model_ambiguous", "it matches a/Foo.safetensors and b/Foo.safetensors")
 
 
 async def test_a_runtime_becomes_ready_when_its_checkpoint_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     async with bench("sdwebui", own="late.ckpt") as one:
         assert not await one.runtime.is_ready()
         await put(one, *MODELS, "late.ckpt")
-        monkeypatch.setattr("queue_agent.runtimes.sdwebui.checkpoints._REFRESH_EVERY_S", 0.0)
+        monkeypatch.setattr("queue_agent.runtimes.sdwebui.checkpoints._REFRESH_INTERVAL_S", 0.0)
         assert await one.runtime.is_ready()
 
 
 async def test_a_server_that_started_without_any_model_says_which_is_missing_and_loads_it_when_it_comes(
     monkeypatch: pytest.MonkeyPatch, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    monkeypatch.setattr("queue_agent.runtimes.sdwebui.checkpoints._REFRESH_EVERY_S", 0.0)
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.checkpoints._REFRESH_INTERVAL_S", 0.0)
     async with bench("sdwebui", models=(), own="late.ckpt") as one:
         assert not await one.runtime.is_ready()
         assert [said["model_filename"] for said in logged()] == ["late.ckpt"]
@@ -352,7 +352,7 @@ UNKNOWN = {
     "sampler index": ({"sampler_index": "Heun 9"}, "unknown_sampler", "sampler_index must"),
     "scheduler": ({"scheduler": "karas"}, "unknown_scheduler", "scheduler must .* did you mean 'karras'"),
     "second pass's scheduler": ({"enable_hr": True, "hr_scheduler": "x"}, "unknown_scheduler", "hr_scheduler must"),
-    "style": ({"styles": ["cinematic", "noir"]}, "unknown_style", "styles must .* got 'noir'; it has: cinematic"),
+    "style": ({"styles": ["cinematic", "noir"]}, "unknown_style", "styles must .* got 'noir'; available: cinematic"),
     "VAE": ({"override_settings": {"sd_vae": "none.pt"}}, "unknown_vae", "override_settings.sd_vae must"),
     "part of a refiner's name": ({"refiner_checkpoint": "sd_xl"}, "unknown_checkpoint", "refiner_checkpoint must"),
     "part of a second pass's": (

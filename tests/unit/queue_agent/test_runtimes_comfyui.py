@@ -31,7 +31,7 @@ async def another_claim_with(one: Bench, inputs: dict[str, InputFile]) -> Result
     return await one.run(showing("cat.png"), inputs=inputs)
 
 
-async def test_pictures_come_with_seeds_and_models() -> None:
+async def test_images_have_seeds_and_models() -> None:
     loader = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd15.safetensors"}}
     async with bench("comfyui") as one:
         result = await one.run(workflow(7, {"4": loader}))
@@ -92,7 +92,7 @@ async def test_every_kind_of_file_is_an_output(class_type: str, needs: str, exte
     assert file.data == FIRST_BYTES[extension]
 
 
-async def test_a_text_is_an_output_of_its_own() -> None:
+async def test_text_is_a_separate_output() -> None:
     async with bench("comfyui") as one:
         result = await one.run(saving("PreviewAny", "source"))
     (file,) = result.files
@@ -162,7 +162,7 @@ async def test_fails_in_the_servers_own_words(content: dict[str, Any], code: str
 
 async def test_fails_when_the_workflow_is_in_the_editors_format() -> None:
     async with bench("comfyui") as one:
-        with pytest.raises(BadTaskError, match="export it in the API format"):
+        with pytest.raises(BadTaskError, match="must be in the API format"):
             await one.run({"nodes": [], "links": []})
 
 
@@ -176,8 +176,8 @@ async def test_an_error_names_the_node_and_leaves_the_tensors_out() -> None:
 
 
 async def test_an_error_that_quotes_the_workflow_says_nothing_of_the_gpu() -> None:
-    told = {"exception_type": "builtins.ValueError", "exception_message": "not a number: 'CUDA error: 1'"}
-    assert isinstance(execution_error(told), TaskFailedError)
+    data = {"exception_type": "builtins.ValueError", "exception_message": "not a number: 'CUDA error: 1'"}
+    assert isinstance(execution_error(data), TaskFailedError)
 
 
 async def test_fails_when_somebody_else_interrupts_it() -> None:
@@ -185,7 +185,7 @@ async def test_fails_when_somebody_else_interrupts_it() -> None:
         running = asyncio.ensure_future(one.run())
         await one.begun()
         await one.post("/interrupt", {})
-        with pytest.raises(TaskFailedError, match="somebody interrupted") as error:
+        with pytest.raises(TaskFailedError, match="another client of the runtime interrupted") as error:
             await running
     assert error.value.code == "interrupted"
 
@@ -209,7 +209,7 @@ async def test_two_agents_on_one_server_hear_only_of_their_own_tasks() -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_websocket", "drop_websocket_for_good"])
-async def test_a_task_goes_on_when_its_websocket_is_gone(fault: str) -> None:
+async def test_a_task_goes_on_when_its_websocket_closes(fault: str) -> None:
     async with bench("comfyui", seconds_per_task=0.4) as one:
         await one.fault(fault)
         result = await one.run()
@@ -231,7 +231,7 @@ async def test_a_websocket_is_opened_again_under_the_same_name() -> None:
         ("out_of_memory", TaskFailedError, "Allocation on device"),
     ],
 )
-async def test_what_happened_while_the_websocket_was_gone_is_in_the_history(
+async def test_what_happened_while_the_websocket_was_closed_is_in_the_history(
     fault: str, expected: type[Exception], says: str
 ) -> None:
     async with bench("comfyui") as one:
@@ -245,7 +245,7 @@ async def test_what_happened_while_the_websocket_was_gone_is_in_the_history(
 async def test_fails_when_the_server_never_takes_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.http.PATIENCE_S", 0.2)
     async with bench("comfyui") as one:
-        await one.fault("deaf")
+        await one.fault("unresponsive")
         with pytest.raises(RuntimeUnavailableError, match="websocket cannot be opened") as error:
             await one.run()
     assert error.value.accepted is False
@@ -254,7 +254,7 @@ async def test_fails_when_the_server_never_takes_the_websocket(monkeypatch: pyte
 async def test_fails_when_the_server_has_forgotten_the_task() -> None:
     async with bench("comfyui", seconds_per_task=0.4) as one:
         await one.fault("restart")
-        with pytest.raises(RuntimeUnavailableError, match="has forgotten the task") as error:
+        with pytest.raises(RuntimeUnavailableError, match="lost the task") as error:
             await one.run()
     assert error.value.accepted is True
 
@@ -272,12 +272,12 @@ async def test_names_of_files_that_start_over_hand_out_the_new_files() -> None:
     assert again.files[0].data == expected.files[0].data
 
 
-async def test_a_worker_that_begins_nothing_is_told_from_a_busy_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hung_worker_is_distinguished_from_a_busy_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._QUIET_S", 0.1)
     monkeypatch.setattr("queue_agent.runtimes.comfyui.watch._HUNG_S", 0.5)
     async with bench("comfyui") as one:
         await one.fault("hung_worker")
-        with pytest.raises(RuntimeHungError, match="does not begin the task"):
+        with pytest.raises(RuntimeHungError, match="does not start the task"):
             await one.run()
         assert await one.runtime.is_ready()
         assert (await one.get("/queue"))["queue_pending"] == []
@@ -297,13 +297,13 @@ async def test_a_server_that_is_too_busy_to_answer_is_waited_for(monkeypatch: py
         async with one.runtime.prepare(one.task()) as request:
             running = asyncio.ensure_future(request.infer(before_post=lambda: None, on_progress=one.progress.append))
             await one.begun()
-            await one.fault("deaf")
+            await one.fault("unresponsive")
             await asyncio.sleep(0.3)
-            await one.post("/_stand_in/faults", {"deaf": False})
+            await one.post("/_stand_in/faults", {"unresponsive": False})
             assert len((await read(await running)).files) == 1
 
 
-def picture(data: bytes = PNG + b"cat") -> InputFile:
+def image(data: bytes = PNG + b"cat") -> InputFile:
     return input_file(data)
 
 
@@ -317,34 +317,34 @@ def showing(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("named", ["cat.png", "cat.png [input]"])
 async def test_an_input_is_uploaded_and_found_by_its_name(named: str) -> None:
     async with bench("comfyui") as one:
-        result = await one.run(showing(named), inputs={"cat.png": picture()})
+        result = await one.run(showing(named), inputs={"cat.png": image()})
     assert [file.data for file in result.files] == [PNG + b"cat"]
 
 
 async def test_the_same_name_of_another_task_is_another_input() -> None:
     async with bench("comfyui") as one:
-        first = await one.run(showing("cat.png"), inputs={"cat.png": picture()})
+        first = await one.run(showing("cat.png"), inputs={"cat.png": image()})
         one.claim_id = str(uuid.uuid4())
-        second = await one.run(showing("cat.png"), inputs={"cat.png": picture(PNG + b"dog")})
+        second = await one.run(showing("cat.png"), inputs={"cat.png": image(PNG + b"dog")})
     assert [first.files[0].data[8:], second.files[0].data[8:]] == [b"cat", b"dog"]
 
 
 async def test_nothing_of_an_input_is_left_on_the_server() -> None:
     async with bench("comfyui") as one:
-        await one.run(showing("cat.png"), inputs={"cat.png": picture()})
+        await one.run(showing("cat.png"), inputs={"cat.png": image()})
         uploads = await one.get("/_stand_in/uploads")
     assert list(uploads.values()) == [0]
 
 
 async def test_an_input_that_the_workflow_does_not_name_is_not_uploaded() -> None:
     async with bench("comfyui") as one:
-        await one.run(inputs={"cat.png": picture()})
+        await one.run(inputs={"cat.png": image()})
         assert await one.get("/_stand_in/uploads") == {}
 
 
 async def test_an_input_keeps_the_extension_of_what_it_is() -> None:
     async with bench("comfyui") as one:
-        inputs = {"cat": picture(), "track.weird": picture(b"RIFF\0\0\0\0WAVEbext")}
+        inputs = {"cat": image(), "track.weird": image(b"RIFF\0\0\0\0WAVEbext")}
         graph = showing("cat") | {"2": {"class_type": "LoadImage", "inputs": {"image": "track.weird"}}}
         async with one.runtime.prepare(one.task(graph, inputs=inputs)):
             names = sorted(await one.get("/_stand_in/uploads"))
@@ -354,13 +354,13 @@ async def test_an_input_keeps_the_extension_of_what_it_is() -> None:
 @pytest.mark.parametrize("extra", [0, 1])
 async def test_fails_when_an_input_is_larger_than_what_the_server_takes_before_any_is_uploaded(extra: int) -> None:
     most = 50_000
-    inputs = {"cat.png": picture(), "dog.png": picture((PNG + b"dog").ljust(most - 1024 + extra))}
+    inputs = {"cat.png": image(), "dog.png": image((PNG + b"dog").ljust(most - 1024 + extra))}
     graph = showing("cat.png") | {"2": {"class_type": "LoadImage", "inputs": {"image": "dog.png"}}}
     async with bench("comfyui", max_upload_bytes=most) as one:
         if not extra:
             assert (await one.run(graph, inputs=inputs)).files
             return
-        with pytest.raises(BadTaskError, match="^metadata.inputs.dog.png is larger than 48976 bytes") as error:
+        with pytest.raises(BadTaskError, match="^metadata.inputs.dog.png must be at most 48976 bytes") as error:
             await one.run(graph, inputs=inputs)
         assert error.value.code == "input"
         assert await one.get("/_stand_in/uploads") == {}
@@ -368,7 +368,7 @@ async def test_fails_when_an_input_is_larger_than_what_the_server_takes_before_a
 
 async def test_a_server_that_says_nothing_of_uploads_gets_them() -> None:
     async with bench("comfyui", max_upload_bytes=None) as one:
-        assert (await one.run(showing("cat.png"), inputs={"cat.png": picture(PNG.ljust(3_000_000))})).files
+        assert (await one.run(showing("cat.png"), inputs={"cat.png": image(PNG.ljust(3_000_000))})).files
 
 
 async def test_a_server_is_asked_once_how_much_it_takes_until_it_may_be_another() -> None:
@@ -376,10 +376,10 @@ async def test_a_server_is_asked_once_how_much_it_takes_until_it_may_be_another(
         await one.run()
         asked = [await one.get("/_stand_in/questions")]
         for _ in range(2):
-            await another_claim_with(one, {"cat.png": picture()})
+            await another_claim_with(one, {"cat.png": image()})
         asked.append(await one.get("/_stand_in/questions"))
         assert await one.runtime.is_ready()
-        await another_claim_with(one, {"cat.png": picture()})
+        await another_claim_with(one, {"cat.png": image()})
         asked.append(await one.get("/_stand_in/questions"))
     assert asked == [0, 1, 2]
 
@@ -392,23 +392,23 @@ async def test_fails_when_an_input_is_nowhere() -> None:
 
 async def test_a_server_that_lost_its_inputs_is_not_the_tasks_fault() -> None:
     async with bench("comfyui") as one:
-        async with one.runtime.prepare(one.task(showing("cat.png"), inputs={"cat.png": picture()})) as request:
+        async with one.runtime.prepare(one.task(showing("cat.png"), inputs={"cat.png": image()})) as request:
             await one.post("/_stand_in/forget_uploads", {})
-            with pytest.raises(RuntimeUnavailableError, match="has lost the inputs") as error:
+            with pytest.raises(RuntimeUnavailableError, match="lost the inputs") as error:
                 await request.infer(before_post=lambda: None, on_progress=one.progress.append)
     assert error.value.accepted is False
 
 
 async def test_progress_counts_steps_and_leaves_out_what_is_cached() -> None:
     progress = Progress(workflow() | {"4": {"class_type": "CheckpointLoaderSimple", "inputs": {}}})
-    told: list[tuple[str, dict[str, Any]]] = [
+    events: list[tuple[str, dict[str, Any]]] = [
         ("execution_cached", {"nodes": ["4", "5"]}),
         ("executing", {"node": "6"}),
         ("executing", {"node": "3"}),
         ("progress", {"node": "3", "value": 2, "max": 4}),
         ("executing", {"node": "9"}),
     ]
-    shares = [progress.heard(Event(kind, data)) for kind, data in told]
+    shares = [progress.heard(Event(kind, data)) for kind, data in events]
     # Three nodes are left: a prompt, four steps, a file.
     assert shares == [0, 0, 1 / 6, 3 / 6, 5 / 6]
 
@@ -441,15 +441,15 @@ async def test_more_steps_than_a_float_holds_fail_no_task() -> None:
         assert len((await one.run(workflow(further={"77": left_out}))).files) == 1
 
 
-async def test_progress_never_goes_back() -> None:
+async def test_progress_never_decreases() -> None:
     progress = Progress({"1": {"class_type": "Anything", "inputs": {}}, "2": {}})
-    told: list[tuple[str, dict[str, Any]]] = [
+    events: list[tuple[str, dict[str, Any]]] = [
         ("executing", {"node": "1"}),
         ("executing", {"node": "2"}),
         ("progress", {"node": "2", "value": 1, "max": 100}),
         ("execution_start", {}),
     ]
-    assert [progress.heard(Event(kind, data)) for kind, data in told] == [0, 0.5, 0.5, None]
+    assert [progress.heard(Event(kind, data)) for kind, data in events] == [0, 0.5, 0.5, None]
 
 
 async def test_the_history_is_waited_for() -> None:
@@ -464,8 +464,8 @@ async def test_outputs_are_waited_for_while_the_server_is_busy_with_the_next_tas
     async with bench("comfyui", timeout_s=0.1) as one:
         async with one.runtime.prepare(one.task()) as request:
             outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
-            await one.fault("deaf")
+            await one.fault("unresponsive")
             reading = asyncio.ensure_future(read(outputs))
             await asyncio.sleep(0.3)
-            await one.post("/_stand_in/faults", {"deaf": False})
+            await one.post("/_stand_in/faults", {"unresponsive": False})
             assert len((await reading).files) == 1

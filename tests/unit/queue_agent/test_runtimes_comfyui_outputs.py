@@ -28,8 +28,8 @@ HISTORY_DELAY = "tests.fakes.stand_in_runtime.comfyui._HISTORY_DELAY_S"
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here depends on how long the server or the client takes."""
     monkeypatch.setattr(HISTORY_DELAY, 0.0)
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._LOOK_EVERY_S", 0.02)
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._DELETED_EVERY_S", 0.0)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._POLL_INTERVAL_S", 0.02)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 0.0)
 
 
 def shows(written: list[list[str]] | None = None, /, **ui: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def saving(class_type: str = "SaveImage", **inputs: Any) -> dict[str, Any]:
     return {"class_type": class_type, "inputs": {"images": ["3", 0], **inputs}}
 
 
-async def test_a_text_beside_the_file_that_holds_it_is_stored_once() -> None:
+async def test_text_that_is_also_in_a_file_is_stored_once() -> None:
     both = shows([["output", "", "n.json", "a cat\n"]], files=[file("n.json")], text=["a cat"])
     result = await outputs_of(both, shows(text=["a cat"]))
     assert shown(result) == [("1", "n.json", "a cat\n"), ("2", None, "a cat")]
@@ -254,7 +254,7 @@ async def test_images_are_taken_from_the_websocket_and_previews_are_not() -> Non
 async def test_images_that_a_lost_websocket_carried_are_made_again() -> None:
     async with bench("comfyui", seconds_per_task=0.05) as one:
         await one.fault("drop_websocket_for_good")
-        with pytest.raises(RuntimeUnavailableError, match="websocket was lost") as error:
+        with pytest.raises(RuntimeUnavailableError, match="the websocket closed while") as error:
             await sent_images(one)
     assert error.value.accepted
 
@@ -334,13 +334,13 @@ async def test_the_entry_of_a_task_is_deleted_from_the_history_when_its_outputs_
 
 
 async def test_entries_of_quick_tasks_are_deleted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._DELETED_EVERY_S", 60.0)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 60.0)
     async with bench("comfyui") as one:
         for seed, left in ((1, 0), (2, 1), (3, 2)):
             one.claim_id = str(uuid.uuid4())
             await one.run(workflow(seed))
             assert len(await one.get("/_stand_in/history")) == left
-        monkeypatch.setattr("queue_agent.runtimes.comfyui.server._DELETED_EVERY_S", 0.0)
+        monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 0.0)
         one.claim_id = str(uuid.uuid4())
         await one.run(workflow(4))
         assert await one.get("/_stand_in/history") == []
@@ -357,7 +357,7 @@ async def test_a_history_that_cannot_be_deleted_fails_nothing() -> None:
 async def test_files_and_inputs_of_older_workflows_are_listed_for_the_janitor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITTEN_EVERY_S", 0)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.finished_files._WRITE_INTERVAL_S", 0)
     path = tmp_path / "list"
     async with bench("comfyui") as one:
         one.runtime = ComfyUi(RuntimeHttp(one.session, one.url), FinishedFiles(path))

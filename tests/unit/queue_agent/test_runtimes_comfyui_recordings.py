@@ -29,9 +29,9 @@ _IMAGE = {"images": [{"filename": "x_00001_.png", "subfolder": "", "type": "outp
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's own times, scaled as the recorded ones are."""
-    for name, seconds in {"request._QUIET_S": 0.04, "request._LOOK_EVERY_S": 0.01}.items():
+    for name, seconds in {"request._QUIET_S": 0.04, "request._POLL_INTERVAL_S": 0.01}.items():
         monkeypatch.setattr(f"queue_agent.runtimes.comfyui.{name}", seconds)
-    monkeypatch.setattr("queue_agent.inference._LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("queue_agent.inference._POLL_INTERVAL_S", 0.01)
 
 
 def _task() -> RuntimeTask:
@@ -65,12 +65,12 @@ async def ends_as_recorded(recording: Recording) -> str:
         assert [file.name for file in (await play(recording)).files] == ["unseen.png"]
         return "completed behind a cut websocket"
     if end is None:
-        with pytest.raises(RuntimeUnavailableError, match="has forgotten the task") as lost:
+        with pytest.raises(RuntimeUnavailableError, match="lost the task") as lost:
             await play(recording)
         assert lost.value.accepted
         return "lost"
     if end["type"] == "execution_interrupted":
-        with pytest.raises(TaskFailedError, match="somebody interrupted"):
+        with pytest.raises(TaskFailedError, match="another client of the runtime interrupted"):
             await play(recording)
         return "interrupted"
     if end["type"] == "execution_error":
@@ -178,7 +178,7 @@ async def test_a_lost_prompt_is_noticed_behind_events_of_others(frames: list[Fra
     assert await ends_as_recorded(Recording(frames, broadcast=broadcast)) == "lost"
 
 
-async def test_fails_when_a_worker_is_gone_and_node_packs_broadcast() -> None:
+async def test_fails_when_a_worker_has_exited_and_node_packs_broadcast() -> None:
     """The prompt stays in the queue as running, the server answers, and nothing moves."""
     with pytest.raises(StalledError, match="no progress"):
         await play(Recording(STARTED, stays_running=True), stall_s=0.1)
@@ -199,7 +199,7 @@ async def test_files_of_a_workflow_that_failed_are_known_for_the_janitor() -> No
 
 async def test_an_entry_of_the_history_is_deleted_however_late_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is known before the server writes its history, so the next deletion names it again."""
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._DELETED_EVERY_S", 0.0)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 0.0)
     failed = mine("execution_error", node_id="4", exception_type="KeyError", exception_message="'x'")
     prompt_ids = []
     async with played(Recording([*STARTED, failed])) as (runtime, recorded):

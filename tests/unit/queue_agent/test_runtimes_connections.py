@@ -80,5 +80,5 @@ async def test_a_kept_connection_that_the_server_closes_at_the_next_request_fail
 async def test_a_server_that_hangs_up_on_a_new_connection_too_is_unavailable() -> None:
     async with listening() as (listener, http):
         listener.answered = 0
-        with pytest.raises(RuntimeUnavailableError, match="died or hung up"):
+        with pytest.raises(RuntimeUnavailableError, match="failed or closed the connection"):
             await http.get("/queue")

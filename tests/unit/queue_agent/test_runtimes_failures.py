@@ -3,7 +3,7 @@
 import pytest
 
 from queue_agent.errors import GpuFaultError, TaskFailedError
-from queue_agent.runtimes.failures import WORDS, failure
+from queue_agent.runtimes.failures import MAX_MESSAGE_LENGTH, failure
 
 DETAILS = "\nCUDA kernel errors might be asynchronously reported at some other API call.\n"
 
@@ -45,7 +45,7 @@ def test_a_broken_gpu_is_not_the_tasks_fault(words: str, kind: str) -> None:
         ("", "torch.cuda.OutOfMemoryError"),
     ],
 )
-def test_too_little_memory_is_told_as_such(words: str, kind: str) -> None:
+def test_out_of_memory_is_detected(words: str, kind: str) -> None:
     error = failure(words, kind=kind)
     assert isinstance(error, TaskFailedError)
     assert error.code == "out_of_memory"
@@ -60,7 +60,7 @@ def test_too_little_memory_is_told_as_such(words: str, kind: str) -> None:
         ("could not convert string to float: 'CUDA error: out of memory'", "ValueError"),
         ("'CUDA error: device-side assert triggered'", "builtins.KeyError"),
         ("always on script CUDA error: not found", "HTTPException"),
-        ("A picture of the Xidi province", "RuntimeError"),
+        ("An image of the Xidi province", "RuntimeError"),
     ],
 )
 def test_all_else_is_the_tasks_own(words: str, kind: str) -> None:
@@ -70,6 +70,6 @@ def test_all_else_is_the_tasks_own(words: str, kind: str) -> None:
 
 
 def test_words_are_cut_and_never_empty() -> None:
-    assert len(str(failure("x" * 99_999))) == WORDS
+    assert len(str(failure("x" * 99_999))) == MAX_MESSAGE_LENGTH
     assert str(failure("", kind="SomeError")) == "SomeError"
-    assert str(failure(" ")) == "the runtime failed without a word"
+    assert str(failure(" ")) == "the runtime failed without a message"

@@ -96,7 +96,7 @@ async def test_the_deadline_is_checked_last_thing() -> None:
         assert listener.received == [b""]
 
 
-async def test_who_waits_for_the_request_is_told_before_its_answer() -> None:
+async def test_the_send_is_reported_before_the_response() -> None:
     async with listening() as (listener, http):
         listener.answers = False
         sent = asyncio.Event()
@@ -108,7 +108,7 @@ async def test_who_waits_for_the_request_is_told_before_its_answer() -> None:
         sending.cancel()
 
 
-async def test_a_connection_that_was_lost_meanwhile_is_opened_anew() -> None:
+async def test_a_connection_that_was_lost_meanwhile_is_opened_again() -> None:
     async with listening() as (listener, http):
         post = http.hold("/a", BODY)
         await listener.connections(1)
@@ -125,7 +125,7 @@ async def test_fails_when_nobody_listens_any_more() -> None:
         pass
     async with aiohttp.ClientSession() as session:
         post = RuntimeHttp(session, f"http://127.0.0.1:{listener.port}").hold("/a", BODY)
-        with pytest.raises(RuntimeUnavailableError, match="cannot be reached") as error:
+        with pytest.raises(RuntimeUnavailableError, match="is unreachable") as error:
             await post.send(before_post=nothing, on_sent=nothing)
         assert error.value.accepted is False
 

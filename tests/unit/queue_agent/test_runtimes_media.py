@@ -143,7 +143,7 @@ FILES = {
 def test_first_bytes_say_what_a_file_is(extension: str, content_type: str, data: bytes) -> None:
     media = kind_of_data(data)
     assert (media.extension, media.content_type) == (extension, content_type)
-    # The start alone says it as well, and whatever follows that changes nothing.
+    # The start alone says it as well, and the bytes after it change nothing.
     assert kind_of_start(data[:SNIFFED_BYTES], None) == kind_of_start(data[:SNIFFED_BYTES], len(data)) == media
 
 

@@ -35,7 +35,7 @@ async def answered(status: int, body: Any, headers: dict[str, str] | None = None
         async with aiohttp.ClientSession() as session, bench("sdwebui") as one:
             http = RuntimeHttp(session, str(server.make_url("")).rstrip("/"))
             runtime = SdWebUi(http, model_filename=None, dynamic_model=True)
-            # The one kind of task that asks the server for nothing else before.
+            # The only task type without a previous request to the server.
             async with runtime.prepare(one.task({}, "extra-single-image")) as request:
                 outputs = await request.infer(before_post=lambda: None, on_progress=one.progress.append)
                 await read(outputs)
@@ -52,9 +52,9 @@ def forge(error: str, message: str, detail: str = "") -> dict[str, str]:
 
 @pytest.mark.parametrize("error", ["RuntimeError", "AcceleratorError"])
 async def test_forges_words_on_a_broken_gpu_are_read(error: str) -> None:
-    told = await answered(500, forge(error, CUDA))
-    assert isinstance(told, GpuFaultError)
-    assert str(told) == CUDA
+    raised = await answered(500, forge(error, CUDA))
+    assert isinstance(raised, GpuFaultError)
+    assert str(raised) == CUDA
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ async def test_forges_words_on_a_broken_gpu_are_read(error: str) -> None:
         (500, json.dumps("unhashable type: 'list'"), "runtime_error", "unhashable type: 'list'"),
         (400, {"error": "Init image is none"}, "runtime_error", "Init image is none"),
         (500, {"error": None}, "runtime_error", '{"error": null}'),
-        (500, "", "runtime_error", "the runtime failed without a word"),
+        (500, "", "runtime_error", "the runtime failed without a message"),
     ],
 )
 async def test_fails_in_the_words_of_every_fork(status: int, body: Any, code: str, says: str) -> None:
-    told = await answered(status, body)
-    assert isinstance(told, TaskFailedError)
-    assert (told.code, str(told)) == (code, says)
+    raised = await answered(status, body)
+    assert isinstance(raised, TaskFailedError)
+    assert (raised.code, str(raised)) == (code, says)
 
 
 def empty(info: Any = "", **more: Any) -> dict[str, Any]:
@@ -85,27 +85,27 @@ def empty(info: Any = "", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "code", "says"),
     [
-        (empty(), "no_output", "the runtime answered without an image"),
-        (empty("null"), "no_output", "the runtime answered without an image"),
-        (empty({"prompt": CUDA, "infotexts": [CUDA]}), "no_output", "the runtime answered without an image"),
-        (empty("Aborted: no model"), "no_output", "the runtime answered without an image: Aborted: no model"),
-        (empty({"comments": ["a", "b"]}), "no_output", "the runtime answered without an image: a; b"),
-        (empty({"error": "bad shape"}), "no_output", "the runtime answered without an image: bad shape"),
+        (empty(), "no_output", "the runtime returned no image"),
+        (empty("null"), "no_output", "the runtime returned no image"),
+        (empty({"prompt": CUDA, "infotexts": [CUDA]}), "no_output", "the runtime returned no image"),
+        (empty("Aborted: no model"), "no_output", "the runtime returned no image: Aborted: no model"),
+        (empty({"comments": ["a", "b"]}), "no_output", "the runtime returned no image: a; b"),
+        (empty({"error": "bad shape"}), "no_output", "the runtime returned no image: bad shape"),
         (empty(error="RuntimeError", message=OOM), "out_of_memory", OOM),
         (empty({"errors": OOM}), "out_of_memory", OOM),
-        ({"image": "", "html_info": "<p>no <b>upscaler</b></p>"}, "no_output", "an image: no upscaler"),
+        ({"image": "", "html_info": "<p>no <b>upscaler</b></p>"}, "no_output", "image: no upscaler"),
         ({"images": None, "html_info": f"<p>{CUDA}</p>"}, "no_output", CUDA.partition("\n")[0]),
-        ({}, "no_output", "the runtime answered without an image"),
+        ({}, "no_output", "the runtime returned no image"),
     ],
 )
 async def test_an_answer_without_images_fails_in_the_servers_words(body: Any, code: str, says: str) -> None:
-    told = await answered(200, body)
-    assert isinstance(told, TaskFailedError)
-    assert told.code == code
-    assert says in str(told)
+    raised = await answered(200, body)
+    assert isinstance(raised, TaskFailedError)
+    assert raised.code == code
+    assert says in str(raised)
 
 
-async def test_a_broken_gpu_is_told_by_an_answer_without_images_too() -> None:
+async def test_a_failed_gpu_is_detected_in_a_response_without_images_too() -> None:
     assert isinstance(await answered(200, empty(errors=CUDA)), GpuFaultError)
 
 
@@ -122,16 +122,16 @@ async def test_a_broken_gpu_is_told_by_an_answer_without_images_too() -> None:
 async def test_a_server_that_is_asked_too_often_has_not_failed_the_task(
     headers: dict[str, str], retry_after_s: float
 ) -> None:
-    told = await answered(429, {"error": "HTTPException", "errors": "rate limit exceeded"}, headers)
-    assert isinstance(told, RuntimeBusyError)
-    assert (told.accepted, told.retry_after_s) == (False, retry_after_s)
+    raised = await answered(429, {"error": "HTTPException", "errors": "rate limit exceeded"}, headers)
+    assert isinstance(raised, RuntimeBusyError)
+    assert (raised.accepted, raised.retry_after_s) == (False, retry_after_s)
 
 
 @pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
 async def test_a_server_that_is_asked_too_often_is_not_taken_for_idle(
     runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"queue_agent.runtimes.{runtime_type}.server._LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(f"queue_agent.runtimes.{runtime_type}.server._POLL_INTERVAL_S", 0.02)
     async with bench(runtime_type) as one:
         await one.fault("busy")
         assert not await one.runtime.is_ready()
@@ -141,7 +141,7 @@ async def test_a_server_that_is_asked_too_often_is_not_taken_for_idle(
 
 
 async def test_progress_that_may_not_be_asked_for_ends_no_inference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._POLL_INTERVAL_S", 0.02)
     async with bench("sdwebui", seconds_per_task=0.4) as one:
         running = asyncio.ensure_future(one.run(SMALL))
         await one.begun()
@@ -166,7 +166,7 @@ async def test_outputs_are_asked_for_again_where_the_server_is_asked_too_often(
 
 async def test_a_graph_goes_on_whose_server_is_asked_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._QUIET_S", 0.02)
-    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("queue_agent.runtimes.comfyui.request._POLL_INTERVAL_S", 0.02)
     graph = workflow()
     graph["3"]["inputs"]["steps"] = 1
     async with bench("comfyui", seconds_per_task=0.4) as one:

@@ -14,7 +14,7 @@ from tests.fakes.stand_in_runtime.sdwebui import MODELS, SdWebUi
 pytestmark = pytest.mark.asyncio
 
 
-async def test_pictures_come_with_seeds_and_the_model_that_ran() -> None:
+async def test_images_have_seeds_and_the_model_that_ran() -> None:
     async with bench("sdwebui") as one:
         result = await one.run(SMALL)
     (file,) = result.files
@@ -22,7 +22,7 @@ async def test_pictures_come_with_seeds_and_the_model_that_ran() -> None:
     assert (result.summary["seeds"], result.summary["model"]) == ([5], "v1-5-pruned-emaonly")
 
 
-async def test_the_answer_is_kept_without_pictures_and_with_its_info_read() -> None:
+async def test_the_response_is_kept_without_images_and_with_decoded_info() -> None:
     control = {"ControlNet": {"args": [{"image": "A" * 20_000}]}}
     async with bench("sdwebui") as one:
         response = (await one.run({**SMALL, "alwayson_scripts": control})).description.response
@@ -32,32 +32,32 @@ async def test_the_answer_is_kept_without_pictures_and_with_its_info_read() -> N
 
 
 @pytest.mark.parametrize("batch", [2, 5])
-async def test_a_grid_is_told_from_the_pictures(batch: int) -> None:
+async def test_a_grid_is_not_an_output(batch: int) -> None:
     async with bench("sdwebui") as one:
         result = await one.run({**SMALL, "batch_size": batch})
     assert len(result.files) == batch
     assert result.summary["seeds"] == [5 + number for number in range(batch)]
 
 
-async def test_pictures_are_handed_out_in_the_order_of_their_seeds() -> None:
+async def test_images_are_yielded_in_the_order_of_their_seeds() -> None:
     async with bench("sdwebui") as one:
         both = await one.run({**SMALL, "batch_size": 2})
         second = await one.run({**SMALL, "seed": 6})
     assert both.files[1].data == second.files[0].data
 
 
-async def test_a_picture_is_made_of_a_picture() -> None:
+async def test_an_image_is_generated_from_an_image() -> None:
     async with bench("sdwebui") as one:
         result = await one.run({**SMALL, "init_images": [base64.b64encode(PNG).decode()]}, "image-to-image")
     assert len(result.files) == 1
 
 
 @pytest.mark.parametrize("start", ["", "data:image/png;base64,"])
-async def test_one_picture_and_several_are_enlarged(start: str) -> None:
-    picture = start + base64.b64encode(PNG).decode()
+async def test_one_image_and_several_are_upscaled(start: str) -> None:
+    image = start + base64.b64encode(PNG).decode()
     async with bench("sdwebui") as one:
-        single = await one.run({"image": picture}, "extra-single-image")
-        batch = await one.run({"imageList": [{"data": picture, "name": "a"}] * 2}, "extra-batch-images")
+        single = await one.run({"image": image}, "extra-single-image")
+        batch = await one.run({"imageList": [{"data": image, "name": "a"}] * 2}, "extra-batch-images")
     assert [file.data for file in [*single.files, *batch.files]] == [PNG] * 3
 
 
@@ -83,18 +83,18 @@ async def test_fails_in_the_servers_own_words(content: dict[str, Any], tasktype:
     assert error.value.code == "runtime_error"
 
 
-async def test_fails_when_the_answer_holds_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fails_when_the_response_has_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.sdwebui.outputs._images", lambda _answer: [])
     async with bench("sdwebui") as one:
-        with pytest.raises(TaskFailedError, match="without an image") as error:
+        with pytest.raises(TaskFailedError, match="returned no image") as error:
             await one.run(SMALL)
     assert error.value.code == "no_output"
 
 
-async def test_fails_when_a_picture_is_not_base64(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fails_when_an_image_is_not_base64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.sdwebui.outputs._images", lambda _answer: ["%%%"])
     async with bench("sdwebui") as one:
-        with pytest.raises(TaskFailedError, match="is not base64"):
+        with pytest.raises(TaskFailedError, match="is not valid base64"):
             await one.run(SMALL)
 
 
@@ -102,7 +102,7 @@ async def test_fails_when_a_picture_is_not_base64(monkeypatch: pytest.MonkeyPatc
 async def test_fails_when_the_connection_is_reset(fault: str) -> None:
     async with bench("sdwebui", seconds_per_task=0.2) as one:
         await one.fault(fault)
-        with pytest.raises(RuntimeUnavailableError, match="died or hung up") as error:
+        with pytest.raises(RuntimeUnavailableError, match="failed or closed the connection") as error:
             await one.run(SMALL)
     assert error.value.accepted is True
 
@@ -118,7 +118,7 @@ async def test_a_server_that_encodes_its_images_takes_no_progress_back(monkeypat
         return web.json_response({"progress": 0.0, "state": {"job_count": 0}})
 
     monkeypatch.setattr("tests.fakes.stand_in_runtime.sdwebui.SdWebUi._progress", idle)
-    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._POLL_INTERVAL_S", 0.05)
     async with bench("sdwebui", seconds_per_task=0.3) as one:
         await one.run(SMALL)
     assert one.progress == [0.0]  # the request was sent
@@ -146,7 +146,7 @@ async def test_a_large_batch_is_whole() -> None:
 async def test_odd_override_settings_are_no_fault_of_the_server(odd: Any) -> None:
     async with bench("sdwebui") as one:
         task = one.task({**SMALL, "override_settings": odd})
-        assert one.runtime.likeness(task)
+        assert one.runtime.duration_key(task)
         async with one.runtime.prepare(task):
             assert await one.journal() == []
 

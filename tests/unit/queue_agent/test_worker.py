@@ -30,8 +30,8 @@ OTHER = "99999999-9999-4999-8999-999999999999"
 
 
 def error(world: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(str(world.record[table.ERROR]))
-    return told
+    value: dict[str, Any] = json.loads(str(world.record[table.ERROR]))
+    return value
 
 
 async def test_results_are_stored_then_the_task_is_finished_then_its_message_deleted(world: Any, work: Any) -> None:
@@ -83,7 +83,7 @@ async def test_a_long_inference_keeps_lease_and_visibility(world: Any, work: Any
     assert world.record[table.STATUS] == Status.COMPLETED
 
 
-async def test_progress_is_told_with_the_beat(world: Any, work: Any) -> None:
+async def test_progress_is_reported_with_the_heartbeat(world: Any, work: Any) -> None:
     seen: list[str | int | None] = []
     await work(
         runtime={"seconds": 10, "progress_every_s": 2.5},
@@ -144,7 +144,7 @@ async def test_a_bad_task_under_a_live_lease_is_left_to_its_holder(world: Any, w
     assert world.record[table.STATUS] == Status.RUNNING
 
 
-async def test_a_message_that_nobody_can_read_is_parked_and_deleted(world: Any, work: Any, make: Any) -> None:
+async def test_a_message_that_no_agent_can_decode_is_quarantined_and_deleted(world: Any, work: Any, make: Any) -> None:
     world.messages = [make.raw("{")]
     await work()
     assert list(world.objects) == ["parked/queue/m1"]
@@ -159,7 +159,7 @@ async def test_a_message_that_only_names_its_task_ends_it(world: Any, work: Any,
     assert error(world)["code"] == "bad_message"
 
 
-async def test_a_message_whose_task_the_table_never_takes_is_parked(
+async def test_a_message_whose_task_the_table_always_rejects_is_quarantined(
     world: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: Any, **__: Any) -> None:
@@ -201,7 +201,7 @@ async def test_a_failure_ends_the_task_in_the_runtimes_words(world: Any, work: A
 
 
 @pytest.mark.parametrize(("accepted", "attempts"), [(True, 1), (False, 0)])
-async def test_a_runtime_that_is_gone_gives_the_task_back_at_once(
+async def test_an_unavailable_runtime_releases_the_task_at_once(
     world: Any,
     work: Any,
     accepted: bool,
@@ -224,7 +224,7 @@ async def test_a_runtime_that_is_asked_too_often_is_left_alone_for_as_long_as_it
     assert world.record[table.ATTEMPTS] == 0
 
 
-async def test_a_cancelled_task_is_interrupted_at_the_next_beat_and_its_results_dropped(
+async def test_a_cancelled_task_is_interrupted_at_the_next_heartbeat_and_its_results_dropped(
     world: Any, work: Any, make: Any
 ) -> None:
     def cancel(_: Worker) -> None:
@@ -271,10 +271,10 @@ async def test_a_deadline_that_passes_before_the_post_keeps_the_task_from_the_ru
     assert "post" not in world.names()
 
 
-async def test_inputs_that_were_parked_are_read(world: Any, work: Any, make: Any) -> None:
+async def test_offloaded_inputs_are_read(world: Any, work: Any, make: Any) -> None:
     payload = PayloadRef(url="s3://bucket/k", etag="e", pointer="/task/content", inputs_pointer="/task/metadata/inputs")
     world.messages = [make.message(payload=payload, content=None)]
-    world.parked = {"/task/content": {"prompt": "x"}, "/task/metadata/inputs": {"cat.png": "QUFB"}}
+    world.offloaded = {"/task/content": {"prompt": "x"}, "/task/metadata/inputs": {"cat.png": "QUFB"}}
     await work()
     assert world.named_inputs == {"cat.png": "QUFB"}
 
@@ -300,18 +300,18 @@ async def test_an_idle_agent_stops_at_once(world: Any, work: Any) -> None:
     assert world.at("exit") == pytest.approx(5, abs=0.6)
 
 
-async def test_a_running_task_is_finished_when_the_agent_is_told_to_stop(world: Any, work: Any) -> None:
+async def test_a_running_task_is_finished_when_the_agent_is_stopped(world: Any, work: Any) -> None:
     await work(seconds=5, runtime={"seconds": 60})
     assert world.names()[-3:] == ["finish: completed", "delete h1", "exit"]
 
 
-async def test_no_further_task_is_received_when_the_agent_is_told_to_stop(world: Any, work: Any, make: Any) -> None:
+async def test_no_further_task_is_received_when_the_agent_is_stopped(world: Any, work: Any, make: Any) -> None:
     world.messages.append(make.message())
     await work(seconds=1)
     assert sum(name.startswith("receive") for name in world.names()) == 1
 
 
-async def test_on_spot_a_task_of_unknown_length_is_given_back(world: Any, work: Any) -> None:
+async def test_on_spot_a_task_of_unknown_length_is_released(world: Any, work: Any) -> None:
     await work(seconds=5, runtime={"seconds": 60}, spot_allowed=True)
     assert world.names() == [*START, "claim: running", "post", "interrupt", "release: queued", "visibility 0", "exit"]
     assert world.record[table.ATTEMPTS] == 0
@@ -325,13 +325,13 @@ async def test_on_spot_a_task_is_finished_only_if_it_ends_within_the_notice(
     assert ends in world.names()
 
 
-async def test_a_task_is_not_given_back_while_its_runtime_may_still_run(world: Any, work: Any) -> None:
+async def test_a_task_is_not_released_while_its_runtime_may_still_run(world: Any, work: Any) -> None:
     await work(seconds=5, runtime={"seconds": 60, "stops_after_s": 60}, spot_allowed=True)
     assert "release: queued" not in world.names()
     assert world.record[table.STATUS] == Status.RUNNING
 
 
-async def test_a_prepared_task_is_given_back_when_the_agent_is_told_to_stop(world: Any, work: Any, make: Any) -> None:
+async def test_a_prepared_task_is_released_when_the_agent_is_stopped(world: Any, work: Any, make: Any) -> None:
     world.messages = [make.message(payload=PayloadRef(url="s3://bucket/k", etag="e", pointer=""), content=None)]
     world.store_is_up = False
     await work(seconds=5)
@@ -389,7 +389,7 @@ async def test_a_runtime_that_was_restarted_is_no_longer_marked_as_hung(world: A
     assert not hung.exists()
 
 
-async def test_a_broken_gpu_gives_the_task_back_and_has_the_runtime_restarted(
+async def test_a_failed_gpu_releases_the_task_and_has_the_runtime_restarted(
     world: Any, work: Any, tmp_path: Path
 ) -> None:
     hung = tmp_path / "hung"
@@ -399,14 +399,14 @@ async def test_a_broken_gpu_gives_the_task_back_and_has_the_runtime_restarted(
     assert hung.exists()
 
 
-async def test_results_are_kept_while_the_bucket_is_away(world: Any, work: Any) -> None:
+async def test_results_are_kept_while_the_bucket_is_unavailable(world: Any, work: Any) -> None:
     def cut(_: Worker) -> None:
         world.store_is_up = False
 
-    def mend(_: Worker) -> None:
+    def restore(_: Worker) -> None:
         world.store_is_up = True
 
-    await work(during={1: cut, 31: mend})
+    await work(during={1: cut, 31: restore})
     assert world.record[table.STATUS] == Status.COMPLETED
     assert sum(name == "post" for name in world.names()) == 1
 
@@ -450,7 +450,7 @@ async def test_results_are_dropped_and_the_message_deleted_where_the_task_was_ca
 async def test_a_process_that_slept_past_its_deadline_does_not_post(
     world: Any, work: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The process is stopped after its claim and goes on 27 s later: nothing has run in between, no timer, no beat.
+    # The process is stopped after its claim and goes on 27 s later: nothing has run in between, no timer, no heartbeat.
     asleep_s = 0.0
     real = clock.monotonic_s
     monkeypatch.setattr(clock, "monotonic_s", lambda: real() + asleep_s)

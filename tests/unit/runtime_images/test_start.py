@@ -87,7 +87,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_server_listens_on_loopback_alone_whatever_its_arguments(started: dict[str, Started], name: str) -> None:
+def test_server_listens_on_loopback_only_with_any_arguments(started: dict[str, Started], name: str) -> None:
     assert started[name].bound == "127.0.0.1"
 
 

@@ -62,13 +62,13 @@ def test_signal_reaches_the_server_of_a_first_process(entry: Callable[[str], Ent
 
 def test_server_that_does_not_stop_is_killed_before_its_container_ends(entry: Callable[[str], Entry]) -> None:
     container, command = entry("wrapped")
-    environment = container.environment(STAND_IN="deaf", STOP_GRACE_S="0.1")
+    environment = container.environment(STAND_IN="unresponsive", STOP_GRACE_S="0.1")
     with container.started(command, environment) as process:
         assert process.stop() == KILLED
         assert not is_there(container.notes()[0]["pid"])
 
 
-def test_server_is_killed_once_its_time_is_over_however_often_it_is_told(entry: Callable[[str], Entry]) -> None:
+def test_server_is_killed_once_its_time_is_over_however_many_signals_it_receives(entry: Callable[[str], Entry]) -> None:
     container, command = entry("wrapped")
     environment = container.environment(STAND_IN="at-work", STOP_GRACE_S="0.1")
     with container.started(command, environment) as process:

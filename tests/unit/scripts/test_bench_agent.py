@@ -46,9 +46,9 @@ def figure(name: str) -> Figure:
     [
         ("GPU busy", 3 / 3.5),
         ("gap, ms", 250),
-        ("CPU a task, ms", 20),
+        ("CPU per task, ms", 20),
         ("inferred to stored, ms", 500),
-        ("AWS calls a task", 6),
+        ("AWS calls per task", 6),
     ],
 )
 def test_figures_are_computed_of_a_run(name: str, value: float) -> None:
@@ -62,7 +62,7 @@ def test_a_share_is_of_all_gpus() -> None:
 
 
 def test_a_figure_beyond_its_limit_is_told() -> None:
-    busy, cpu = figure("GPU busy"), figure("CPU a task, ms")
+    busy, cpu = figure("GPU busy"), figure("CPU per task, ms")
     limit = busy.limit_in(CASE, {})
     assert busy.is_missed(limit, 0.899)
     assert not busy.is_missed(limit, 0.9)
@@ -71,7 +71,7 @@ def test_a_figure_beyond_its_limit_is_told() -> None:
 
 
 def test_writes_are_limited_by_those_of_even_progress_in_the_same_run() -> None:
-    writes, uneven = figure("UpdateItem a task"), replace(CASE, quick_nodes=39, as_even=CASE.name)
+    writes, uneven = figure("UpdateItem per task"), replace(CASE, quick_nodes=39, as_even=CASE.name)
     runs: dict[tuple[Case, Who], list[Run]] = {(CASE, "agent"): [make_run(gap_s=0)]}
     assert writes.limit_in(uneven, runs) == pytest.approx(1.2 * 2)
     assert writes.limit_in(uneven, {}) is None
@@ -82,7 +82,7 @@ def idle_hold_of(*holds: Hold, other: tuple[float, float]) -> float:
     """Of one agent whose GPU is busy in seconds 100 to 101, 102 to 103, and 104 to 105, and of another."""
     run = make_run(gap_s=1)
     gpus = (*run.gpus, (Inference(began_at=other[0], ended_at=other[1]),))
-    return figure("idle hold a task, ms").median([replace(run, gpus=gpus, holds=holds)])
+    return figure("idle hold per task, ms").median([replace(run, gpus=gpus, holds=holds)])
 
 
 def test_a_task_is_held_for_nothing_while_another_gpu_has_nothing_to_do() -> None:

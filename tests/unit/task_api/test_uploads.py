@@ -12,7 +12,7 @@ from queue_agent.runtimes import media_kinds
 from sd_on_eks.task_api.handler.errors import ApiError
 from sd_on_eks.task_api.handler.uploads import Uploads
 from task_record import table
-from task_record.inputs.sizes import INPUT_MAX_BYTES, MOST_INPUT_MIB
+from task_record.inputs.sizes import INPUT_MAX_BYTES, MAX_INPUT_MIB
 from task_record.message import decode_message
 
 NAME = "01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
@@ -73,7 +73,7 @@ def test_a_link_leads_to_a_place_of_the_callers_own(make_api: Any, variables: di
         ([{"name": "sd", "type": "sdwebui"}, {"name": "comfy", "type": "comfyui"}], 100),
         ([{"name": "a", "type": "comfyui", "max_input_mib": 5}, {"name": "sd", "type": "sdwebui"}], 20),
         ([{"name": "a", "type": "comfyui", "max_input_mib": 50}, {"name": "b", "type": "comfyui"}], 100),
-        ([{"name": "a", "type": "comfyui", "max_input_mib": MOST_INPUT_MIB}], MOST_INPUT_MIB),
+        ([{"name": "a", "type": "comfyui", "max_input_mib": MAX_INPUT_MIB}], MAX_INPUT_MIB),
     ],
 )
 def test_an_upload_is_as_large_as_the_runtimes_take(make_api: Any, runtimes: Any, most_mib: int) -> None:
@@ -101,7 +101,7 @@ def test_every_link_leads_to_another_place(api: Any) -> None:
         ({"content_type": "text/html", "content_length": 1}, "content_type"),
         ({"content_type": "image/png", "content_length": 0}, "content_length"),
         ({"content_type": "image/png", "content_length": 100 * 2**20 + 1}, "content_length"),
-        ({"content_type": "image/png", "content_length": MOST_INPUT_MIB * 2**20 + 1}, "content_length"),
+        ({"content_type": "image/png", "content_length": MAX_INPUT_MIB * 2**20 + 1}, "content_length"),
         ({"content_type": "application/json", "content_length": INPUT_MAX_BYTES + 1}, "content_length"),
         ({"content_type": "image/png", "content_length": 1.5}, "content_length"),
         ({"content_type": "image/png", "content_length": True}, "content_length"),

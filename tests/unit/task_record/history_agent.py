@@ -75,12 +75,12 @@ class AgentSteps:
             yield from self._repeat_claim(state, agent)
             return
         if agent.phase == STOPPING:
-            yield from self._give_back(state, agent)
+            yield from self._release(state, agent)
             return
         yield from self._renew(state, agent)
         if agent.phase == HOLDING:
             yield from self._post(state, agent)
-            yield from self._give_back(state, agent)
+            yield from self._release(state, agent)
         elif agent.phase == DELIVERING:
             yield from self._store(state, agent)
         elif agent.phase in {STORED, STORED_APART}:
@@ -141,7 +141,7 @@ class AgentSteps:
         elif done:
             yield "learns that its claim stands", self._with(state, held), ""
         else:
-            yield "learns that its claim is gone", self._with(state, Agent()), ""
+            yield "detects that its claim is lost", self._with(state, Agent()), ""
 
     def _renew(self, state: State, agent: Agent) -> Iterator[Step]:
         if not self.rules.lease_is_renewed:
@@ -171,7 +171,7 @@ class AgentSteps:
             if self.rules.failed_inference_ends_the_task:
                 yield "the runtime says no", self._with(state, agent._replace(phase=FAILING, orphan=False)), ""
             else:
-                yield from self._give_back(state, agent)
+                yield from self._release(state, agent)
         elif self.rules.stalled_inference_is_interrupted:
             yield "sees no progress and interrupts", self._with(state, agent._replace(phase=FAILING, orphan=False)), ""
         if agent.deadline <= 0 and (agent.cut_off or not self.rules.lease_is_renewed):
@@ -184,12 +184,12 @@ class AgentSteps:
         if self.rules.release_only_when_seen_stopped:
             yield "interrupts at its deadline", stopping, ""
         else:
-            new, _ = self.writes.apply(state.record, "give back", agent.claim)
-            yield "gives back before its runtime has stopped", stopping._replace(record=new or state.record), ""
+            new, _ = self.writes.apply(state.record, "release", agent.claim)
+            yield "releases before its runtime has stopped", stopping._replace(record=new or state.record), ""
 
-    def _give_back(self, state: State, agent: Agent) -> Iterator[Step]:
-        new, _ = self.writes.apply(state.record, "give back", agent.claim)
-        yield "gives back", self._with(state, Agent(), record=new or state.record), ""
+    def _release(self, state: State, agent: Agent) -> Iterator[Step]:
+        new, _ = self.writes.apply(state.record, "release", agent.claim)
+        yield "releases", self._with(state, Agent(), record=new or state.record), ""
 
     def _store(self, state: State, agent: Agent) -> Iterator[Step]:
         if state.objects in {0, agent.claim} or not self.rules.results_never_overwrite:
@@ -201,7 +201,7 @@ class AgentSteps:
         if self.rules.storage_trouble_ends_the_task:
             yield "cannot store", self._with(state, agent._replace(phase=FAILING)), ""
         else:
-            yield from self._give_back(state, agent)
+            yield from self._release(state, agent)
 
     def _finish(self, state: State, agent: Agent, name: str) -> Iterator[Step]:
         if not self.rules.message_is_deleted_last:
@@ -224,13 +224,13 @@ class AgentSteps:
         if faults > self.bounds.faults:
             return
         if agent.phase in {INFERRING, STALLED}:
-            new, _ = self.writes.apply(state.record, "give back after a death", agent.claim)
+            new, _ = self.writes.apply(state.record, "release after a failure", agent.claim)
             yield (
-                "loses its runtime and gives back",
+                "loses its runtime and releases",
                 self._with(state, Agent(), record=new or state.record, faults=faults, deaths=state.deaths + 1),
                 "",
             )
-            yield "is told to end and interrupts", self._stopping(state, agent)._replace(faults=faults), ""
+            yield "is stopped and interrupts", self._stopping(state, agent)._replace(faults=faults), ""
         if agent.phase == INFERRING:
             yield "its runtime stalls", self._with(state, agent._replace(phase=STALLED), faults=faults), ""
         if agent.phase in {INFERRING, STALLED, STOPPING}:

@@ -1,6 +1,6 @@
 """What the protocol promises of one submission, as checks of its states and steps.
 
-Each answers with the promise that is broken, or with an empty text.
+Each answers with the broken promise, or an empty string.
 """
 
 from task_record.status import Status
@@ -39,7 +39,7 @@ def broken_in(state: State) -> str:
 
 
 def broken_by_a_step(old: State, new: State) -> str:
-    """Check a step, whatever happened."""
+    """Check any step."""
     if old.record.has_ended:
         if new.record not in (old.record, GONE):
             return "a terminal record was written again"

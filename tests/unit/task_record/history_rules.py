@@ -60,7 +60,7 @@ class Rules:
     results_never_overwrite: bool = True
     # Endings.
     release_only_when_seen_stopped: bool = True
-    given_back_is_no_attempt: bool = True
+    released_is_no_attempt: bool = True
     runtime_death_is_an_attempt: bool = True
     failed_inference_ends_the_task: bool = True
     storage_trouble_ends_the_task: bool = True

@@ -38,7 +38,7 @@ class Visited:
         self._found_by: list[tuple[int, str]] = [(0, "")]
 
     def add(self, origin: int, what: str, state: State) -> bool:
-        """Note a step to a state, and tell whether the state is new."""
+        """Add a step to a state, and return whether the state is new."""
         number = self._numbers.setdefault(state, len(self.states))
         is_new = number == len(self.states)
         if is_new:
@@ -49,7 +49,7 @@ class Visited:
         return is_new
 
     def broken(self, number: int, last: str, promise: str) -> BrokenPromiseError:
-        """Tell the steps that first led to a state, one more, and the promise that was broken."""
+        """The error with the steps that first led to a state, one more step, and the broken promise."""
         steps = [last, f"-> {promise}"]
         while number:
             number, what = self._found_by[number]

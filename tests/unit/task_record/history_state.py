@@ -32,7 +32,7 @@ FOREVER_MS: Final = 1_000_000
 
 IDLE: Final = "idle"
 ASKED: Final = "asked"
-"""W2 was sent, and no answer came."""
+"""The claim was sent, and its response was lost."""
 HOLDING: Final = "holding"
 INFERRING: Final = "inferring"
 STALLED: Final = "stalled"
@@ -45,7 +45,7 @@ STORED_APART: Final = "stored apart"
 FAILING: Final = "failing"
 """Nothing but the failure is left to be written."""
 DOWN: Final = "down"
-"""The agent's process is gone, and its runtime computes on."""
+"""The agent's process has exited, and its runtime continues the inference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +184,9 @@ class Writes:
             return transitions.claim(TASK, claim_id=claim_id, now_ms=now_ms, times=times, creates=self._creates)
         if name == "renew":
             return transitions.renew(TASK, claim_id=claim_id, now_ms=now_ms, times=times, progress=None)
-        if name == "give back":
-            return transitions.release(TASK, claim_id=claim_id, keep_attempt=not rules.given_back_is_no_attempt)
-        if name == "give back after a death":
+        if name == "release":
+            return transitions.release(TASK, claim_id=claim_id, keep_attempt=not rules.released_is_no_attempt)
+        if name == "release after a failure":
             return transitions.release(TASK, claim_id=claim_id, keep_attempt=rules.runtime_death_is_an_attempt)
         if name in {"complete", "fail"}:
             error = "{}" if name == "fail" else None

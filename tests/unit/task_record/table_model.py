@@ -1,4 +1,4 @@
-"""The task table in memory, and what became of each submission, told by the writes that went through."""
+"""The task table in memory, and the history of each submission, from the successful writes."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -74,7 +74,7 @@ class TableModel:
         self.items[str(item[table.PK]), str(item[table.SK])] = item
 
     def submit(self, submission: Submission) -> list[Item | None]:
-        """Send W1.
+        """Submit.
 
         Returns:
             Nothing where it committed, else for each item the old one that refused it, `None` where none did.

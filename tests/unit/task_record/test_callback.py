@@ -25,7 +25,7 @@ RECORD: Item = {
 }
 
 
-def test_callback_tells_result_context_and_timings() -> None:
+def test_callback_has_result_context_and_timings() -> None:
     callback = callback_of(RECORD, "b")
     body = json.loads(callback.body)
     assert callback.attributes == {"runtime": "sd", "status": "completed"}

@@ -11,7 +11,7 @@ from tests.unit.task_record.history_state import Bounds
 WITHIN_HALF_THE_CLOCK_ERROR = (-1, 1)
 """Half ticks: one agent half a second behind the table's clock, the other half a second before it; e is one second."""
 
-TOLD_WITHOUT = {
+BROKEN_WITHOUT = {
     "lease_lapses_beyond_the_clock_error": "two inferences at once",
     "deadline_leaves_time_to_interrupt": "two inferences at once",
     "deadline_counts_from_the_first_send": "an attempt was used up without a fault",
@@ -46,7 +46,7 @@ TOLD_WITHOUT = {
     "results_are_stored_before_the_finish": "the record names results that are not its claim's",
     "results_never_overwrite": "the record names results that are not its claim's",
     "release_only_when_seen_stopped": "two inferences at once",
-    "given_back_is_no_attempt": "an attempt was used up without a fault",
+    "released_is_no_attempt": "an attempt was used up without a fault",
     "runtime_death_is_an_attempt": "more runtimes died under the task than it has attempts",
     "failed_inference_ends_the_task": "more inferences than faults explain",
     "storage_trouble_ends_the_task": "more inferences than faults explain",
@@ -113,7 +113,7 @@ def test_two_agents_each_off_by_the_whole_clock_error_overlap() -> None:
 
 @pytest.mark.parametrize("rule", [rule.name for rule in fields(Rules)])
 def test_without_a_rule_a_promise_is_broken(rule: str) -> None:
-    with pytest.raises(BrokenPromiseError, match=f"-> {TOLD_WITHOUT[rule]}$"):
+    with pytest.raises(BrokenPromiseError, match=f"-> {BROKEN_WITHOUT[rule]}$"):
         Search(
             rules=Rules(**{rule: False}),
             skews=WITHIN_HALF_THE_CLOCK_ERROR,

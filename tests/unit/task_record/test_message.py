@@ -28,27 +28,29 @@ MESSAGE = TaskMessage(
     checkpoint="sdxl/base.safetensors",
     content={"prompt": "ein Kätzchen"},
 )
-PARKED = TaskMessage(
+OFFLOADED = TaskMessage(
     id="a-task",
     runtime="sd",
     tasktype="text-to-image",
     payload=PayloadRef(url="s3://bucket/payloads/key1/abc", etag='"e"', pointer="/task/content"),
 )
-PARKED_INPUTS = replace(
-    PARKED, payload=PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/content", inputs_pointer="/task/inputs")
+OFFLOADED_INPUTS = replace(
+    OFFLOADED, payload=PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/content", inputs_pointer="/task/inputs")
 )
 
 
-@pytest.mark.parametrize("message", [MESSAGE, PARKED, PARKED_INPUTS], ids=["inline", "parked", "inputs parked"])
+@pytest.mark.parametrize(
+    "message", [MESSAGE, OFFLOADED, OFFLOADED_INPUTS], ids=["inline", "offloaded", "inputs offloaded"]
+)
 def test_message_comes_back_as_it_was_written(message: TaskMessage) -> None:
     assert decode_message(encode_message(message)) == message
 
 
 def test_inputs_are_read_where_the_content_is() -> None:
-    assert PARKED.payload is not None
-    assert PARKED.payload.inputs is None
-    assert PARKED_INPUTS.payload is not None
-    assert PARKED_INPUTS.payload.inputs == PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/inputs")
+    assert OFFLOADED.payload is not None
+    assert OFFLOADED.payload.inputs is None
+    assert OFFLOADED_INPUTS.payload is not None
+    assert OFFLOADED_INPUTS.payload.inputs == PayloadRef(url="s3://bucket/p", etag="e", pointer="/task/inputs")
 
 
 def test_message_is_read_without_the_outer_task() -> None:
@@ -78,8 +80,8 @@ def test_message_without_optional_parts_is_read() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("not json", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
+        ("not json", "must be valid JSON"),
+        ("[" * 100_000, "must be valid JSON"),
         ("[]", "the message must be an object, got list"),
         ('{"task": 1}', "task must be an object, got int"),
         ("{}", "metadata must be an object, got NoneType"),
@@ -89,10 +91,10 @@ def test_message_without_optional_parts_is_read() -> None:
         ('{"metadata": {"id": "a", "expires_at": "x"}, "content": {}}', "metadata.expires_at must be an integer"),
         ('{"metadata": {"id": "a"}}', "content must be an object, got NoneType"),
         ('{"metadata": {"id": "a"}, "content_ref": "s3://b/k"}', "content_etag must be a string, got NoneType"),
-        ('{"Type": "Notification", "Message": "x"}', "is no JSON"),
+        ('{"Type": "Notification", "Message": "x"}', "must be valid JSON"),
     ],
 )
-def test_fails_when_the_message_is_none_of_ours(body: str, says: str) -> None:
+def test_fails_when_the_message_is_not_valid(body: str, says: str) -> None:
     with pytest.raises(MalformedMessageError, match=says):
         decode_message(body)
 
@@ -112,11 +114,11 @@ def test_any_json_is_read_or_refused_in_our_words(value: object) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("[" * 50_000, "is no JSON"),
-        ("[" * 500 + "]" * 500, "is nested more than 200 deep"),
-        ('{"prompt": "\\ud800"}', "holds a lone surrogate"),
+        ("[" * 50_000, "must be valid JSON"),
+        ("[" * 500 + "]" * 500, "must be nested at most 200 levels deep"),
+        ('{"prompt": "\\ud800"}', "must not contain a lone surrogate"),
         ("7", "content must be an object"),
-        ("nothing", "is no JSON"),
+        ("nothing", "must be valid JSON"),
     ],
 )
 @pytest.mark.parametrize("is_wrapped", [False, True])

@@ -73,7 +73,7 @@ def test_message_of_version_1_is_read(extra: dict[str, Any], wrap: bool) -> None
     assert found.content == {"prompt": "a cat", "width": 64, "height": 48, "seed": 7}
 
 
-def test_parked_message_of_version_1_is_read() -> None:
+def test_offloaded_message_of_version_1_is_read() -> None:
     found = decode_message(json.dumps(example("message-parked")))
     assert found.content is None
     assert found.payload == PayloadRef(
@@ -85,7 +85,7 @@ def test_stored_message_of_version_1_is_the_message() -> None:
     assert json.loads(example("body")[table.MESSAGE]) == example("message")
 
 
-def test_record_of_version_1_is_claimed_finished_and_told_word_for_word() -> None:
+def test_record_of_version_1_is_claimed_finished_and_reported_identically() -> None:
     queued: Item = {**example("record-queued"), "attribute_of_a_later_version": "x"}
     task = TaskRef.of_record(queued)
     claim_id = str(example("record-running")[table.CLAIM])
@@ -119,7 +119,7 @@ def submissions(draw: st.DrawFn) -> Submission:
         id=draw(st.from_regex(ID_PATTERN, fullmatch=True).filter(lambda text: not text.endswith("\n"))),
         submission=new_submission(NOW),
     )
-    parked = draw(st.booleans())
+    offloaded = draw(st.booleans())
     message = TaskMessage(
         id=task.id,
         runtime=draw(NAMES),
@@ -130,8 +130,8 @@ def submissions(draw: st.DrawFn) -> Submission:
         context=draw(JSON_VALUES),
         inputs=draw(st.dictionaries(NAMES, JSON_VALUES, max_size=2)),
         expires_at_ms=draw(st.none() | st.integers(NOW, NOW + 1000)),
-        content=None if parked else draw(CONTENTS),
-        payload=draw(PAYLOADS) if parked else None,
+        content=None if offloaded else draw(CONTENTS),
+        payload=draw(PAYLOADS) if offloaded else None,
     )
     return Submission(
         task=task,

@@ -1,8 +1,8 @@
 """Any sequence of the protocol's writes, on several submissions of one owner, keeps the promises to each of them.
 
-Agents whose clocks differ within the clock error claim, renew, give back and finish; callers submit and cancel;
-handlers give up; requests and replies are lost and writes repeated; time passes. Whoever once had a claim may write
-under it at any time later, as a process does that was stopped in between.
+Agents whose clocks differ within the clock error claim, renew, release and finish; callers submit and cancel;
+handlers give up; requests and replies are lost and writes repeated; time passes. A former
+holder of a claim may write under it at any later time, like a process that was suspended.
 """
 
 from dataclasses import dataclass, replace
@@ -142,7 +142,7 @@ class TaskWrites(RuleBasedStateMachine):
         assert not reasons, "a submission was refused"
         if key:
             self.answers[key] = (body, task.submission, self.now_ms // 1000 + DAY_S)
-        # Its reply was lost: the old record tells that it is this very submission that stands.
+        # Its response was lost: the old record has this very submission.
         repeated = self.table.submit(submission)[META_INDEX]
         assert repeated == self.table.get(task.key)
         return task
@@ -234,7 +234,7 @@ class TaskWrites(RuleBasedStateMachine):
             assert len(self._computing(task)) <= 1, "two live claims"
 
     @invariant()
-    def every_record_tells_what_happened(self) -> None:
+    def every_record_matches_its_history(self) -> None:
         for task, fate in self.table.fates.items():
             assert fate.ends == (fate.status in TERMINAL), "a terminal record was written again"
             item = self.table.get(task.key)

@@ -1,4 +1,4 @@
-"""W1: the transaction of the record, its message and the answer to its Idempotency-Key."""
+"""Submit: the transaction of the record, its message and the response to its Idempotency-Key."""
 
 from collections.abc import Iterator
 from dataclasses import replace

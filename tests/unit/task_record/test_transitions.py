@@ -1,4 +1,4 @@
-"""The writes W2 to W7 and the notes: when each happens, what it leaves, when a refused repeat was a success."""
+"""Claim, renew, release, finish, cancel, give up, and the reconciler's writes: conditions, results, retries."""
 
 import json
 from collections.abc import Iterator
@@ -125,20 +125,20 @@ def test_claim_of_a_message_without_submission_keeps_what_the_record_has() -> No
     assert (new[table.SUBMITTED_AT], new[table.ATTEMPTS]) == (1, 2)
 
 
-def test_renew_moves_the_lease_and_tells_progress() -> None:
+def test_renew_extends_the_lease_and_sets_progress() -> None:
     new = renew().apply(running(MINE, NOW + 1))
     assert new is not None
     assert (new[table.LEASE_UNTIL], new[table.PROGRESS]) == (NOW + 30_000, "0.5")
 
 
 def test_release_gives_the_attempt_back_unless_the_runtime_died() -> None:
-    given_back, died = (
+    released, died = (
         release().apply(running(MINE, attempts=2)),
         release(keep_attempt=True).apply(running(MINE, attempts=2)),
     )
-    assert given_back is not None
+    assert released is not None
     assert died is not None
-    assert (given_back[table.ATTEMPTS], died[table.ATTEMPTS]) == (1, 2)
+    assert (released[table.ATTEMPTS], died[table.ATTEMPTS]) == (1, 2)
 
 
 def test_release_leaves_no_claim() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from task_record.inputs import kinds
 from task_record.inputs.links import bucket_and_key, scheme_of
-from task_record.inputs.public_hosts import may_be_asked_for
+from task_record.inputs.public_hosts import is_allowed_host
 from task_record.inputs.sizes import InputSizes
 
 from .base64_files import check_base64
@@ -121,5 +121,5 @@ def _check_https(link: str, field: str) -> None:
         raise invalid(field, "must be a link with a host")
     if parts.username is not None or parts.password is not None:
         raise invalid(field, "must be a link without a user")
-    if not may_be_asked_for(host):
+    if not is_allowed_host(host):
         raise invalid(field, f"must be a link to a public host, got {host[:60]!r}")

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from task_record import table, transitions
 from task_record.message import MalformedMessageError, TaskMessage, decode_message
-from task_record.object_keys import parked_key
+from task_record.object_keys import quarantine_key
 from task_record.protocol_times import ProtocolTimes
 from task_record.submission import first_attributes, task_of_message
 from task_record.table import Item
@@ -130,7 +130,7 @@ class DeadMessages:
     def _park(self, dead: DeadMessage) -> None:
         self._s3.put_object(
             Bucket=self._bucket,
-            Key=parked_key(dead.queue, dead.id),
+            Key=quarantine_key(dead.queue, dead.id),
             Body=dead.body.encode("utf-8", "replace"),
             ContentType="text/plain",
         )

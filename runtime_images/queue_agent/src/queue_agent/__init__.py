@@ -1,20 +1,20 @@
-"""The queue agent: takes tasks from its queue, runs them on the inference server in its pod, stores what comes out.
+"""The queue agent: receives tasks from its queue, runs them on the inference server in its pod, and stores the outputs.
 
     __main__          environment, wiring, signals
-    settings          every setting, typed
-    clock             the two clocks
-    worker            the loop: become ready, receive just in time, stop
-    message_receiver  what a received message means: claim its task, leave it to its holder, or end it
-    lease             the heartbeat that renews a lease, and the deadline
-    pipeline          one task from its claim to its end: prepare -> infer -> deliver
+    settings          typed settings from the environment
+    clock             monotonic clock and wall clock
+    worker            the main loop: become ready, receive just in time, stop
+    message_receiver  claims the task of a received message, leaves it to its holder, or fails it
+    lease             the heartbeat that renews a lease, and its deadline
+    pipeline          one task from claim to finish: prepare -> infer -> deliver
     delivery          outputs -> objects -> .out -> finish -> delete
     task_table        DynamoDB: the writes of `task_record`
     queue             SQS
     output_bucket     S3
-    inputs            fetches what tasks refer to
+    inputs            fetches the inputs of tasks
     runtimes          one client for each type of inference server
     aws_client        signed calls to AWS over one HTTP client
-    errors            what can go wrong, and how each case ends
+    errors            the error types, and how each one ends a task
 
-Importing a module makes no client and reads no environment.
+Importing a module creates no client and does not read the environment.
 """

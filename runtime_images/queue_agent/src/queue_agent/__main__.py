@@ -16,7 +16,7 @@ import botocore.session
 
 from queue_agent import clock, metrics
 from queue_agent.aws_client import AwsClient, BotocoreCredentials
-from queue_agent.deletion_cost import OwnPod, tell_deletion_cost
+from queue_agent.deletion_cost import OwnPod, publish_deletion_cost
 from queue_agent.errors import AgentError
 from queue_agent.inputs.https_links import HttpsLinks
 from queue_agent.inputs.inputs import Inputs
@@ -44,18 +44,20 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
     Raises:
-        AgentError: no credentials are to be had, or the runtime must be replaced.
+        AgentError: there are no credentials, or the pod must be replaced.
     """
     credentials = botocore.session.Session().get_credentials()
     if credentials is None:
-        raise AgentError("no AWS credentials were found")
+        raise AgentError(
+            "no AWS credentials were found; associate the pod's service account with a role (EKS Pod Identity)"
+        )
     ca_bundle = environment.get("AWS_CA_BUNDLE")
     tls = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
-    # No limit on connections: the beat must never wait behind a picture that is being stored.
+    # No connection limit: the heartbeat must never wait for an upload.
     aws_connector = aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=15)
     async with (
         aiohttp.ClientSession(connector=aws_connector, auto_decompress=False) as aws_http,
-        # A connection a request: a kept one that the server has closed looks like a server that died under the task.
+        # One connection per request: a keep-alive connection that the server has closed looks like a failed server.
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as runtime_http,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as runtime_reads,
     ):
@@ -82,20 +84,20 @@ async def run(settings: Settings, environment: Mapping[str, str]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
         pod = OwnPod.from_environment(aws_http, environment)
-        telling = asyncio.create_task(tell_deletion_cost(pod, lambda: worker.is_busy)) if pod else None
+        publishing = asyncio.create_task(publish_deletion_cost(pod, lambda: worker.is_busy)) if pod else None
         try:
             async with _metrics_written(worker, aws, settings):
                 await worker.run()
         finally:
-            if telling is not None:
-                telling.cancel()
+            if publishing is not None:
+                publishing.cancel()
 
 
 def _metrics_written(worker: Worker, aws: AwsClient, settings: Settings) -> AbstractAsyncContextManager[None]:
     if settings.metrics_log_group is None:
         return nullcontext()
     started = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.now_ms() / 1000))
-    # In a pod the host's name is the pod's.
+    # In a pod, the host name is the name of the pod.
     name = f"{settings.runtime_name}/{socket.gethostname()}/{started}"
     return metrics.writing(
         worker.metrics,
@@ -109,7 +111,7 @@ def main() -> int:
     """Run the agent.
 
     Returns:
-        Exit status: 0 when told to stop, 1 when the pod must be replaced, 2 for a wrong environment.
+        Exit status: 0 after a stop signal, 1 if the pod must be replaced, 2 for invalid environment variables.
     """
     configure_logs()
     try:
@@ -118,7 +120,7 @@ def main() -> int:
             log("runtime_may_ignore_stop", runtime=settings.runtime_name, advice=_STOP_ADVICE)
         asyncio.run(run(settings, os.environ))
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 (whoever starts it by hand reads this)
+        print(error, file=sys.stderr)  # noqa: T201 (for a manual start)
         return _USAGE_ERROR
     except AgentError as error:
         log("agent_failed", error=type(error).__name__, reason=str(error))

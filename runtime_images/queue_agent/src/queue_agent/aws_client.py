@@ -1,7 +1,7 @@
 """Signed calls to AWS over one HTTP client.
 
-aiohttp sends, botocore finds credentials and signs. The agent needs ten operations of four services; see
-docs/adr/0005-aws-client.md for what a full client costs in processor time and memory.
+aiohttp sends the requests, botocore finds credentials and signs. The agent needs ten operations of four services;
+docs/adr/0005-aws-client.md has the CPU time and memory of a full client.
 """
 
 import asyncio
@@ -23,53 +23,48 @@ from yarl import URL
 
 from queue_agent.errors import AwsError, AwsUnreachableError
 
-# Over TLS the connection protects the body; hashing every picture again would cost processor time only.
+# TLS protects the body. Another hash of every image would only cost CPU time.
 _UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
 _ERRORS_FROM: Final = 400
 _CHUNK_BYTES: Final = 2**16
 
 
 class CredentialSource(Protocol):
-    """Where credentials come from."""
+    """A source of AWS credentials."""
 
     async def get(self) -> ReadOnlyCredentials:
-        """Valid credentials.
+        """Return valid credentials.
 
         Raises:
-            AwsUnreachableError: they could not be had.
+            AwsUnreachableError: the credentials could not be fetched.
         """
         ...
 
 
 class BotocoreCredentials:
-    """Credentials of botocore's chain; in a pod, of EKS Pod Identity by way of the container provider.
+    """Credentials from botocore's provider chain. In a pod they are from EKS Pod Identity, by the container provider.
 
     Args:
-        credentials: what the chain found.
+        credentials: the result of the provider chain.
     """
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
     async def get(self) -> ReadOnlyCredentials:
-        """Valid credentials; a refresh, which is a blocking call, happens off the event loop."""
+        """Return valid credentials. A refresh is a blocking call, so it runs in a thread."""
         credentials = self._credentials
         try:
             if isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed():
                 return await asyncio.to_thread(credentials.get_frozen_credentials)
             return credentials.get_frozen_credentials()
         except BotoCoreError as error:
-            raise AwsUnreachableError(f"no credentials: {error}") from error
+            raise AwsUnreachableError(f"the AWS credentials cannot be refreshed: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of AWS.
-
-    Attributes:
-        headers: its headers.
-        body: its body.
-    """
+    """A response of AWS."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -77,11 +72,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ObjectStream:
-    """An object that is read as it arrives.
+    """The body of an S3 object as a stream.
 
     Attributes:
-        size_bytes: of the object, where S3 says so.
-        chunks: its bytes, in order.
+        size_bytes: size of the object, if S3 reports it.
+        chunks: the body, in order.
     """
 
     size_bytes: int | None
@@ -89,13 +84,13 @@ class ObjectStream:
 
 
 class AwsClient:
-    """Calls AWS, once each: whoever calls decides whether to try again.
+    """Calls AWS without retries: the caller decides whether to retry.
 
     Args:
         http: the HTTP client.
         credentials: for signing.
         region: AWS region.
-        endpoint_url: in place of AWS's own endpoints.
+        endpoint_url: replaces the endpoints of AWS.
     """
 
     def __init__(
@@ -128,16 +123,16 @@ class AwsClient:
         Args:
             service: `dynamodb`, `sqs` or `logs`.
             target: X-Amz-Target, such as `DynamoDB_20120810.UpdateItem`.
-            parameters: of the operation.
+            parameters: input of the operation.
             timeout_s: for the whole call.
-            headers: further ones, or others in place of the protocol's.
+            headers: additional headers; they override the headers of the protocol.
 
         Returns:
-            The answer's body and headers.
+            Body and headers of the response.
 
         Raises:
-            AwsError: AWS says no.
-            AwsUnreachableError: AWS does not answer.
+            AwsError: AWS returned an error.
+            AwsUnreachableError: AWS did not respond.
         """
         url = self._endpoint_url or f"https://{service}.{self._region}.{self._suffix}"
         sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target, **(headers or {})}
@@ -164,8 +159,8 @@ class AwsClient:
         """Call an operation on an object in S3.
 
         Raises:
-            AwsError: S3 says no.
-            AwsUnreachableError: S3 does not answer.
+            AwsError: S3 returned an error.
+            AwsUnreachableError: S3 did not respond.
         """
         signer, request = await self._of_object(method, bucket, key, body=body, headers=headers)
         status, answer = await self._send(signer, request, timeout_s)
@@ -175,16 +170,16 @@ class AwsClient:
 
     @asynccontextmanager
     async def stream(self, bucket: str, key: str, *, timeout_s: float) -> AsyncIterator[ObjectStream]:
-        """Read an object of S3 as it arrives.
+        """Read an S3 object as a stream.
 
         Args:
-            bucket: its bucket.
-            key: its key.
-            timeout_s: longest time in which nothing of it arrives.
+            bucket: name of the bucket.
+            key: key of the object.
+            timeout_s: read timeout: maximum time without new data.
 
         Raises:
-            AwsError: S3 says no.
-            AwsUnreachableError: S3 does not answer, or hangs up before all of it was there.
+            AwsError: S3 returned an error.
+            AwsUnreachableError: S3 did not respond, or closed the connection too early.
         """
         signer, request = await self._of_object("GET", bucket, key)
         limits = aiohttp.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s)
@@ -217,7 +212,7 @@ class AwsClient:
         try:
             async with self._http.request(
                 str(request.method),
-                # Signed as it stands: aiohttp must not quote it again.
+                # The signature covers this exact URL: aiohttp must not quote it again.
                 URL(str(request.url), encoded=True),
                 headers=dict(request.headers.items()),
                 data=request.data,
@@ -239,7 +234,7 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _s3_error(status: int, body: bytes) -> AwsError:
     try:
-        root = ET.fromstring(body)  # noqa: S314 (an answer of S3, over TLS)
+        root = ET.fromstring(body)  # noqa: S314 (a response of S3, over TLS)
     except ET.ParseError:
         return AwsError(f"HTTP {status}", "", status=status)
     return AwsError(root.findtext("Code") or f"HTTP {status}", root.findtext("Message") or "", status=status)

@@ -1,6 +1,6 @@
-"""The two clocks: the event loop's, for how long things take, and the wall clock, for what is written.
+"""The two clocks: the event loop's monotonic clock for durations, and the wall clock for timestamps.
 
-Both are asked here alone, so that a test can run hours of the protocol in a moment.
+All other modules read the clocks through these functions, so that a test can run hours of the protocol in milliseconds.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import time
 
 
 def monotonic_s() -> float:
-    """Seconds of the event loop's clock, which never goes back."""
+    """Time of the event loop's monotonic clock, in seconds."""
     return asyncio.get_running_loop().time()
 
 

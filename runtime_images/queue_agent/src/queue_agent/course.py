@@ -1,15 +1,15 @@
-"""The course of one inference: which share of it was done when."""
+"""The course of an inference: its progress over time."""
 
 from array import array
 from bisect import bisect_left
 from typing import Final
 
 _RESOLUTION: Final = 64
-"""Of points within this part of an inference's time only the last one is kept: a video reports thousands of steps."""
+"""Points that are closer than this fraction of the duration are merged: a video reports thousands of steps."""
 
 
 class Course:
-    """Seconds since the beginning at which each share was first reported; in between, time passes evenly."""
+    """For each reported share of an inference, the seconds since its start. Between two points it is interpolated."""
 
     def __init__(self) -> None:
         self._shares = array("d", [0.0])
@@ -17,19 +17,23 @@ class Course:
 
     @property
     def share(self) -> float:
-        """The largest share that was reported, 0 to 1."""
+        """The largest reported share, 0 to 1."""
         return self._shares[-1]
 
     @property
     def seconds(self) -> float:
-        """When that was; the duration, once it has ended."""
+        """When this share was reported, in seconds since the start. After the end, the duration."""
         return self._seconds[-1]
 
     def reach(self, share: float, seconds: float) -> bool:
-        """A share was reported, so many seconds after the beginning.
+        """Add a reported share.
+
+        Args:
+            share: 0 to 1.
+            seconds: since the start.
 
         Returns:
-            Whether it is larger than all before. The same one again, or a smaller one, says nothing.
+            Whether it is larger than all before. Otherwise it is ignored.
         """
         if share <= self.share:
             return False
@@ -38,11 +42,11 @@ class Course:
         return True
 
     def end(self, seconds: float) -> None:
-        """The inference has ended, so many seconds after its beginning; no share can be reached any more."""
+        """Complete the course with the duration of the inference. No share can be added afterwards."""
         last = len(self._shares) - 1
         kept = [0]
         for point in range(1, last):
-            # One that is left out lies on a line between two that are hardly apart.
+            # Interpolation replaces a merged point: its two neighbors are close to each other.
             if self._seconds[point + 1] - self._seconds[kept[-1]] > seconds / _RESOLUTION:
                 kept.append(point)
         kept.append(last)
@@ -50,7 +54,7 @@ class Course:
         self._seconds = array("d", [*(self._seconds[point] for point in kept), seconds])
 
     def seconds_to(self, share: float) -> float:
-        """When an inference that has ended had reached a share, seconds since its beginning."""
+        """When a completed inference reached a share, in seconds since its start."""
         after = bisect_left(self._shares, share)
         if after == 0:
             return 0.0

@@ -1,9 +1,9 @@
-"""How costly this pod's end would be: where replicas are taken away, Kubernetes takes the cheapest first.
+"""The pod deletion cost: when a ReplicaSet scales down, Kubernetes deletes the pods with the lowest cost first.
 
 https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#pod-deletion-cost
 
-It is a hint that keeps work from being given back; safety is the drain. So it is written on edges alone, and only when
-they last: not for each task.
+The cost is only a hint that avoids the release of tasks. The drain at SIGTERM keeps tasks safe. So the annotation is
+updated only after a state has lasted for a while, not for each task.
 """
 
 import asyncio
@@ -24,38 +24,38 @@ _ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _ANNOTATION: Final = "controller.kubernetes.io/pod-deletion-cost"
 _IDLE_COST: Final = 0
 _BUSY_COST: Final = 1000
-"""Never negative: Karpenter takes a node whose pods cost little enough for an empty one."""
+"""Never negative: Karpenter treats a node whose pods have a low enough cost as empty."""
 _BUSY_FOR_S: Final = 5.0
 _IDLE_FOR_S: Final = 30.0
-_LOOK_EVERY_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 _CALL_S: Final = 5.0
 _ERRORS_FROM: Final = 400
 
 
 class PodApi(Protocol):
-    """The pod, to its API server."""
+    """Updates the pod through the API server."""
 
     async def annotate(self, name: str, value: str) -> None:
         """Set one annotation of this pod.
 
         Raises:
-            PodApiError: the API server does not answer or says no.
+            PodApiError: the API server did not respond, or returned an error.
         """
         ...
 
 
 class PodApiError(Exception):
-    """The API server does not answer, or says no."""
+    """The API server did not respond, or returned an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPod:
-    """This pod at the API server.
+    """This pod, through the Kubernetes API.
 
     Attributes:
         http: the HTTP client.
-        url: of the pod.
-        account: folder of the service account's token and the server's certificate.
+        url: URL of the pod.
+        account: directory with the token of the service account and the CA certificate.
     """
 
     http: aiohttp.ClientSession
@@ -66,7 +66,7 @@ class OwnPod:
     def from_environment(
         cls, http: aiohttp.ClientSession, environment: Mapping[str, str], account: Path = _ACCOUNT
     ) -> Self | None:
-        """Find the pod; `None` outside a cluster."""
+        """Identify this pod; `None` outside a cluster."""
         names = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "POD_NAMESPACE", "POD_NAME")
         host, port, namespace, pod = (environment.get(name) for name in names)
         if not (host and port and namespace and pod and (account / "token").exists()):
@@ -78,13 +78,13 @@ class OwnPod:
         """Set one annotation of this pod.
 
         Raises:
-            PodApiError: the API server does not answer or says no.
+            PodApiError: the API server did not respond, or returned an error.
         """
         try:
-            # Read each time: the kubelet renews the token.
+            # Read for each call: the kubelet rotates the token.
             token = (self.account / "token").read_text(encoding="utf-8").strip()
             tls = ssl.create_default_context(cafile=self.account / "ca.crt")
-            # The default from Python 3.13 on; EKS's authority has no key identifier, so every call would fail.
+            # Strict is the default since Python 3.13. The CA of EKS has no key identifier, so every call would fail.
             # https://github.com/kubernetes-client/python/issues/2394
             tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
             async with self.http.patch(
@@ -96,19 +96,19 @@ class OwnPod:
                 allow_redirects=False,
             ) as response:
                 if response.status >= _ERRORS_FROM:
-                    raise PodApiError(f"the API server answers {response.status}")
+                    raise PodApiError(f"the API server responded with {response.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise PodApiError(f"{type(error).__name__}: {error}") from error
 
 
-async def tell_deletion_cost(pod: PodApi, is_busy: Callable[[], bool]) -> None:
-    """Tell for as long as the agent runs; a call that fails is made again a second later.
+async def publish_deletion_cost(pod: PodApi, is_busy: Callable[[], bool]) -> None:
+    """Keep the annotation up to date until cancelled. A failed call is retried after a second.
 
     Args:
         pod: this pod.
-        is_busy: whether a task would be lost to this pod now.
+        is_busy: whether the agent holds a task.
     """
-    told: int | None = None
+    published: int | None = None
     was_busy, since = is_busy(), clock.monotonic_s()
     while True:
         busy = is_busy()
@@ -116,10 +116,10 @@ async def tell_deletion_cost(pod: PodApi, is_busy: Callable[[], bool]) -> None:
             was_busy, since = busy, clock.monotonic_s()
         cost = _BUSY_COST if busy else _IDLE_COST
         lasts = clock.monotonic_s() - since >= (_BUSY_FOR_S if busy else _IDLE_FOR_S)
-        if lasts and cost != told:
+        if lasts and cost != published:
             try:
                 await pod.annotate(_ANNOTATION, str(cost))
-                told = cost
+                published = cost
             except PodApiError as error:
-                log("deletion_cost_not_told", error=str(error))
-        await asyncio.sleep(_LOOK_EVERY_S)
+                log("deletion_cost_not_published", error=str(error))
+        await asyncio.sleep(_POLL_INTERVAL_S)

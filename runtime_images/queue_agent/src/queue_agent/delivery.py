@@ -1,4 +1,4 @@
-"""Delivery: outputs -> objects -> .out -> finish -> delete, in this order and no other."""
+"""Delivery: outputs -> objects -> .out -> finish -> delete, always in this order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,23 +26,12 @@ from task_record.table import STATUS
 T = TypeVar("T")
 _RETRY_S: Final = 1.0
 _FINISH_RETRY_S: Final = 600.0
-"""The finish decides by itself whether it still counts, so it may be tried for long."""
+"""The condition of the finish rejects it if the claim is lost, so it can be retried for a long time."""
 _DELETE_TRIES: Final = 5
 
 
 class Delivery:
-    """Stores what came out, ends the record, deletes the message.
-
-    Args:
-        task_table: the task table.
-        queue: the queue.
-        output_bucket: the output bucket.
-        settings: times.
-        metrics: counts what becomes of tasks.
-
-    Attributes:
-        output_bucket: the output bucket.
-    """
+    """Stores the outputs, finishes the record and deletes the message."""
 
     def __init__(
         self, task_table: TaskTable, queue: Queue, output_bucket: OutputBucket, settings: Settings, metrics: TaskMetrics
@@ -54,12 +43,12 @@ class Delivery:
         self._metrics = metrics
 
     async def complete(self, claimed: ClaimedTask, outputs: Outputs, timings: Mapping[str, float]) -> None:
-        """Deliver what the runtime made.
+        """Deliver the outputs of the runtime.
 
         Raises:
-            TaskFailedError: the runtime failed the task, as it says only now.
-            RuntimeUnavailableError: the runtime died before its answer was read.
-            AwsError: the table did not answer for long; the next receipt decides.
+            TaskFailedError: the response of the runtime reports a failure.
+            RuntimeUnavailableError: the runtime failed before its response was read.
+            AwsError: the table did not respond within the retry time. The next receive of the message decides.
         """
         started = clock.monotonic_s()
         try:
@@ -76,7 +65,7 @@ class Delivery:
         """Deliver a failure.
 
         Raises:
-            AwsError: the table did not answer for long; the next receipt decides.
+            AwsError: the table did not respond within the retry time. The next receive of the message decides.
         """
         details = failure.details if isinstance(failure, TaskFailedError) else {}
         error = transitions.error_text(failure.code, str(failure), **details)
@@ -85,7 +74,7 @@ class Delivery:
         await self._finish(claimed, result=None, timings=timings, error=error)
 
     async def delete(self, handle: str) -> None:
-        """Delete a message whose task has ended; where that fails, the next receipt does it."""
+        """Delete the message of a terminal task. If that fails, the next receive deletes it."""
         for _ in range(_DELETE_TRIES):
             try:
                 await self._queue.delete(handle)
@@ -94,18 +83,18 @@ class Delivery:
             else:
                 return
 
-    async def show_again(self, handle: str, seconds: float) -> None:
-        """Let a message be received again in so many seconds; where that fails, its own timeout does it."""
+    async def make_visible(self, handle: str, seconds: float) -> None:
+        """Set the visibility timeout of a message. If that fails, the current timeout applies."""
         try:
             await self._queue.change_visibility(handle, seconds)
         except AwsError as error:
             log("queue_unreachable", error=str(error))
 
-    async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try again while storage refuses, for as long as results may be kept in memory.
+    async def with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Retry a call until it succeeds, for as long as results may be kept in memory.
 
         Raises:
-            AwsError: it still refuses.
+            AwsError: the last attempt failed.
         """
         until = clock.monotonic_s() + self._settings.storage_retry_s
         while True:
@@ -117,7 +106,7 @@ class Delivery:
                 await asyncio.sleep(_RETRY_S)
 
     async def _store_outputs(self, claimed: ClaimedTask, outputs: Outputs) -> dict[str, Any]:
-        """Store each output as it comes, while the next one is read."""
+        """Store each output while the next one is read."""
         files: list[OutputFile] = []
         tag = claim_tag(claimed.lease.claim_id)
         puts: list[asyncio.Task[str]] = []
@@ -130,18 +119,18 @@ class Delivery:
                     urls = list(await asyncio.gather(*puts))
                     return await self._answer(claimed, tag, outputs.description(), urls, files)
                 except NameTakenError:
-                    # Another claim's tag begins alike: everything of this task gets the next one.
+                    # Another claim has the same tag: all objects of this task get the next tag.
                     tag = claim_tag(claimed.lease.claim_id, draw)
-                    await _settled(puts)
+                    await _cancel_all(puts)
                     puts = [asyncio.create_task(self._put(claimed, tag, n, file)) for n, file in enumerate(files)]
         finally:
-            await _settled(puts)
-        raise AwsError("NameTaken", "every name of this claim is taken by another object", status=412)
+            await _cancel_all(puts)
+        raise AwsError("NameTaken", "every key of this claim already exists with other content", status=412)
 
     async def _put(self, claimed: ClaimedTask, tag: str, number: int, file: OutputFile) -> str:
         task = claimed.lease.task
         key = output_key(_folder(claimed), task.id, tag, number, file.extension)
-        return await self.retried(lambda: self.output_bucket.put(key, file.data, file.content_type))
+        return await self.with_retries(lambda: self.output_bucket.put(key, file.data, file.content_type))
 
     async def _answer(
         self, claimed: ClaimedTask, tag: str, description: Description, urls: list[str], files: list[OutputFile]
@@ -161,7 +150,7 @@ class Delivery:
             }
         )
         key = answer_key(_folder(claimed), task.id, tag)
-        url = await self.retried(lambda: self.output_bucket.put(key, out, "application/json"))
+        url = await self.with_retries(lambda: self.output_bucket.put(key, out, "application/json"))
         return {"output_url": url, **result}
 
     async def _finish(
@@ -181,7 +170,7 @@ class Delivery:
             log("results_dropped", task_id=claimed.message.id)
             self._metrics.ended(Outcome.UNFINISHED, timings)
             if outcome.old is not None and not Status(str(outcome.old[STATUS])).is_terminal:
-                return  # another's claim: its holder deletes
+                return  # another agent holds the claim: it deletes the message
         else:
             log("task_finished", task_id=claimed.message.id, failed=error is not None, **timings)
             self._metrics.ended(Outcome.COMPLETED if error is None else Outcome.FAILED, timings)
@@ -192,8 +181,8 @@ def _folder(claimed: ClaimedTask) -> str:
     return task_folder(claimed.message.id, claimed.message.prefix)
 
 
-async def _settled(puts: list[asyncio.Task[str]]) -> None:
-    """Let nothing run on: what has not ended is cancelled."""
+async def _cancel_all(puts: list[asyncio.Task[str]]) -> None:
+    """Cancel the puts that have not completed, and wait for them."""
     for put in puts:
         put.cancel()
     await asyncio.gather(*puts, return_exceptions=True)

@@ -1,17 +1,17 @@
-"""What can go wrong with a task, and how each case ends.
+"""The error types, and how each one ends a task.
 
 AgentError
-  BadTaskError               W7 failed, delete           the message can never be run
-  TaskFailedError            W5 failed, delete           the runtime says so, in its own words
-    StalledError             W5 failed, delete           no progress, or over the longest task
-  RuntimeUnavailableError    W4, visibility 0            the runtime died under the task, or never took it
-    GpuFaultError            W4, visibility 0, restart   the GPU or its driver is broken
-    RuntimeHungError         W4, visibility 0, restart   it answers, but begins nothing any more
-    RuntimeBusyError         W4, visibility 0, pause     it takes no further request for a while
-  ClaimLostError             drop                        another's claim, a terminal record, or the deadline
-  ShutdownError              W4, visibility 0            SIGTERM: given back
-  AwsError                   tried again, then by place  AWS said no
-    AwsUnreachableError                                  AWS did not answer
+  BadTaskError               finish or give up, delete          no runtime can ever run the task
+  TaskFailedError            finish as failed, delete           the runtime reports a failure
+    StalledError             finish as failed, delete           no progress, or longer than the longest task
+  RuntimeUnavailableError    release, visibility 0              the runtime failed during the task, or before it
+    GpuFaultError            release, visibility 0, restart     the GPU or its driver failed
+    RuntimeHungError         release, visibility 0, restart     the runtime responds, but starts no prompt
+    RuntimeBusyError         release, visibility 0, pause       the runtime responds with 429
+  ClaimLostError             drop                               another claim, a terminal record, or the deadline
+  ShutdownError              release, visibility 0              SIGTERM
+  AwsError                   retry, then depends on the caller  AWS returned an error
+    AwsUnreachableError                                         AWS did not respond
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ class AgentError(Exception):
 
 
 class BadTaskError(AgentError):
-    """A task that can never be run.
+    """A task that no runtime can ever run.
 
     Attributes:
-        code: one word of the documented list.
+        code: a documented error code.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -38,8 +38,8 @@ class TaskFailedError(AgentError):
     """The runtime failed the task.
 
     Attributes:
-        code: one word of the documented list.
-        details: JSON values from the runtime, such as the node that failed.
+        code: a documented error code.
+        details: JSON values from the runtime, such as the failed node.
     """
 
     def __init__(self, code: str, message: str, **details: Any) -> None:  # noqa: ANN401 (any JSON value)
@@ -49,14 +49,14 @@ class TaskFailedError(AgentError):
 
 
 class StalledError(TaskFailedError):
-    """The runtime made no progress, or took longer than any task may."""
+    """The runtime made no progress, or took longer than the longest task."""
 
 
 class RuntimeUnavailableError(AgentError):
-    """The runtime is not there.
+    """The runtime is unavailable.
 
     Attributes:
-        accepted: whether it had taken the task, which then counts as an attempt.
+        accepted: whether it had accepted the task. Then the claim counts as an attempt.
     """
 
     def __init__(self, message: str, *, accepted: bool) -> None:
@@ -65,37 +65,37 @@ class RuntimeUnavailableError(AgentError):
 
 
 class GpuFaultError(RuntimeUnavailableError):
-    """The GPU or its driver is broken (a CUDA or Xid error): no task can be done before the runtime is restarted."""
+    """The GPU or its driver failed (a CUDA or Xid error): the runtime must be restarted before it can run a task."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, accepted=True)
 
 
 class RuntimeHungError(RuntimeUnavailableError):
-    """The runtime answers, but begins nothing any more: no task can be done before it is restarted."""
+    """The runtime responds, but starts no prompt: it must be restarted before it can run a task."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, accepted=True)
 
 
 class RuntimeBusyError(RuntimeUnavailableError):
-    """The runtime answers 429: it takes no further request for a while. That is no failure, and no attempt.
+    """The runtime responds with 429: it accepts no request for a while. This does not count as an attempt.
 
     Attributes:
-        retry_after_s: when to ask again.
+        retry_after_s: time until the next request.
     """
 
     def __init__(self, *, retry_after_s: float) -> None:
-        super().__init__("the runtime answers 429: too many requests", accepted=False)
+        super().__init__("the runtime responded with 429: too many requests", accepted=False)
         self.retry_after_s = retry_after_s
 
 
 class ClaimLostError(AgentError):
-    """The task is no longer this agent's.
+    """This agent no longer holds the task.
 
     Attributes:
-        record_is_terminal: whether it has ended, so that its message can go.
-        may_release: whether the record may still be under this claim: the deadline passed without an answer.
+        record_is_terminal: whether the task is terminal, so that its message can be deleted.
+        may_release: whether the record may still have this claim: the deadline passed without a response.
     """
 
     def __init__(self, message: str, *, record_is_terminal: bool, may_release: bool) -> None:
@@ -105,16 +105,16 @@ class ClaimLostError(AgentError):
 
 
 class ShutdownError(AgentError):
-    """The agent is told to stop, and this task is given back."""
+    """The agent is stopping, and this task is released."""
 
 
 class AwsError(AgentError):
-    """AWS answered with an error.
+    """AWS returned an error.
 
     Attributes:
-        code: its error code.
+        code: error code of AWS.
         status: HTTP status.
-        answer: the error's JSON body, where it has one.
+        answer: JSON body of the error, if it has one.
     """
 
     def __init__(self, code: str, message: str, *, status: int, answer: Mapping[str, Any] | None = None) -> None:
@@ -125,7 +125,7 @@ class AwsError(AgentError):
 
 
 class AwsUnreachableError(AwsError):
-    """AWS did not answer: it may or may not have done what was asked."""
+    """AWS did not respond. It may or may not have executed the request."""
 
     def __init__(self, message: str) -> None:
         super().__init__("Unreachable", message, status=0)

@@ -1,4 +1,4 @@
-"""The GPU: one inference at a time, and when it is expected to be free."""
+"""The GPU: it runs one inference at a time, and this module estimates when it is free."""
 
 import asyncio
 import math
@@ -12,26 +12,26 @@ from queue_agent import clock
 from queue_agent.course import Course
 from queue_agent.durations import expected_left_s
 
-_HAND_OVER_S: Final = 0.05
-"""A request that is not on its way so long after the slot was let go waits for something else than this process."""
+_HANDOFF_TIMEOUT_S: Final = 0.05
+"""A request that was not sent this long after the release of the slot is not waiting for this process."""
 
-_AT_ONCE_S: Final = 0.1
-"""What is done so soon was not computed: ComfyUI counts nodes whose outputs it still has. The rest tells the pace."""
-_REMEMBERED_S: Final = 2.0
-"""Estimates are looked at again a lead after they were made, which is a second at most."""
-_WORTH_TELLING_S: Final = 0.005
-"""Each step of a server moves the estimate a little; to look again at each costs as much as the step's event."""
-_COMPARE_EVERY_S: Final = 0.05
-"""To compare with 20 courses costs more than a step's event; what is left out makes no end more than this too early."""
+_CACHED_NODES_S: Final = 0.1
+"""Progress within this time is from the cache: ComfyUI counts cached nodes. It says nothing about the speed."""
+_ESTIMATES_KEPT_S: Final = 2.0
+"""An estimate is compared with the actual end one lead later, which is at most a second."""
+_MIN_CHANGE_S: Final = 0.005
+"""Each step changes the estimate a little. A wake-up for each one would cost as much as the event itself."""
+_COMPARE_INTERVAL_S: Final = 0.05
+"""A comparison with 20 courses costs more than the event of a step. The estimate is late by at most this."""
 
 
 class GpuSlot:
-    """Whose turn it is. Whoever holds the slot alone speaks to the runtime about an inference, interrupts included.
+    """A lock on the runtime. Only its holder sends inferences and interrupts to the runtime.
 
     Attributes:
-        turn: counts the turns; tells one inference from the next.
-        course: of the inference that runs, or ran last.
-        changed: set whenever the slot is taken, let go, or expected to be free earlier than it was.
+        acquisitions: number of times that the slot was acquired.
+        course: the course of the running inference, or of the last one.
+        changed: set when the slot is acquired or released, or is expected to be free earlier than before.
     """
 
     def __init__(self) -> None:
@@ -44,39 +44,40 @@ class GpuSlot:
         self._base: tuple[float, float] = (0.0, 0.0)
         self._share = 0.0
         self._expected: deque[tuple[float, float | None]] = deque()
-        self._told: float = math.inf
-        self.turn: int = 0
+        self._notified_end: float = math.inf
+        self.acquisitions: int = 0
         self.course: Course = Course()
         self.changed: asyncio.Event = asyncio.Event()
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody holds it."""
+        """Whether the slot is held."""
         return self._lock.locked()
 
     @property
     def expected_end(self) -> float | None:
-        """Monotonic time at which the inference is expected to end; `None` where nobody knows."""
+        """Monotonic time of the expected end of the inference; `None` if it is unknown."""
         return None if self._started is None else self._expected[-1][1]
 
     def begin(self, similar: Sequence[Course]) -> None:
-        """The inference begins.
+        """Start the estimate for a new inference.
 
         Args:
-            similar: the last courses of its kind.
+            similar: courses of the last similar inferences.
         """
         self._started = clock.monotonic_s()
         self._similar, self.course = similar, Course()
         self._base = (self._started, 0.0)
         self._share = 0.0
         self._expected.clear()
-        self._told = math.inf
+        self._notified_end = math.inf
         self._expect_by_similar(self._started)
 
     def progressed(self, share: float) -> None:
-        """The runtime has the request, or reports how much is done, 0 to 1.
+        """Update the estimate with a reported share, 0 to 1; 0 means that the request was sent.
 
-        Where similar inferences are known, it says where this one is on their course; else how fast it is.
+        If similar inferences are known, the share is compared with their courses. Otherwise the estimate is the speed
+        so far.
         """
         self._on_its_way.set()
         if self._started is None:
@@ -85,7 +86,7 @@ class GpuSlot:
         has_come_further = self.course.reach(share, now - self._started)
         if not self._similar:
             self._expect_by_pace(share, now)
-        elif has_come_further and now - self._compared_at >= _COMPARE_EVERY_S:
+        elif has_come_further and now - self._compared_at >= _COMPARE_INTERVAL_S:
             self._expect_by_similar(now)
 
     def _expect_by_similar(self, now: float) -> None:
@@ -94,64 +95,64 @@ class GpuSlot:
         self._expect(None if left_s is None else now + left_s)
 
     def _expect_by_pace(self, share: float, now: float) -> None:
-        # Heard again, it tells no more than at first, when it was nearer to the step that it counts.
+        # A repeated share is less accurate than its first report, which was closer to the step.
         has_moved, self._share = share != self._share, share
         since, had = self._base
-        if self._started is not None and now - self._started <= _AT_ONCE_S:
+        if self._started is not None and now - self._started <= _CACHED_NODES_S:
             self._base = (now, share)
         elif has_moved and share > had:
             self._expect(since + (now - since) * (1 - had) / (share - had))
 
     def expected_end_at(self, when: float) -> float | None:
-        """What was expected at a time of the last seconds (monotonic); the inference may have ended since."""
+        """The end that was expected at a monotonic time in the last seconds. The inference may have ended since."""
         return next((end for since, end in reversed(self._expected) if since <= when), None)
 
     def _expect(self, end: float | None) -> None:
         now = clock.monotonic_s()
         self._expected.append((now, end))
-        # The second one was in force before the time that matters, so the first is of no use.
-        while len(self._expected) > 1 and self._expected[1][0] < now - _REMEMBERED_S:
+        # The second estimate is older than the retention too, so the first one is not needed.
+        while len(self._expected) > 1 and self._expected[1][0] < now - _ESTIMATES_KEPT_S:
             self._expected.popleft()
         if end is None:
-            self._told = math.inf  # nobody waits for a time
-        elif end > self._told:
-            self._told = end  # whoever waits for an earlier time looks again by itself
-        elif end < self._told - _WORTH_TELLING_S:
-            self._told = end
+            self._notified_end = math.inf  # no waiter has a timer
+        elif end > self._notified_end:
+            self._notified_end = end  # a waiter with an earlier timer checks again when it expires
+        elif end < self._notified_end - _MIN_CHANGE_S:
+            self._notified_end = end
             self.changed.set()
 
-    async def take(self) -> None:
-        """Wait for the slot and take it."""
+    async def acquire(self) -> None:
+        """Wait for the slot and acquire it."""
         self._waiting += 1
         try:
             await self._lock.acquire()
         finally:
             self._waiting -= 1
-        self.turn += 1
+        self.acquisitions += 1
         self.changed.set()
 
-    def let_go(self) -> None:
-        """Let the next one have it."""
+    def release(self) -> None:
+        """Release the slot."""
         self._started = None
         self._on_its_way.clear()
         self._lock.release()
         self.changed.set()
 
-    async def handed_over(self) -> None:
-        """Wait until the next request is on its way, where one waits for the slot.
+    async def wait_for_handoff(self) -> None:
+        """If a request waits for the slot, wait until it was sent.
 
-        Whatever else this process does in these few milliseconds would have the GPU wait.
+        Any other work of this process in these milliseconds would leave the GPU idle.
         """
         if self._waiting:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_HAND_OVER_S):
+                async with asyncio.timeout(_HANDOFF_TIMEOUT_S):
                     await self._on_its_way.wait()
 
     async def __aenter__(self) -> Self:
-        await self.take()
+        await self.acquire()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.let_go()
+        self.release()

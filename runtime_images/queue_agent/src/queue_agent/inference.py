@@ -1,4 +1,4 @@
-"""One inference, watched: it ends in an answer, in the runtime's own words, or because it makes no progress."""
+"""Runs one inference, and stops it if it makes no progress or takes too long."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from queue_agent import clock
 from queue_agent.errors import StalledError
 from queue_agent.runtimes.base import Outputs, Request
 
-_LOOK_EVERY_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 
 
 async def infer(
@@ -19,21 +19,21 @@ async def infer(
     stall_s: float,
     longest_task_s: float,
 ) -> Outputs:
-    """Infer a prepared task.
+    """Run the inference of a prepared task.
 
     Args:
         request: the prepared task.
-        before_post: called last thing before the server gets the task; raises to keep it from that.
-        on_progress: as for the request.
-        stall_s: longest time without progress.
-        longest_task_s: longest time of all.
+        before_post: called immediately before the request is sent; raises to prevent it.
+        on_progress: as in `Request.infer`.
+        stall_s: maximum time without progress.
+        longest_task_s: maximum total time.
 
     Raises:
         StalledError: it made no progress, or took too long. The server may still be running it.
         TaskFailedError: the server failed it.
         BadTaskError: the server can never run it.
-        RuntimeUnavailableError: the server is not there, or died.
-        GpuFaultError: the GPU or its driver is broken.
+        RuntimeUnavailableError: the server is unavailable, or failed during the inference.
+        GpuFaultError: the GPU or its driver failed.
     """
     started = clock.monotonic_s()
     moved_at, share_done = started, -1.0
@@ -47,7 +47,7 @@ async def infer(
     running = asyncio.ensure_future(request.infer(before_post=before_post, on_progress=heard))
     try:
         while True:
-            done, _ = await asyncio.wait({running}, timeout=_LOOK_EVERY_S)
+            done, _ = await asyncio.wait({running}, timeout=_POLL_INTERVAL_S)
             if done:
                 return running.result()
             now = clock.monotonic_s()

@@ -1,4 +1,4 @@
-"""JSON as servers and callers speak it: fast where orjson can, and else as Python's own module does."""
+"""JSON encoding and decoding: with orjson if possible, otherwise with Python's `json` module."""
 
 import json
 from typing import Any, Final
@@ -9,28 +9,29 @@ from queue_agent.errors import BadTaskError
 from task_record.nesting import is_deeper_than
 
 _DECODED_DEPTH: Final = 200
-"""Deepest nesting that is read, as of a message: whatever walks a value afterwards has room for it."""
+"""Maximum nesting of decoded values, as for messages. All code that walks a value supports it."""
 _ENCODED_DEPTH: Final = 254
-"""Deepest nesting that is written: orjson's own limit, so that Python's module, which takes over, has the same."""
+"""Maximum nesting of encoded values: the limit of orjson, applied to Python's `json` module too."""
 
 
 def encode_json(value: object) -> bytes:
     """Encode a JSON value.
 
     Raises:
-        BadTaskError: it is nested too deeply.
+        BadTaskError: the value is nested too deeply.
     """
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         if is_deeper_than(value, _ENCODED_DEPTH):
-            raise BadTaskError("bad_message", f"the content is nested more than {_ENCODED_DEPTH} deep") from error
-        # Integers over 64 bits and lone surrogates, which JSON has and orjson refuses.
+            message = f"the content must be nested at most {_ENCODED_DEPTH} levels deep"
+            raise BadTaskError("bad_message", message) from error
+        # Integers over 64 bits and lone surrogates, which orjson rejects.
         return json.dumps(value).encode()
 
 
 def decode_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
-    """Decode JSON, NaN and Infinity included, which ComfyUI writes; `None` where it is none, or nested too deeply."""
+    """Decode JSON, including NaN and Infinity, which ComfyUI writes; `None` if it is not valid or nested too deeply."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -38,6 +39,6 @@ def decode_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
             value = json.loads(body)
         except (ValueError, RecursionError):
             return None
-    # Each level takes two brackets, and most of what is decoded is short: the events of a running workflow.
+    # Each level needs two brackets. Most values are short events of a running workflow, and skip the check.
     is_deep = len(body) > 2 * _DECODED_DEPTH and is_deeper_than(value, _DECODED_DEPTH)
     return None if is_deep else value

@@ -1,4 +1,4 @@
-"""A claimed task: its lease is renewed while it is held, and whoever works on it learns at once when it is lost."""
+"""The lease of a claimed task: it is renewed by a heartbeat, and its loss stops the work on the task at once."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,23 +17,23 @@ from task_record.transitions import TaskRef
 T = TypeVar("T")
 _RETRY_S: Final = 1.0
 _TICK_S: Final = 0.001
-"""A shorter sleep may end before a clock has moved at all."""
+"""A shorter sleep may end before the clock advances."""
 
 
 class Lease:
-    """Holds a task by a beat: every few seconds it renews the lease and the message's visibility, side by side.
+    """Holds a task by a heartbeat, which renews the lease and the visibility timeout of the message in parallel.
 
-    The deadline counts on the monotonic clock from before the send of the last acknowledged renewal. It ends work on
-    the task unless that has come to delivery, where the finish itself decides.
+    The deadline is measured on the monotonic clock, from before the send of the last acknowledged renewal. It stops the
+    work on the task, except during delivery, where the condition of the finish decides.
 
     Args:
         task: the task.
-        claim_id: the claim.
-        handle: receipt handle of the task's message; a redelivery replaces it.
+        claim_id: id of the claim.
+        handle: receipt handle of the message; a redelivery replaces it.
         claimed_at: monotonic time before the first send of the claim.
         task_table: the task table.
         queue: the queue.
-        times: beat, lease, deadline, visibility.
+        times: for heartbeat, lease, deadline and visibility timeout.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Lease:
         self._tasks: list[asyncio.Task[None]] = []
 
     def check_deadline(self) -> None:
-        """To be called last thing before the inference begins.
+        """Check the claim. Must be called immediately before the inference starts.
 
         Raises:
-            ClaimLostError: the claim is lost, or so old that another agent may soon take over.
+            ClaimLostError: the claim is lost, or so old that another agent may soon claim the task.
         """
         if self._lost.done():
             raise self._lost.result()
@@ -71,15 +71,15 @@ class Lease:
             raise self._deadline_passed()
 
     async def guard(self, work: Coroutine[Any, Any, T], *endings: "asyncio.Future[AgentError]") -> T:
-        """Do work for as long as the task is held.
+        """Run a coroutine while the claim is held.
 
         Args:
-            work: what to do; cancelled when the claim is lost.
-            endings: each completes with the error that ends the work early.
+            work: cancelled when the claim is lost.
+            endings: each completes with the error that stops the work early.
 
         Raises:
             ClaimLostError: the claim is lost.
-            AgentError: one of the endings says so.
+            AgentError: the error of one of the endings.
         """
         running = asyncio.ensure_future(work)
         ends: tuple[asyncio.Future[Any], ...] = (self._lost, *endings)
@@ -93,12 +93,12 @@ class Lease:
                 running.cancel()
                 await asyncio.wait({running})
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         extending: asyncio.Task[None] | None = None
         async with asyncio.TaskGroup() as calls:
             while True:
                 await asyncio.sleep(self._times.beat_s)
-                # Not waited for: a queue that hangs must not keep the lease from being renewed.
+                # In parallel: an unresponsive queue must not delay the renewal of the lease.
                 if extending is None or extending.done():
                     extending = calls.create_task(self._extend_visibility())
                 await self._renew()
@@ -128,7 +128,7 @@ class Lease:
         try:
             await self._queue.change_visibility(self.handle, self._times.visibility_s)
         except AwsError:
-            return  # the lease is what counts; a redelivery meets it and waits
+            return  # the lease protects the task: the receiver of a redelivery sees it and waits
 
     async def _watch_deadline(self) -> None:
         while True:
@@ -148,7 +148,7 @@ class Lease:
         return ClaimLostError("no renewal was acknowledged in time", record_is_terminal=False, may_release=True)
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch_deadline())]
+        self._tasks = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._watch_deadline())]
         return self
 
     async def __aexit__(
@@ -162,7 +162,7 @@ class Lease:
 def _lost_to(refused: Refused) -> ClaimLostError:
     status = None if refused.old is None else Status(str(refused.old[table.STATUS]))
     return ClaimLostError(
-        f"the record is {status or 'gone'}",
+        f"the record is {status or 'deleted'}",
         record_is_terminal=status is None or status.is_terminal,
         may_release=False,
     )

@@ -9,30 +9,25 @@ from queue_agent.errors import AwsError
 
 _EXISTS: Final = "ResourceAlreadyExistsException"
 _CALL_S: Final = 5.0
-# The second has metrics made of the events; not every region looks for them by itself.
+# The second header enables the embedded metric format: not every region detects it.
 _HEADERS: Final = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-logs-format": "json/emf"}
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """A line of a log.
-
-    Attributes:
-        timestamp_ms: epoch milliseconds.
-        message: its text.
-    """
+    """A log event. The timestamp is in epoch milliseconds."""
 
     timestamp_ms: int
     message: str
 
 
 class LogStream:
-    """A stream of this process alone, made with its first events.
+    """A log stream of this process only. The first put creates it.
 
     Args:
         aws: for the calls.
-        group: name of its log group.
-        name: its name, at most 512 characters without `:` and `*`.
+        group: name of the log group.
+        name: name of the stream: at most 512 characters, without `:` and `*`.
     """
 
     def __init__(self, aws: AwsClient, group: str, name: str) -> None:
@@ -41,19 +36,19 @@ class LogStream:
         self._exists = False
 
     async def put(self, events: Sequence[LogEvent]) -> None:
-        """Write events, with one call.
+        """Write events with one call.
 
         https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 
         Args:
-            events: in the order of their time; together at most 1 MiB with 26 bytes for each.
+            events: in chronological order; at most 1 MiB in total, with 26 bytes of overhead for each.
 
         Raises:
-            AwsError: the service does not answer or says no.
+            AwsError: the service did not respond, or returned an error.
         """
         if not self._exists:
             await self._create()
-        # Made again after any failure: it may be that somebody deleted it.
+        # Created again after any failure: the stream may have been deleted.
         self._exists = False
         lines = [{"timestamp": event.timestamp_ms, "message": event.message} for event in events]
         await self._call("PutLogEvents", {"logEvents": lines})

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line. Prompts, bodies, keys and links never stand in them."""
+"""Structured logs: one JSON object per line. Prompts, request bodies, keys and links are never logged."""
 
 import json
 import logging
@@ -11,14 +11,14 @@ def log(event: str, **fields: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Log an event.
 
     Args:
-        event: what happened, one word of snake_case.
-        fields: what it happened to, such as `task_id`.
+        event: name of the event, in snake_case.
+        fields: attributes of the event, such as `task_id`.
     """
     _LOGGER.info(json.dumps({"event": event, **fields}, default=str))
 
 
 def configure_logs() -> None:
-    """Send logs to standard output, a line each."""
+    """Write logs to standard error, one line per event."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter('{"time":"%(asctime)s","level":"%(levelname)s","log":%(message)s}'))
     _LOGGER.addHandler(handler)

@@ -1,13 +1,13 @@
-"""Files by which the agent tells the kubelet about its pod: the containers' probes look whether they are there."""
+"""Files that report the state of the agent to the kubelet: the probes of the containers check whether they exist."""
 
 from pathlib import Path
 
 
 class Marker:
-    """A file that is there or not.
+    """A file whose presence is a flag.
 
     Args:
-        path: the file; None outside a pod, where nobody looks.
+        path: the file; None outside a pod, where no probe reads it.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -15,15 +15,15 @@ class Marker:
 
     @property
     def is_set(self) -> bool:
-        """Whether the file is there."""
+        """Whether the file exists."""
         return self._path is not None and self._path.exists()
 
     def set(self) -> None:
-        """Let the file be there."""
+        """Create the file."""
         if self._path is not None:
             self._path.touch()
 
     def clear(self) -> None:
-        """Let the file not be there."""
+        """Delete the file."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a received message means: claim its task, leave it to its holder, or end it."""
+"""Processes a received message: claims its task, leaves it to its holder, or fails it."""
 
 import random
 import uuid
@@ -17,48 +17,48 @@ from queue_agent.settings import Settings
 from queue_agent.task_table import Refused, TaskTable, Written
 from task_record import table, transitions
 from task_record.message import SCHEMA_VERSION, MalformedMessageError, TaskMessage, decode_message
-from task_record.object_keys import parked_key
+from task_record.object_keys import quarantine_key
 from task_record.status import Status
 from task_record.submission import first_attributes, task_of_message
 from task_record.table import Item, Scalar
 from task_record.transitions import TaskRef
 
 _JITTER_S: Final = 2.0
-_NEVER: Final = "ValidationException"
-"""DynamoDB's word for a request that is wrong in itself."""
+_INVALID_REQUEST: Final = "ValidationException"
+"""DynamoDB's error code for an invalid request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedTask:
-    """A task that is this agent's.
+    """A task that this agent has claimed.
 
     Attributes:
-        message: what is to be done.
-        tasktype: its kind, also where the message does not say.
+        message: the message of the task.
+        tasktype: type of the task, also if the message has none.
         lease: the lease.
-        asked_at: monotonic time at which the queue was asked for it.
-        received_at: monotonic time of the receive.
-        queued_ms: how long it waited, submit to receive.
+        polled_at: monotonic time before the receive call.
+        received_at: monotonic time after the receive call.
+        queued_ms: time from submit to receive.
     """
 
     message: TaskMessage
     tasktype: str
     lease: Lease
-    asked_at: float
+    polled_at: float
     received_at: float
     queued_ms: int
 
 
 class MessageReceiver:
-    """Decides on receipt.
+    """Processes received messages.
 
     Args:
         task_table: the task table.
         queue: the queue.
-        output_bucket: the output bucket, for messages that no agent can handle.
+        output_bucket: the output bucket, for quarantined messages.
         settings: the runtime and the times.
-        leases: what this agent holds already, which a message may name again.
-        metrics: counts what becomes of tasks.
+        leases: leases of this agent. A message may be a redelivery of one of their tasks.
+        metrics: counts the ended tasks.
     """
 
     def __init__(
@@ -77,56 +77,56 @@ class MessageReceiver:
         self._leases = leases
         self._metrics = metrics
 
-    async def take(self, received: Message, *, asked_at: float) -> ClaimedTask | None:
+    async def take(self, received: Message, *, polled_at: float) -> ClaimedTask | None:
         """Claim the task of a message.
 
-        A message whose task the table will never take, such as one with an endless owner, is parked.
+        A message whose key DynamoDB rejects, for example because the owner is too long, is quarantined.
 
         Args:
             received: the message.
-            asked_at: monotonic time at which the queue was asked for it.
+            polled_at: monotonic time before the receive call.
 
         Returns:
-            The task, or `None` where there is nothing to do now.
+            The task, or `None` if there is nothing to do now.
 
         Raises:
-            AwsError: the table does not answer. The message stays.
+            AwsError: the table did not respond. The message stays in the queue.
         """
         try:
-            return await self._take(received, asked_at)
+            return await self._take(received, polled_at)
         except AwsError as error:
-            if error.code != _NEVER:
+            if error.code != _INVALID_REQUEST:
                 raise
-            await self._park(received, str(error))
+            await self._quarantine(received, str(error))
             return None
 
-    async def _take(self, received: Message, asked_at: float) -> ClaimedTask | None:
+    async def _take(self, received: Message, polled_at: float) -> ClaimedTask | None:
         received_at, now_ms = clock.monotonic_s(), clock.now_ms()
         try:
             message = decode_message(received.body)
             unreadable = None
         except MalformedMessageError as error:
             if error.known is None:
-                await self._park(received, str(error))
+                await self._quarantine(received, str(error))
                 return None
             message, unreadable = error.known, str(error)
         sent_at_ms = message.sns_timestamp_ms or received.sent_at_ms
         task = task_of_message(message, message_id=received.id, sent_at_ms=sent_at_ms)
         lease = self._leases.get(task)
         if lease is not None:
-            # A redelivery of what is in hand: its newer handle is the one that hides and deletes the message.
+            # A redelivery of a held task. Only the newest receipt handle can hide and delete the message.
             lease.handle = received.handle
             return None
         creates = None if message.submission else self._first_attributes(task, message, sent_at_ms)
         try:
             if unreadable is not None:
-                raise BadTaskError("bad_message", unreadable)  # noqa: TRY301 (one ending for all that can never be run)
+                raise BadTaskError("bad_message", unreadable)  # noqa: TRY301 (one handler for all invalid tasks)
             tasktype = self._check(message)
         except BadTaskError as error:
             await self._give_up(received, task, creates, error.code, str(error))
             return None
         if creates is not None and int(creates[table.EXPIRES_AT]) <= now_ms:
-            await self._give_up(received, task, creates, "expired", "the task expired before it could begin")
+            await self._give_up(received, task, creates, "expired", "the task expired before it started")
             return None
 
         claim_id = str(uuid.uuid4())
@@ -146,7 +146,7 @@ class MessageReceiver:
                 message=message,
                 tasktype=tasktype,
                 lease=lease,
-                asked_at=asked_at,
+                polled_at=polled_at,
                 received_at=received_at,
                 queued_ms=max(0, now_ms - sent_at_ms),
             )
@@ -154,7 +154,7 @@ class MessageReceiver:
         return None
 
     def _check(self, message: TaskMessage) -> str:
-        """The kind of the task; refuses what this runtime can never do."""
+        """Validate the message, and return the task type."""
         if message.schema_version > SCHEMA_VERSION:
             raise BadTaskError(
                 "bad_message", f"schema_version must be at most {SCHEMA_VERSION}, got {message.schema_version}"
@@ -182,14 +182,14 @@ class MessageReceiver:
     ) -> None:
         old = refused.old
         if old is None or Status(str(old[table.STATUS])).is_terminal:
-            log("message_dropped", task_id=task.id, reason="gone" if old is None else "ended")
+            log("message_dropped", task_id=task.id, reason="deleted" if old is None else "ended")
             await self._queue.delete(received.handle)
         elif self._is_held(old):
             await self._leave_to_holder(received, old)
         elif int(old.get(table.ATTEMPTS, 0)) >= self._settings.times.max_attempts:
-            await self._give_up(received, task, creates, "attempts", "the runtime died under every attempt")
+            await self._give_up(received, task, creates, "attempts", "the runtime failed during every attempt")
         else:
-            await self._give_up(received, task, creates, "expired", "the task expired before it could begin")
+            await self._give_up(received, task, creates, "expired", "the task expired before it started")
 
     async def _give_up(
         self, received: Message, task: TaskRef, creates: Mapping[str, Scalar] | None, code: str, message: str
@@ -219,17 +219,17 @@ class MessageReceiver:
         )
 
     async def _leave_to_holder(self, received: Message, record: Item) -> None:
-        # Never deleted: should the holder die, this message is what brings the task back.
+        # Never deleted: if the holder fails, this message restarts the task.
         left_s = (int(record[table.LEASE_UNTIL]) - clock.now_ms()) / 1000
-        jitter_s = random.uniform(0, _JITTER_S)  # noqa: S311 (spreads agents out, keeps no secret)
+        jitter_s = random.uniform(0, _JITTER_S)  # noqa: S311 (jitter, not a secret)
         await self._queue.change_visibility(received.handle, left_s + self._settings.times.clock_error_s + jitter_s)
 
-    async def _park(self, received: Message, reason: str) -> None:
-        log("message_parked", message_id=received.id, reason=reason)
+    async def _quarantine(self, received: Message, reason: str) -> None:
+        log("message_quarantined", message_id=received.id, reason=reason)
         try:
             await self._output_bucket.put(
-                parked_key(self._queue.name, received.id), received.body.encode("utf-8", "replace"), "text/plain"
+                quarantine_key(self._queue.name, received.id), received.body.encode("utf-8", "replace"), "text/plain"
             )
         except NameTakenError:
-            log("message_parked_before", message_id=received.id)
+            log("message_already_quarantined", message_id=received.id)
         await self._queue.delete(received.handle)

@@ -1,10 +1,10 @@
-"""What becomes of tasks, as metrics of CloudWatch: noted in memory, written to a log stream once a minute.
+"""CloudWatch metrics of the tasks: collected in memory, and written to a log stream once a minute.
 
-CloudWatch makes metrics of log events in its embedded metric format:
+CloudWatch extracts metrics from log events in the embedded metric format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
-No task waits for it, and none is harmed where it fails: what cannot be written is dropped and counted. While nothing
-ends nothing is written, because a metric costs money for each hour in which it has data.
+No task waits for a write, and a failed write affects no task: its events are dropped and counted. Nothing is written
+while no task ends, because a metric is billed for each hour in which it has data.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from queue_agent.errors import AwsError
 from queue_agent.log_stream import LogEvent
 from queue_agent.logs import log
 
-MOST_KEPT: Final = 1000
-"""More than a GPU does in a minute, and less than one call takes."""
+MAX_KEPT: Final = 1000
+"""Maximum number of buffered tasks: more than a GPU completes in a minute, and fewer than the limit of one call."""
 _EVERY_S: Final = 60.0
 _DURATIONS: Final = {
     "queued_ms": "QueueTime",
@@ -30,11 +30,11 @@ _DURATIONS: Final = {
     "inference_ms": "GpuTime",
     "store_ms": "StoreTime",
 }
-"""A task's timings -> the metrics that tell them."""
+"""Timing of a task -> its metric."""
 
 
 class Outcome(StrEnum):
-    """What became of a task in this agent's hands; the value is the metric that counts it."""
+    """How a task ended in this agent. The value is the name of the metric that counts it."""
 
     COMPLETED = "TasksCompleted"
     FAILED = "TasksFailed"
@@ -49,22 +49,22 @@ class _Ended:
 
 
 class Events(Protocol):
-    """Where metrics are written."""
+    """The destination of metrics."""
 
     async def put(self, events: list[LogEvent]) -> None:
         """Write events.
 
         Raises:
-            AwsError: the service does not answer or says no.
+            AwsError: the service did not respond, or returned an error.
         """
         ...
 
 
 class TaskMetrics:
-    """What became of the tasks that are not written yet.
+    """The ended tasks that are not written yet.
 
     Attributes:
-        dropped: tasks since the start that no metric tells.
+        dropped: number of tasks since the start that are missing in the metrics.
     """
 
     def __init__(self) -> None:
@@ -72,39 +72,39 @@ class TaskMetrics:
         self._ended: list[_Ended] = []
 
     def ended(self, outcome: Outcome, timings: Mapping[str, float]) -> None:
-        """Note what became of a task.
+        """Add an ended task.
 
         Args:
-            outcome: what.
-            timings: what took how long, in milliseconds; what did not happen is not there.
+            outcome: how it ended.
+            timings: durations in milliseconds, without the stages that the task did not reach.
         """
-        if len(self._ended) >= MOST_KEPT:
+        if len(self._ended) >= MAX_KEPT:
             self.dropped += 1
             return
         self._ended.append(_Ended(clock.now_ms(), outcome, dict(timings)))
 
     def take(self, *, namespace: str, runtime_name: str) -> list[LogEvent]:
-        """Take what was noted since the last time, as one event for each task.
+        """Return the tasks since the last call, one event for each, and clear the buffer.
 
         Args:
-            namespace: of the metrics.
-            runtime_name: their one dimension.
+            namespace: namespace of the metrics.
+            runtime_name: value of the only dimension.
         """
         ended, self._ended = self._ended, []
-        # The wall clock may have been set back, and events that are not in order are refused, all of them.
+        # The wall clock may have been set back, and CloudWatch rejects a batch that is not in order.
         ended.sort(key=lambda one: one.at_ms)
         return [LogEvent(one.at_ms, _document(one, namespace, runtime_name)) for one in ended]
 
 
 @asynccontextmanager
 async def writing(metrics: TaskMetrics, events: Events, *, namespace: str, runtime_name: str) -> AsyncIterator[None]:
-    """Write metrics once a minute, and at the end what is left.
+    """Write metrics once a minute, and the remaining ones at the end.
 
     Args:
-        metrics: what to write.
-        events: where.
-        namespace: of the metrics.
-        runtime_name: their one dimension.
+        metrics: the ended tasks.
+        events: the destination.
+        namespace: namespace of the metrics.
+        runtime_name: value of the only dimension.
     """
     stopped = asyncio.Event()
 

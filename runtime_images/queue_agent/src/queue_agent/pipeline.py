@@ -1,6 +1,6 @@
-"""One task from its claim to its end: prepare -> infer -> deliver, and how every case ends.
+"""One task from claim to finish: prepare -> infer -> deliver, with all error cases.
 
-Several run at once, in different stages: one is prepared, one is inferred, at most two are delivered.
+Several tasks run concurrently in different stages: one is prepared, one is inferred, at most two are delivered.
 """
 
 import asyncio
@@ -36,75 +36,76 @@ from queue_agent.task_table import TaskTable
 from task_record import transitions
 from task_record.message import PayloadRef
 
-_MOST_DELIVERIES: Final = 2
-"""Results that wait for storage are kept in memory; with more of them inferring waits."""
+_MAX_DELIVERIES: Final = 2
+"""Results are kept in memory until they are stored. At this limit, the next inference waits."""
 _STALLED_IDLE_S: Final = 10.0
-"""A runtime that is not idle so long after the interrupt of a stalled task is unhealthy."""
+"""A runtime that is not idle this long after the interrupt of a stalled task is unhealthy."""
 
 
 class Inputs(Protocol):
-    """Fetches what a task refers to."""
+    """Fetches the inputs of a task."""
 
     async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
-        """The content with what its links lead to in their place.
+        """Replace the links in a request body by the fetched files.
 
         Raises:
-            BadTaskError: an input may not be fetched, or is none.
-            AwsError: S3 does not answer or says no.
+            BadTaskError: an input cannot be fetched, or is not valid.
+            AwsError: S3 did not respond, or returned an error.
         """
         ...
 
     def named(self, inputs: Mapping[str, Any], *, owner: str) -> AbstractAsyncContextManager[Mapping[str, InputFile]]:
-        """The named inputs of a workflow; their files are gone at the end of the context.
+        """Fetch the named inputs of a workflow. The context deletes their files at its end.
 
         Raises:
-            BadTaskError: an input may not be fetched, or is none.
-            TaskFailedError: the disk does not take them.
-            AwsError: S3 does not answer or says no.
+            BadTaskError: an input cannot be fetched, or is not valid.
+            TaskFailedError: the disk write failed.
+            AwsError: S3 did not respond, or returned an error.
         """
         ...
 
 
 class Signals:
-    """What ends a stage from outside.
+    """Signals that stop a stage.
 
     Attributes:
-        stopping: SIGTERM came. What has not reached the GPU goes back.
-        give_back: what is on the GPU goes back as well, since it cannot be finished in time.
-        runtime_away: the runtime is not there: what has not reached it goes back. Set anew each time it is there again.
-        runtime_is_hung: the runtime has to be restarted.
-        busy_until: monotonic time before which the runtime takes no further task.
+        stopping: SIGTERM was received. Tasks that are not on the GPU are released.
+        release_running: the task on the GPU is released too, because there is not enough time to finish it.
+        runtime_unavailable: the runtime is unavailable. Tasks that are not on the GPU are released. Replaced by a new
+            future when the runtime is available again.
+        runtime_is_hung: the runtime must be restarted.
+        busy_until: monotonic time before which the runtime accepts no task.
     """
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.stopping: asyncio.Future[AgentError] = loop.create_future()
-        self.give_back: asyncio.Future[AgentError] = loop.create_future()
-        self.runtime_away: asyncio.Future[AgentError] = loop.create_future()
+        self.release_running: asyncio.Future[AgentError] = loop.create_future()
+        self.runtime_unavailable: asyncio.Future[AgentError] = loop.create_future()
         self.runtime_is_hung = False
         self.busy_until = 0.0
 
-    def runtime_is_away(self, error: AgentError) -> None:
-        """The runtime is not there."""
-        if not self.runtime_away.done():
-            self.runtime_away.set_result(RuntimeUnavailableError(str(error), accepted=False))
+    def mark_runtime_unavailable(self, error: AgentError) -> None:
+        """Release all tasks that wait for the runtime."""
+        if not self.runtime_unavailable.done():
+            self.runtime_unavailable.set_result(RuntimeUnavailableError(str(error), accepted=False))
 
-    def runtime_is_back(self) -> None:
-        """The runtime is there."""
-        self.runtime_away = asyncio.get_running_loop().create_future()
+    def mark_runtime_available(self) -> None:
+        """Reset the signals of the runtime."""
+        self.runtime_unavailable = asyncio.get_running_loop().create_future()
         self.runtime_is_hung = False
 
 
 @dataclass(slots=True)
 class _Run:
-    """How far a task has come.
+    """The state of a task in the pipeline.
 
     Attributes:
         claimed: the task.
-        hold_s: how long it may wait for the GPU; `None` where the GPU was free when it was received.
-        has_gpu: whether the GPU's slot is this task's.
-        is_posted: whether the runtime may be working on it.
-        timings: what took how long.
+        hold_s: maximum wait for the GPU; `None` if the GPU was free at receive.
+        has_gpu: whether the task holds the GPU slot.
+        is_posted: whether the runtime may be running the task.
+        timings: durations of the stages.
     """
 
     claimed: ClaimedTask
@@ -115,19 +116,7 @@ class _Run:
 
 
 class TaskPipeline:
-    """Takes claimed tasks to their ends.
-
-    Args:
-        runtime: the inference server.
-        inputs: fetches what tasks refer to.
-        task_table: the task table.
-        delivery: stores results, ends records, deletes messages.
-        gpu: whose turn it is.
-        prefetch: learns how long preparing takes.
-        signals: what ends a stage from outside.
-        settings: times.
-        metrics: counts what becomes of tasks.
-    """
+    """Runs claimed tasks."""
 
     def __init__(
         self,
@@ -152,18 +141,18 @@ class TaskPipeline:
         self._settings = settings
         self._metrics = metrics
         self._durations = Durations()
-        self._deliveries = asyncio.Semaphore(_MOST_DELIVERIES)
+        self._delivery_slots = asyncio.Semaphore(_MAX_DELIVERIES)
 
     async def run(self, claimed: ClaimedTask, *, hold_s: float | None) -> None:
-        """Take a task to its end; nothing of it is left running here afterwards.
+        """Run a task until it is finished or released. Nothing of it runs afterwards.
 
         Args:
-            claimed: the claimed task; its lease is renewed meanwhile.
-            hold_s: how long it may wait for the GPU; `None` where the GPU was free when it was received.
+            claimed: the task. The caller renews its lease.
+            hold_s: maximum wait for the GPU; `None` if the GPU was free at receive.
         """
         log("task_claimed", task_id=claimed.message.id, tasktype=claimed.tasktype, queued_ms=claimed.queued_ms)
         run = _Run(claimed, hold_s, timings={"queued_ms": claimed.queued_ms})
-        # The answer is read through what was prepared, so that is let go last.
+        # The response is read over the prepared connection, so the connection is closed last.
         async with AsyncExitStack() as prepared:
             try:
                 outputs = await self._outputs(run, prepared)
@@ -171,34 +160,36 @@ class TaskPipeline:
                 await self._end(run, error)
                 return
             try:
-                await self._gpu.handed_over()
+                await self._gpu.wait_for_handoff()
                 await self._delivery.complete(claimed, outputs, run.timings)
             except AgentError as error:
                 await self._end(run, error)
             finally:
-                self._deliveries.release()
+                self._delivery_slots.release()
 
     async def _outputs(self, run: _Run, prepared: AsyncExitStack) -> Outputs:
-        """Prepare and infer. A place for the delivery is taken where this succeeds."""
+        """Prepare and infer. On success, this holds a delivery slot."""
         signals, lease = self._signals, run.claimed.lease
-        task, request = await lease.guard(self._prepare(run.claimed, prepared), signals.stopping, signals.runtime_away)
+        task, request = await lease.guard(
+            self._prepare(run.claimed, prepared), signals.stopping, signals.runtime_unavailable
+        )
         ready_at = clock.monotonic_s()
         run.timings["prepare_ms"] = _ms(ready_at - run.claimed.received_at)
         if run.hold_s is not None:
-            self._prefetch.fetched_in(ready_at - run.claimed.asked_at)
-        likeness = self._runtime.likeness(task)
+            self._prefetch.record_fetch(ready_at - run.claimed.polled_at)
+        duration_key = self._runtime.duration_key(task)
         try:
-            await lease.guard(self._turn(run), signals.stopping, signals.runtime_away)
+            await lease.guard(self._acquire_gpu(run), signals.stopping, signals.runtime_unavailable)
             run.timings["waited_ms"] = _ms(clock.monotonic_s() - ready_at)
-            outputs = await self._infer(run, request, likeness)
-            # Held until there is room: results in memory are bounded, and so inferring waits.
-            await self._deliveries.acquire()
+            outputs = await self._infer(run, request, duration_key)
+            # The GPU slot is held until a delivery slot is free, which limits the results in memory.
+            await self._delivery_slots.acquire()
         except AgentError as error:
-            await self._quiet(run, error)
+            await self._stop_on_runtime(run, error)
             raise
         finally:
             if run.has_gpu:
-                self._gpu.let_go()
+                self._gpu.release()
         return outputs
 
     async def _prepare(self, claimed: ClaimedTask, prepared: AsyncExitStack) -> tuple[RuntimeTask, Request]:
@@ -210,7 +201,7 @@ class TaskPipeline:
                 inputs = await self._read(message.payload.inputs)
         content = await self._runtime.with_inputs(
             content,
-            lambda one: self._delivery.retried(lambda: self._inputs.in_content(one, owner=message.owner)),
+            lambda one: self._delivery.with_retries(lambda: self._inputs.in_content(one, owner=message.owner)),
         )
         # When the task is prepared the runtime has the files, and the disk is free for the next task's.
         async with AsyncExitStack() as files:
@@ -220,30 +211,30 @@ class TaskPipeline:
                 tasktype=claimed.tasktype,
                 content=content,
                 checkpoint=message.checkpoint,
-                inputs=await self._delivery.retried(
+                inputs=await self._delivery.with_retries(
                     lambda: files.enter_async_context(self._inputs.named(inputs, owner=message.owner))
                 ),
             )
             return task, await prepared.enter_async_context(self._runtime.prepare(task))
 
     async def _read(self, payload: PayloadRef) -> Mapping[str, Any]:
-        return await self._delivery.retried(lambda: self._delivery.output_bucket.read_content(payload))
+        return await self._delivery.with_retries(lambda: self._delivery.output_bucket.read_content(payload))
 
-    async def _turn(self, run: _Run) -> None:
-        """Wait for the GPU; a prefetched task that waits too long goes back, since another pod may have one free."""
+    async def _acquire_gpu(self, run: _Run) -> None:
+        """Wait for the GPU. A prefetched task that waits too long is released, because another GPU may be free."""
         try:
             async with asyncio.timeout(run.hold_s):
-                await self._gpu.take()
-                # Noted at once: whoever ends this wait from outside must know whose slot it is.
+                await self._gpu.acquire()
+                # Set at once: code that cancels this wait must know whether the slot is held.
                 run.has_gpu = True
         except TimeoutError as error:
-            raise ShutdownError("fetched too early: the GPU is busy for longer than was expected") from error
+            raise ShutdownError("fetched too early: the GPU is busy longer than expected") from error
 
-    async def _infer(self, run: _Run, request: Request, likeness: str) -> Outputs:
+    async def _infer(self, run: _Run, request: Request, duration_key: str) -> Outputs:
         lease, settings = run.claimed.lease, self._settings
 
         def before_post() -> None:
-            for ending in (self._signals.stopping, self._signals.runtime_away):
+            for ending in (self._signals.stopping, self._signals.runtime_unavailable):
                 if ending.done():
                     raise ending.result()
             lease.check_deadline()
@@ -253,7 +244,7 @@ class TaskPipeline:
             lease.progress = share
             self._gpu.progressed(share)
 
-        self._gpu.begin(self._durations.similar(likeness))
+        self._gpu.begin(self._durations.similar(duration_key))
         started = clock.monotonic_s()
         try:
             outputs = await lease.guard(
@@ -264,7 +255,7 @@ class TaskPipeline:
                     stall_s=settings.stall_s,
                     longest_task_s=settings.longest_task_s,
                 ),
-                self._signals.give_back,
+                self._signals.release_running,
             )
         finally:
             seconds = clock.monotonic_s() - started
@@ -273,15 +264,15 @@ class TaskPipeline:
         run.is_posted = False
         lease.is_delivering = True
         self._gpu.course.end(seconds)
-        self._durations.add(likeness, self._gpu.course)
+        self._durations.add(duration_key, self._gpu.course)
         ended_at = started + seconds
-        self._prefetch.inference_ended(ended_at, self._gpu.expected_end_at(ended_at - self._prefetch.lead_s))
+        self._prefetch.record_inference_end(ended_at, self._gpu.expected_end_at(ended_at - self._prefetch.lead_s))
         return outputs
 
-    async def _quiet(self, run: _Run, error: AgentError) -> None:
-        """See the runtime idle, while the GPU is still this task's; only then may the next one have it."""
+    async def _stop_on_runtime(self, run: _Run, error: AgentError) -> None:
+        """Stop the inference while the task holds the GPU slot. The next task needs an idle runtime."""
         if isinstance(error, RuntimeUnavailableError):
-            self._away(error)
+            self._mark_runtime_unavailable(error)
             return
         interrupts = isinstance(error, StalledError | ClaimLostError | ShutdownError)
         if not run.is_posted or not interrupts:
@@ -291,17 +282,19 @@ class TaskPipeline:
             run.is_posted = False
             return
         self._signals.runtime_is_hung |= isinstance(error, StalledError)
-        self._signals.runtime_is_away(RuntimeUnavailableError("the runtime does not stop", accepted=True))
+        self._signals.mark_runtime_unavailable(
+            RuntimeUnavailableError("the runtime did not stop after an interrupt", accepted=True)
+        )
 
-    def _away(self, error: RuntimeUnavailableError) -> None:
-        """Whatever else waits for this runtime goes back as well."""
+    def _mark_runtime_unavailable(self, error: RuntimeUnavailableError) -> None:
+        """Release all tasks that wait for the runtime, and store what the error says about it."""
         self._signals.runtime_is_hung |= isinstance(error, GpuFaultError)
         if isinstance(error, RuntimeBusyError):
             self._signals.busy_until = clock.monotonic_s() + error.retry_after_s
-        self._signals.runtime_is_away(error)
+        self._signals.mark_runtime_unavailable(error)
 
     async def _end(self, run: _Run, error: AgentError) -> None:
-        """End a task that did not come to its results."""
+        """End a task that has no results."""
         claimed = run.claimed
         log("task_not_completed", task_id=claimed.message.id, error=type(error).__name__, reason=str(error))
         if isinstance(error, RuntimeUnavailableError | ClaimLostError | ShutdownError):
@@ -310,7 +303,7 @@ class TaskPipeline:
             case TaskFailedError() | BadTaskError():
                 await self._fail(claimed, error, run.timings)
             case RuntimeUnavailableError():
-                self._away(error)
+                self._mark_runtime_unavailable(error)
                 await self._release(claimed, keep_attempt=error.accepted)
             case ClaimLostError():
                 if error.record_is_terminal:
@@ -318,15 +311,15 @@ class TaskPipeline:
                 elif error.may_release and not run.is_posted:
                     await self._release(claimed, keep_attempt=False)
             case ShutdownError():
-                # Given back only when seen stopped: otherwise the lease must run out first.
+                # Released only after the runtime has stopped. Otherwise the lease must expire first.
                 if not run.is_posted:
                     await self._release(claimed, keep_attempt=False)
             case AwsError() if claimed.lease.is_delivering:
-                # The results stand in the bucket; told as failed they would be lost for good.
+                # The results are in the bucket. If the task were failed, they would be lost.
                 log("finish_unanswered", task_id=claimed.message.id, error=str(error))
                 self._metrics.ended(Outcome.UNFINISHED, run.timings)
             case _:
-                await self._fail(claimed, TaskFailedError("storage", f"storage did not answer: {error}"), run.timings)
+                await self._fail(claimed, TaskFailedError("storage", f"storage did not respond: {error}"), run.timings)
 
     async def _fail(
         self, claimed: ClaimedTask, failure: TaskFailedError | BadTaskError, timings: Mapping[str, float]
@@ -344,8 +337,8 @@ class TaskPipeline:
             await self._task_table.write(transition, until=clock.monotonic_s() + self._settings.times.interrupt_s)
         except AwsError as error:
             log("release_unanswered", task_id=claimed.message.id, error=str(error))
-            return  # the lease runs out by itself
-        await self._delivery.show_again(claimed.lease.handle, 0)
+            return  # the lease expires
+        await self._delivery.make_visible(claimed.lease.handle, 0)
 
 
 def _ms(seconds: float) -> int:

@@ -15,7 +15,8 @@ _STALE: Final = frozenset(
         "InvalidParameterValueException",
     }
 )
-"""A handle that a later receive has replaced, or of a message that is gone: no trouble, the lease is what counts."""
+"""The receipt handle was replaced by a later receive, or the message was deleted. Harmless: the lease protects the
+task."""
 
 _CALL_S: Final = 5.0
 
@@ -26,9 +27,9 @@ class Message:
 
     Attributes:
         id: MessageId.
-        body: its body.
-        handle: receipt handle of this receive.
-        sent_at_ms: SentTimestamp, epoch milliseconds.
+        body: the body.
+        handle: ReceiptHandle of this receive.
+        sent_at_ms: SentTimestamp, in epoch milliseconds.
     """
 
     id: str
@@ -41,8 +42,8 @@ class Queue:
     """An SQS queue.
 
     Args:
-        aws: for the calls.
-        url: its URL.
+        aws: the client.
+        url: URL of the queue.
         visibility_s: visibility timeout of every receive.
     """
 
@@ -53,14 +54,14 @@ class Queue:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the queue."""
         return self._url.rpartition("/")[2]
 
     async def receive(self, *, wait_s: int) -> Message | None:
-        """Receive a message, waiting for one.
+        """Receive one message, with long polling.
 
         Raises:
-            AwsError: the queue does not answer or says no.
+            AwsError: the queue did not respond, or returned an error.
         """
         answer = await self._call(
             "ReceiveMessage",
@@ -82,10 +83,10 @@ class Queue:
         return None
 
     async def change_visibility(self, handle: str, seconds: float) -> None:
-        """Hide a message for so long from now; 0 shows it at once.
+        """Set the visibility timeout of a message, from now. 0 makes it visible at once.
 
         Raises:
-            AwsError: the queue does not answer or says no.
+            AwsError: the queue did not respond, or returned an error.
         """
         await self._unless_stale("ChangeMessageVisibility", handle, {"VisibilityTimeout": max(0, round(seconds))})
 
@@ -93,7 +94,7 @@ class Queue:
         """Delete a message.
 
         Raises:
-            AwsError: the queue does not answer or says no.
+            AwsError: the queue did not respond, or returned an error.
         """
         await self._unless_stale("DeleteMessage", handle, {})
 

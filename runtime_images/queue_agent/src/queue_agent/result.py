@@ -1,4 +1,4 @@
-"""`result`: what the agent writes of a task's outputs into the record and into `.out`."""
+"""`result`: the description of a task's outputs in the record and in `.out`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,16 +6,16 @@ from typing import Any
 
 from queue_agent.json_codec import encode_json
 from queue_agent.runtimes.base import Description, OutputFile
-from task_record.result import RESULT_MAX_BYTES, ever_shorter
+from task_record.result import RESULT_MAX_BYTES, truncations
 
 
 def result_of(urls: Sequence[str], files: Sequence[OutputFile], description: Description) -> dict[str, Any]:
-    """The result of a task, as `task_record.result` describes it, without the place of `.out`.
+    """The result of a task, as described in `task_record.result`, without the URL of `.out`.
 
     Args:
-        urls: where the outputs are stored, `s3://` each.
+        urls: s3:// URLs of the outputs.
         files: the outputs, in the same order.
-        description: what the server says of them.
+        description: the server's description of the task.
     """
     return {
         "image_url": list(urls),
@@ -26,13 +26,13 @@ def result_of(urls: Sequence[str], files: Sequence[OutputFile], description: Des
 
 
 def bounded_text(result: Mapping[str, Any]) -> str:
-    """JSON text of a result that fits the record; what does not fit is whole in `.out`.
+    """JSON of a result, truncated to fit the record. `.out` has the complete result.
 
     Args:
-        result: with the place of `.out` as `output_url`.
+        result: with the URL of `.out` as `output_url`.
     """
     places = {"image_url": result["image_url"], "output_url": result["output_url"]}
-    for shorter in (*ever_shorter(result), places):
+    for shorter in (*truncations(result), places):
         text = encode_json(shorter)
         if len(text) <= RESULT_MAX_BYTES:
             return text.decode()
@@ -54,5 +54,5 @@ def _output(url: str, file: OutputFile) -> dict[str, Any]:
 
 
 def _known(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry without what the server does not say."""
+    """An entry without the keys that have no value."""
     return {name: value for name, value in entry.items() if value is not None}

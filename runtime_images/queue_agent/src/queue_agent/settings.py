@@ -1,4 +1,4 @@
-"""Settings of the agent, from the environment."""
+"""Settings of the agent, from environment variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 
 from queue_agent.inputs.limits import InputLimits
 from task_record.environment import SettingsError, required
-from task_record.inputs.sizes import MOST_INPUT_MIB
+from task_record.inputs.sizes import MAX_INPUT_MIB
 from task_record.protocol_times import ProtocolTimes
 from task_record.runtime_types import RUNTIME_TYPES, RuntimeType
 
@@ -21,7 +21,7 @@ _REQUIRED: Final = (
     "API_BASE_URL",
 )
 _SPOT_NOTICE_S: Final = 90.0
-"""Of the 120 s between a spot notice and the node's end; the rest is for delivery."""
+"""Of the 120 s of a Spot Instance interruption notice. The rest is for delivery."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +33,26 @@ class Settings:
         queue_url: the runtime's queue.
         table_name: the task table.
         bucket: the output bucket.
-        runtime_type: which server runs beside the agent.
+        runtime_type: type of the inference server.
         runtime_name: name of the runtime.
-        api_base_url: where the server listens.
-        model_filename: an sdwebui runtime's own checkpoint, which a task runs that names none.
+        api_base_url: base URL of the server.
+        model_filename: default checkpoint of an sdwebui runtime, for tasks that name none.
         dynamic_model: whether an sdwebui runtime switches to the checkpoint that a task names.
-        endpoint_url: in place of AWS's own endpoints; for tests and the local stack.
-        times: times of the protocol.
-        longest_task_s: an inference over this is interrupted and failed.
-        drain_s: how long an inference may go on after SIGTERM; what would take longer is given back.
-        stall_s: an inference without progress for this long is interrupted and failed.
-        storage_retry_s: how long results are kept in memory and tried again when storage refuses them.
-        poll_s: longest wait for a message.
-        spot_allowed: whether SIGTERM may be a spot notice.
-        spot_notice_s: an inference that ends within this is finished in spite of a spot notice.
-        input_limits: how large inputs may be, how long fetching one may take, and from which buckets.
-        ready_marker: file that is there while the agent can work; the pod's readiness. None outside a pod.
-        runtime_stops_on_signal: whether the server is known to stop with its container.
-        runtime_hung_marker: file whose presence makes the kubelet restart the runtime. None outside a pod.
-        finished_files: list of files that the server needs no more, for the janitor of its disk. None outside a pod.
-        metrics_log_group: where metrics are written. None writes none.
+        endpoint_url: replaces the endpoints of AWS, for tests and the local stack.
+        times: times of the task protocol.
+        longest_task_s: a longer inference is interrupted and fails.
+        drain_s: maximum time of an inference after SIGTERM; a longer one is released.
+        stall_s: an inference without progress for this time is interrupted and fails.
+        storage_retry_s: how long results are kept in memory and retried if S3 does not accept them.
+        poll_s: wait time of a long poll.
+        spot_allowed: whether SIGTERM may be an interruption notice of a Spot Instance.
+        spot_notice_s: an inference that ends within this time is completed despite an interruption notice.
+        input_limits: limits of inputs: size, time and buckets.
+        ready_marker: file that exists while the agent is ready, for the readiness probe. None outside a pod.
+        runtime_stops_on_signal: whether the server is known to handle the stop signal.
+        runtime_hung_marker: file whose presence fails the liveness probe of the runtime. None outside a pod.
+        finished_files: list of files that the janitor can delete. None outside a pod.
+        metrics_log_group: log group of the metrics. None disables them.
         metrics_namespace: namespace of the metrics.
     """
 
@@ -87,7 +87,7 @@ class Settings:
         """Read the settings.
 
         Raises:
-            SettingsError: variables are missing or wrong.
+            SettingsError: variables are missing or not valid.
         """
         found = required(environment, *_REQUIRED)
         runtime_type = found["RUNTIME_TYPE"].lower()
@@ -128,14 +128,14 @@ def _times(environment: Mapping[str, str]) -> ProtocolTimes:
     try:
         return ProtocolTimes.from_environment(environment)
     except ValueError as error:
-        raise SettingsError(f"the protocol's times do not fit together: {error}") from error
+        raise SettingsError(f"the times of the task protocol must fit together: {error}") from error
 
 
 def _input_limits(environment: Mapping[str, str], runtime_type: RuntimeType) -> InputLimits:
     buckets = environment.get("INPUT_BUCKETS", "").split(",")
     text = environment.get("MAX_INPUT_MB") or None
-    if text is not None and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_INPUT_MIB):
-        raise SettingsError(f"MAX_INPUT_MB must be a whole number from 1 to {MOST_INPUT_MIB}, got {text!r}")
+    if text is not None and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_INPUT_MIB):
+        raise SettingsError(f"MAX_INPUT_MB must be a whole number from 1 to {MAX_INPUT_MIB}, got {text!r}")
     return InputLimits(
         input_buckets=frozenset(bucket for bucket in buckets if bucket),
         sizes=runtime_type.input_sizes(None if text is None else int(text)),

@@ -1,4 +1,4 @@
-"""The task's record in the table: sends the writes of `task_record`, and repeats one whose reply was lost."""
+"""The task table: sends the writes of `task_record`, and retries a write whose response was lost."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from task_record.transition import Transition
 _UPDATE: Final = "DynamoDB_20120810.UpdateItem"
 _GET: Final = "DynamoDB_20120810.GetItem"
 _REFUSED: Final = "ConditionalCheckFailedException"
-_RETRY_EVERY_S: Final = 1.0
+_RETRY_INTERVAL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that happened.
+    """A successful write.
 
     Attributes:
-        first_sent_at: monotonic time before its first send; whatever it wrote is not older.
+        first_sent_at: monotonic time before the first send. The written values are not older.
     """
 
     first_sent_at: float
@@ -31,10 +31,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A write that the record refused.
+    """A write that its condition rejected.
 
     Attributes:
-        old: the record; `None` where there is none.
+        old: the record; `None` if it does not exist.
     """
 
     old: Item | None
@@ -44,9 +44,9 @@ class TaskTable:
     """The task table.
 
     Args:
-        aws: for the calls.
-        table_name: the table.
-        call_timeout_s: for one call.
+        aws: the client.
+        table_name: name of the table.
+        call_timeout_s: timeout of one call.
     """
 
     def __init__(self, aws: AwsClient, table_name: str, *, call_timeout_s: float) -> None:
@@ -55,14 +55,14 @@ class TaskTable:
         self._call_timeout_s = call_timeout_s
 
     async def write(self, transition: Transition, *, until: float) -> Written | Refused:
-        """Send a write, and the same write again while no answer comes.
+        """Send a write, and retry the same write until the table responds.
 
         Args:
             transition: the write.
-            until: monotonic time after which no further try begins; there is always a first one.
+            until: monotonic time of the last retry. The first attempt is always made.
 
         Raises:
-            AwsError: the table did not answer in time, or refuses for another reason than the record.
+            AwsError: the table did not respond in time, or returned another error than a rejected condition.
         """
         first_sent_at = clock.monotonic_s()
         while True:
@@ -72,7 +72,7 @@ class TaskTable:
             except AwsError as error:
                 if error.code == _REFUSED:
                     return self._refused(transition, error, first_sent_at)
-                next_try_at = sent_at + _RETRY_EVERY_S
+                next_try_at = sent_at + _RETRY_INTERVAL_S
                 if next_try_at > until:
                     raise
                 await asyncio.sleep(max(0.0, next_try_at - clock.monotonic_s()))
@@ -80,20 +80,20 @@ class TaskTable:
                 return Written(first_sent_at)
 
     async def clock_error_s(self) -> float:
-        """Smallest difference between this clock and the table's that one call allows, in seconds.
+        """Lower bound of the difference between this clock and the table's clock, from one call, in seconds.
 
-        The table's `Date` header counts whole seconds.
+        The `Date` header of the table has whole seconds.
 
         Raises:
-            AwsError: the table did not answer.
+            AwsError: the table did not respond.
         """
         before = clock.now_ms() / 1000
         headers = await self._call(
             _GET, {"TableName": self._table_name, "Key": to_attribute_values(meta_key("-", "clock", "clock"))}
         )
         after = clock.now_ms() / 1000
-        told = parsedate_to_datetime(headers["Date"]).timestamp()
-        return max(0.0, told - after, before - (told + 1))
+        table_s = parsedate_to_datetime(headers["Date"]).timestamp()
+        return max(0.0, table_s - after, before - (table_s + 1))
 
     async def _call(self, target: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 (headers, by name)
         _, headers = await self._aws.call("dynamodb", target, parameters, timeout_s=self._call_timeout_s)

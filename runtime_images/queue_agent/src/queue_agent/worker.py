@@ -1,4 +1,4 @@
-"""The agent's life: become ready, receive just in time, stop. `pipeline` has what becomes of a task.
+"""The main loop of the agent: become ready, receive just in time, stop. `pipeline` processes each task.
 
     receive --claim--> prepare --+
                                  v
@@ -6,8 +6,8 @@
                                                       v
                                                    deliver (at most two)
 
-While the GPU is idle the agent waits for a message for long. While it is busy the next one is fetched shortly before it
-is expected to be free, so that the GPU never waits for this agent and no task waits here while another pod is idle.
+While the GPU is idle, the agent uses long polling. While the GPU is busy, the agent fetches the next task shortly
+before the expected end, so that the GPU never waits for this agent and no task waits here while another pod is idle.
 """
 
 import asyncio
@@ -32,27 +32,19 @@ from queue_agent.settings import Settings
 from queue_agent.task_table import TaskTable
 from task_record.transitions import TaskRef
 
-_LOOK_EVERY_S: Final = 0.5
-_SOON_S: Final = 0.001
-"""Not worth a timer, which may end a little early."""
-_TABLE_AWAY_S: Final = 10.0
-"""How long a message is hidden that came while the table did not answer."""
+_POLL_INTERVAL_S: Final = 0.5
+_TIMER_RESOLUTION_S: Final = 0.001
+"""A shorter time is not worth a timer, which may expire slightly early."""
+_TABLE_UNAVAILABLE_S: Final = 10.0
+"""Visibility timeout of a message that was received while the table did not respond."""
 
 
 class Worker:
-    """Works on the tasks of one queue with one runtime.
-
-    Args:
-        queue: the runtime's queue.
-        runtime: the inference server.
-        output_bucket: the output bucket.
-        task_table: the task table.
-        inputs: fetches what tasks refer to.
-        settings: everything else.
+    """Processes the tasks of one queue with one runtime.
 
     Attributes:
-        gpu: whose turn it is on the GPU.
-        metrics: what becomes of tasks.
+        gpu: the slot of the GPU.
+        metrics: counts the ended tasks.
     """
 
     def __init__(
@@ -93,22 +85,24 @@ class Worker:
         self._runtime_hung = Marker(settings.runtime_hung_marker)
 
     def stop(self) -> None:
-        """SIGTERM: no further receive; what is prepared is given back, what is inferred is finished if it may be."""
+        """Handle SIGTERM: stop receiving, release prepared tasks, and finish the running inference if there is time."""
         if self._stop.is_set():
             return
         log("stopping")
         self._stop.set()
         self._signals.stopping.set_result(ShutdownError("the agent is stopping"))
         if not self._may_finish():
-            self._signals.give_back.set_result(ShutdownError("the agent is stopping, and the task would take too long"))
+            self._signals.release_running.set_result(
+                ShutdownError("the agent is stopping, and the task would take too long")
+            )
 
     @property
     def is_busy(self) -> bool:
-        """Whether a task is in hand."""
+        """Whether the agent holds a task."""
         return bool(self._runs)
 
     async def run(self) -> None:
-        """Work until `stop` is called; every task that was taken has ended or gone back then."""
+        """Run until `stop` is called. When it returns, every claimed task has ended or was released."""
         while await self._become_ready():
             await self._receive_while_ready()
             if self._signals.runtime_is_hung:
@@ -119,7 +113,7 @@ class Worker:
 
     def _may_finish(self) -> bool:
         settings = self._settings
-        # SIGTERM is the only spot notice that a pod gets, so each one is treated as one.
+        # A pod receives no other spot interruption notice than SIGTERM, so every SIGTERM is treated as one.
         left_s = min(settings.spot_notice_s, settings.drain_s) if settings.spot_allowed else settings.drain_s
         if settings.longest_task_s <= left_s:
             return True
@@ -127,10 +121,10 @@ class Worker:
         return end is not None and end - clock.monotonic_s() <= left_s
 
     async def _become_ready(self) -> bool:
-        """Wait for runtime, model, table and clock; then empty the runtime. False where told to stop meanwhile."""
+        """Wait for runtime, model, table and clock, then interrupt leftover work. False if the agent was stopped."""
         self._ready.clear()
-        # With the slot taken nothing of ours runs there: whatever does was left by a predecessor, whose claim is not
-        # ours, or by a task that could not be stopped.
+        # While this holds the slot, no task of this agent runs. What runs is left over from a previous agent, whose
+        # claim is not held here, or from a task that could not be stopped.
         async with self.gpu:
             while not self._stop.is_set():
                 busy_s = self._signals.busy_until - clock.monotonic_s()
@@ -138,20 +132,20 @@ class Worker:
                     await self._pause(busy_s)
                     continue
                 if not await self._runtime.is_ready():
-                    # It is being restarted: left in place, the marker would have the new one restarted, too.
+                    # The runtime is restarting. If the marker stayed, the new process would be restarted too.
                     self._runtime_hung.clear()
                 elif not self._runtime_hung.is_set and await self._clock_is_right():
                     if await self._runtime.interrupt_until_idle(self._settings.times.interrupt_s):
                         log("ready", runtime=self._settings.runtime_name)
-                        self._signals.runtime_is_back()
+                        self._signals.mark_runtime_available()
                         self._ready.set()
                         return True
                     log("runtime_not_idle", runtime=self._settings.runtime_name)
-                await self._pause(_LOOK_EVERY_S)
+                await self._pause(_POLL_INTERVAL_S)
         return False
 
     async def _clock_is_right(self) -> bool:
-        # Half the error that the protocol tolerates between two agents: docs/adr/0004-clocks.md.
+        # Half of the clock error that the protocol tolerates between two agents: docs/adr/0004-clocks.md.
         try:
             error_s = await self._task_table.clock_error_s()
         except AwsError as error:
@@ -163,45 +157,46 @@ class Worker:
         return True
 
     async def _receive_while_ready(self) -> None:
-        """Receive and start work until the runtime is not there any more, or told to stop."""
-        polled_turn = -1
-        while not self._stop.is_set() and not self._signals.runtime_away.done():
-            fetches = await self._time_to_receive(polled_turn)
+        """Receive and start tasks until the runtime is unavailable, or the agent is stopped."""
+        polled_for = -1
+        while not self._stop.is_set() and not self._signals.runtime_unavailable.done():
+            fetches = await self._next_receive(polled_for)
             if fetches is None:
                 continue
-            turn = self.gpu.turn
-            # A task that is fetched ahead goes back when it has waited twice as long as was reckoned with.
+            acquisitions = self.gpu.acquisitions
+            # A prefetched task is released when it has waited twice as long as planned.
             hold_s = 2 * self._prefetch.lead_s if fetches else None
-            asked_at = clock.monotonic_s()
+            polled_at = clock.monotonic_s()
             try:
                 message = await self._receive(wait_s=0 if fetches else self._settings.poll_s)
             except AwsError as error:
                 log("queue_unreachable", error=str(error))
-                await self._pause(random.uniform(_LOOK_EVERY_S, 2 * _LOOK_EVERY_S))  # noqa: S311 (no secret)
+                await self._pause(random.uniform(_POLL_INTERVAL_S, 2 * _POLL_INTERVAL_S))  # noqa: S311 (no secret)
                 continue
             if message is not None:
-                await self._work_on(message, asked_at=asked_at, hold_s=hold_s)
+                await self._work_on(message, polled_at=polled_at, hold_s=hold_s)
             if fetches:
-                # One a turn: what went back would only come again, and an empty queue costs a call each time.
-                polled_turn = turn
+                # One fetch per inference: a released task would be received again, and each poll of an empty queue
+                # costs a call.
+                polled_for = acquisitions
             elif message is None and not await self._runtime.is_ready():
                 return
 
-    async def _time_to_receive(self, polled_turn: int) -> bool | None:
+    async def _next_receive(self, polled_for: int) -> bool | None:
         """Wait until a message should be received.
 
         Args:
-            polled_turn: the turn of the GPU for which the next task was asked for already.
+            polled_for: the acquisition of the GPU for which the agent has already fetched the next task.
 
         Returns:
-            Whether the GPU is busy, so that an answer is wanted at once; `None` where something has changed.
+            Whether the GPU is busy, so that the receive must not wait; `None` if the state has changed.
         """
         if not self.gpu.is_busy:
             return False
         self.gpu.changed.clear()
-        at = None if polled_turn == self.gpu.turn else self._prefetch.fetch_at(self.gpu.expected_end)
+        at = None if polled_for == self.gpu.acquisitions else self._prefetch.fetch_at(self.gpu.expected_end)
         left_s = None if at is None else at - clock.monotonic_s()
-        if left_s is not None and left_s <= _SOON_S:
+        if left_s is not None and left_s <= _TIMER_RESOLUTION_S:
             return True
         changed = asyncio.ensure_future(self.gpu.changed.wait())
         await self._first_of(changed, timeout_s=left_s)
@@ -209,7 +204,7 @@ class Worker:
         return None
 
     async def _receive(self, *, wait_s: int) -> Message | None:
-        """Receive; a stop, or a runtime that is gone, ends the wait at once."""
+        """Receive a message. A stop, or an unavailable runtime, ends the wait at once."""
         receiving = asyncio.ensure_future(self._queue.receive(wait_s=wait_s))
         await self._first_of(receiving)
         if receiving.done():
@@ -218,24 +213,24 @@ class Worker:
         await asyncio.wait({receiving})
         return None
 
-    async def _work_on(self, message: Message, *, asked_at: float, hold_s: float | None) -> None:
-        """Take a message, and start work on its task; returns when the task is on the GPU, or has ended."""
+    async def _work_on(self, message: Message, *, polled_at: float, hold_s: float | None) -> None:
+        """Claim the task of a message and start it. Returns when the task has the GPU, or has ended."""
         try:
-            claimed = await self._receiver.take(message, asked_at=asked_at)
+            claimed = await self._receiver.take(message, polled_at=polled_at)
         except AwsError as error:
             log("table_unreachable", error=str(error))
-            await self._delivery.show_again(message.handle, _TABLE_AWAY_S)
+            await self._delivery.make_visible(message.handle, _TABLE_UNAVAILABLE_S)
             while not self._stop.is_set() and not await self._clock_is_right():
-                await self._pause(_LOOK_EVERY_S)
+                await self._pause(_POLL_INTERVAL_S)
             return
         if claimed is None:
             return
-        turn = self.gpu.turn
+        acquisitions = self.gpu.acquisitions
         run = asyncio.create_task(self._run(claimed, hold_s=hold_s))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
-        # A task of a GPU that is free has the next turn; a prefetched one waits for the end of the present one.
-        while not run.done() and self.gpu.turn == turn:
+        # With a free GPU, the task acquires it next. A prefetched task waits for the end of the running one.
+        while not run.done() and self.gpu.acquisitions == acquisitions:
             self.gpu.changed.clear()
             changed = asyncio.ensure_future(self.gpu.changed.wait())
             await asyncio.wait({run, changed}, return_when=asyncio.FIRST_COMPLETED)
@@ -247,14 +242,14 @@ class Worker:
             async with claimed.lease:
                 await self._pipeline.run(claimed, hold_s=hold_s)
         except Exception as error:  # noqa: BLE001 (the one outermost loop)
-            # The outermost place: one task must not end the others. Its lease runs out, and its attempts are counted.
-            log("task_left", task_id=claimed.message.id, error=repr(error))
+            # One task must not stop the others. Its lease expires, and its attempts are limited.
+            log("task_abandoned", task_id=claimed.message.id, error=repr(error))
         finally:
             del self._leases[claimed.lease.task]
 
     async def _first_of(self, wanted: asyncio.Future[Any], *, timeout_s: float | None = None) -> None:
-        """Wait for something, the stop, or the loss of the runtime, whichever comes first."""
-        endings = {wanted, self._signals.stopping, self._signals.runtime_away}
+        """Wait for a future, for the stop, or for the loss of the runtime, whichever is first."""
+        endings = {wanted, self._signals.stopping, self._signals.runtime_unavailable}
         await asyncio.wait(endings, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
     async def _pause(self, seconds: float) -> None:

@@ -1,11 +1,11 @@
-"""Inputs of a task that stand elsewhere: fetched while it is prepared, and guarded, for a stranger has named them.
+"""Fetches the inputs of a task while it is prepared. Links are from callers, so they are not trusted.
 
-    inputs         what a task names, and what it gets
-    https_links    pictures on the web, from public addresses alone
-    s3_links       pictures in S3, from allowed places alone
-    sinks          where they go while they arrive
-    limits         how much, how long
+    inputs         resolves the inputs of a task
+    https_links    https:// links, to public addresses only
+    s3_links       s3:// links, to allowed buckets and prefixes only
+    sinks          destinations of the data: memory or disk
+    limits         limits of size and time
 
-What API and agent both know of inputs is in `task_record.inputs`. Nothing is kept between two tasks: no cookie, no
-connection, no picture.
+The rules that the task API and the agent share are in `task_record.inputs`. Nothing is kept between two tasks: no
+cookie, no connection, no file.
 """

@@ -1,6 +1,6 @@
-"""Inputs on the web. The host is looked up once, every address that it has is checked, and one of them is connected to.
+"""Fetches https:// links. The host is resolved once, and all its addresses are checked before the connection.
 
-A name that resolves otherwise a moment later is of no use to anybody: it is not looked up again.
+The host is not resolved a second time, so DNS rebinding has no effect.
 """
 
 import asyncio
@@ -16,31 +16,31 @@ from yarl import URL
 
 from queue_agent.inputs.limits import InputLimits, LinkError
 from queue_agent.inputs.sinks import Sink
-from task_record.inputs.public_hosts import Policy, is_public, may_be_asked_for
+from task_record.inputs.public_hosts import Policy, is_allowed_host, is_public
 
 _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "sd-on-eks-queue-agent"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+_TRANSIENT: Final = frozenset({429, 500, 502, 503, 504})
 _PAUSES_S: Final = (1.0, 2.0)
 _CHUNK: Final = 2**16
-_LONGEST: Final = 100
-"""So much of a host is told."""
+_MAX_HOST_LENGTH: Final = 100
+"""Maximum length of a host in an error message."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 
 
-class _PassingError(LinkError):
-    """An input cannot be had now, but maybe a moment later."""
+class _TransientError(LinkError):
+    """An input that cannot be fetched now. A retry may succeed."""
 
 
 class HttpsLinks:
-    """Fetches links.
+    """Fetches https:// links.
 
     Args:
-        limits: how much, how long.
-        is_allowed: which addresses may be connected to.
-        resolver: looks hosts up; `None` for the system's.
-        tls: which certificates are trusted; `None` for the usual.
+        limits: limits of size and time.
+        is_allowed: decides whether an address is allowed.
+        resolver: DNS resolver; `None` for the resolver of the system.
+        tls: trusted certificates; `None` for the default.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class HttpsLinks:
         self._tls = tls
 
     async def fetch(self, link: str, sink: Sink) -> None:
-        """Fetch a link; what breaks off is fetched again from its start.
+        """Fetch a link. After a lost connection it is fetched again from the start.
 
         Args:
-            link: https://.
-            sink: gets it.
+            link: an https:// URL.
+            sink: the destination.
 
         Raises:
-            LinkError: it cannot be had, or must not be.
-            TaskFailedError: the disk does not take it.
+            LinkError: the link cannot be fetched, or is not allowed.
+            TaskFailedError: the disk write failed.
         """
         timeout_s = self._limits.timeout_s
         connector = aiohttp.TCPConnector(
@@ -85,12 +85,12 @@ class HttpsLinks:
             for pause_s in _PAUSES_S:
                 try:
                     return await self._follow(http, self._url(link), sink)
-                except _PassingError:
+                except _TransientError:
                     await asyncio.sleep(pause_s)
             return await self._follow(http, self._url(link), sink)
 
     async def _follow(self, http: aiohttp.ClientSession, url: URL, sink: Sink) -> None:
-        """Read the body at the end of all redirects."""
+        """Follow redirects, and read the body."""
         for _ in range(self._limits.max_redirects + 1):
             try:
                 async with http.get(url, allow_redirects=False) as response:
@@ -98,44 +98,44 @@ class HttpsLinks:
                         url = self._url(str(response.headers.get("Location", "")), base=url)
                         continue
                     if response.status != _OK:
-                        kind = _PassingError if response.status in _PASSING else LinkError
-                        raise kind(f"cannot be had: {_host(url)} answers {response.status}")
+                        kind = _TransientError if response.status in _TRANSIENT else LinkError
+                        raise kind(f"cannot be fetched: {_host(url)} responded with {response.status}")
                     encoding = response.headers.get("Content-Encoding", "identity")
                     if encoding != "identity":
-                        raise LinkError(f"must not be compressed, which nobody asked for, got {encoding[:_LONGEST]}")
+                        raise LinkError(f"must have no Content-Encoding, got {encoding[:_MAX_HOST_LENGTH]}")
                     await sink.start(response.content_length)
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         await sink.write(chunk)
                     return
             except TimeoutError as error:
-                raise LinkError(f"cannot be had: {_host(url)} is too slow") from error
+                raise LinkError(f"cannot be fetched: {_host(url)} timed out") from error
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise _broken(url, error) from error
-        raise LinkError(f"cannot be had: it is redirected more than {self._limits.max_redirects} times")
+                raise _link_error(url, error) from error
+        raise LinkError(f"cannot be fetched: more than {self._limits.max_redirects} redirects")
 
     def _url(self, link: str, base: URL | None = None) -> URL:
-        """Read a link.
+        """Parse a link.
 
         Raises:
-            LinkError: it is none that may be followed.
+            LinkError: the link is not valid or not allowed.
         """
         try:
-            # A signed link stays as it is; what is not in order is put in order.
+            # A presigned URL must not change. A URL with other characters is quoted.
             url = URL(link, encoded=_PRINTABLE.fullmatch(link) is not None)
             url = base.join(url) if base is not None else url
             host, _ = url.raw_host, url.port
         except ValueError as error:
-            raise LinkError("is no link") from error
+            raise LinkError("must be a valid URL") from error
         if url.scheme != "https" or not host:
-            raise LinkError(f"must be an https:// link, got {url.scheme[:_LONGEST]}://")
+            raise LinkError(f"must be an https:// link, got {url.scheme[:_MAX_HOST_LENGTH]}://")
         if url.user is not None or url.password is not None:
-            raise LinkError("must be a link without a user")
-        if not may_be_asked_for(host, self._is_allowed):
-            raise LinkError(f"must be on a public host, got {host[:_LONGEST]}")
+            raise LinkError("must not contain a user name or a password")
+        if not is_allowed_host(host, self._is_allowed):
+            raise LinkError(f"must be on a public host, got {host[:_MAX_HOST_LENGTH]}")
         return url
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
-        """The last thing before a connection, whichever way its address came about."""
+        """Check the address immediately before every connection."""
         family, kind, protocol, _, place = address
         if not self._is_allowed(ip_address(place[0])):
             raise PermissionError(place[0])
@@ -143,7 +143,7 @@ class HttpsLinks:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Resolves hosts all of whose addresses are allowed."""
+    """Resolves only hosts whose addresses are all allowed."""
 
     def __init__(self, resolver: AbstractResolver, is_allowed: Policy) -> None:
         self._resolver = resolver
@@ -162,19 +162,19 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _host(url: URL) -> str:
-    return str(url.raw_host)[:_LONGEST]
+    return str(url.raw_host)[:_MAX_HOST_LENGTH]
 
 
-def _broken(url: URL, error: Exception) -> LinkError:
+def _link_error(url: URL, error: Exception) -> LinkError:
     match error:
         case aiohttp.ClientConnectorDNSError():
-            # Not which of both: nobody shall learn the names that the cluster knows.
-            return LinkError(f"cannot be had: {_host(url)} is not known, or not public")
+            # One message for both: the caller must not learn which names exist in the cluster.
+            return LinkError(f"cannot be fetched: {_host(url)} is unknown, or not a public host")
         case aiohttp.ClientSSLError():
-            return LinkError(f"cannot be had: {_host(url)} has no valid certificate")
+            return LinkError(f"cannot be fetched: {_host(url)} has no valid certificate")
         case aiohttp.ClientConnectorError():
-            return LinkError(f"cannot be had: {_host(url)} cannot be reached")
+            return LinkError(f"cannot be fetched: {_host(url)} is unreachable")
         case aiohttp.ClientPayloadError() | aiohttp.ClientOSError() | aiohttp.ServerDisconnectedError():
-            return _PassingError(f"cannot be had: {_host(url)} broke off")
+            return _TransientError(f"cannot be fetched: {_host(url)} closed the connection")
         case _:
-            return LinkError(f"cannot be had: {_host(url)} broke off")
+            return LinkError(f"cannot be fetched: {_host(url)} closed the connection")

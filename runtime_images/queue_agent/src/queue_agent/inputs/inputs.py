@@ -1,4 +1,4 @@
-"""What a task names as its inputs, and what it gets: pictures out of links and base64."""
+"""Resolves the inputs of a task: links and base64."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -16,14 +16,14 @@ from queue_agent.inputs.sinks import DiskSink, MemorySink, Sink
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import UNKNOWN, Media, kind_of_start
 from task_record.inputs import kinds
-from task_record.inputs.image_fields import Path, image_fields, spelled, with_texts
+from task_record.inputs.image_fields import Path, image_fields, spelled, with_strings
 from task_record.inputs.links import scheme_of
 from task_record.inputs.script_links import script_links
 
 T = TypeVar("T")
 _SNIFFED_CHARACTERS: Final = 512
-_LONGEST_NAME: Final = 60
-_LONGEST_FIELD: Final = 300
+_MAX_NAME_LENGTH: Final = 60
+_MAX_FIELD_LENGTH: Final = 300
 
 
 class Inputs:
@@ -32,7 +32,7 @@ class Inputs:
     Args:
         https: fetches https:// links.
         s3: fetches s3:// links.
-        limits: how much, how long.
+        limits: limits of size and time.
     """
 
     def __init__(self, https: HttpsLinks, s3: S3Links, limits: InputLimits) -> None:
@@ -41,19 +41,19 @@ class Inputs:
         self._limits = limits
 
     async def in_content(self, content: Mapping[str, Any], *, owner: str) -> Mapping[str, Any]:
-        """A body of the SD Web UI with base64 in place of links. The server itself never gets a link to follow.
+        """Replace the links in an SD Web UI request body by base64. The server never receives a link.
 
         Args:
-            content: the body.
-            owner: of the task.
+            content: the request body.
+            owner: owner of the task.
 
         Raises:
-            BadTaskError: an input cannot be had, or is no picture; which one and why. Or a script would get a link.
-            AwsError: S3 does not answer; it may a moment later.
+            BadTaskError: an input cannot be fetched or is not an image, or a script argument is a link.
+            AwsError: S3 did not respond; a retry may succeed.
         """
         for path, _ in script_links(content):
-            place = spelled(path)[:_LONGEST_FIELD]
-            raise BadTaskError("input", f"{place} must not be a link, which the server would follow itself")
+            place = spelled(path)[:_MAX_FIELD_LENGTH]
+            raise BadTaskError("input", f"{place} must not be a link, which the server would fetch itself")
         links: dict[Path, str] = {}
         for path, value in image_fields(content):
             if scheme_of(value) is not None:
@@ -64,20 +64,20 @@ class Inputs:
         texts = await self._together(
             budget, [self._encoded(spelled(path), link, owner, budget) for path, link in links.items()]
         )
-        return with_texts(content, dict(zip(links, texts, strict=True)))
+        return with_strings(content, dict(zip(links, texts, strict=True)))
 
     @asynccontextmanager
     async def named(self, inputs: Mapping[str, Any], *, owner: str) -> AsyncIterator[dict[str, InputFile]]:
-        """Named inputs of a workflow, each a link or base64. Their files are gone at the end of the context.
+        """Fetch the named inputs of a workflow, each a link or base64. The context deletes their files at its end.
 
         Args:
-            inputs: by name.
-            owner: of the task.
+            inputs: the inputs by name.
+            owner: owner of the task.
 
         Raises:
-            BadTaskError: an input cannot be had, or is no picture, video, audio or 3D model; which one and why.
-            TaskFailedError: the disk does not take them.
-            AwsError: S3 does not answer; it may a moment later.
+            BadTaskError: an input cannot be fetched, or is not an image, a video, audio or a 3D model.
+            TaskFailedError: the disk write failed.
+            AwsError: S3 did not respond; a retry may succeed.
         """
         budget = Budget(self._limits)
         with ExitStack() as files:
@@ -85,21 +85,21 @@ class Inputs:
             fetched = await self._together(
                 budget,
                 [
-                    self._named(f"metadata.inputs.{name[:_LONGEST_NAME]}", value, owner, sink)
+                    self._named(f"metadata.inputs.{name[:_MAX_NAME_LENGTH]}", value, owner, sink)
                     for (name, value), sink in zip(inputs.items(), sinks, strict=True)
                 ],
             )
             yield dict(zip(inputs, fetched, strict=True))
 
     async def _together(self, budget: Budget, fetches: list[Coroutine[Any, Any, T]]) -> list[T]:
-        """Fetch some at the same time; the first that fails ends all."""
+        """Fetch in parallel. The first failure cancels the others."""
         places = asyncio.Semaphore(self._limits.parallel)
 
-        async def in_turn(fetch: Coroutine[Any, Any, T]) -> T:
+        async def limited(fetch: Coroutine[Any, Any, T]) -> T:
             async with places:
                 return await fetch
 
-        tasks = [asyncio.ensure_future(in_turn(fetch)) for fetch in fetches]
+        tasks = [asyncio.ensure_future(limited(fetch)) for fetch in fetches]
         try:
             async with budget.in_time():
                 return await asyncio.gather(*tasks)
@@ -109,7 +109,7 @@ class Inputs:
             if tasks:
                 await asyncio.wait(tasks)
             for fetch in fetches:
-                fetch.close()  # one that was never begun
+                fetch.close()  # if it was never started
 
     async def _encoded(self, path: str, link: str, owner: str, budget: Budget) -> str:
         sink = MemorySink(budget, kinds.IN_CONTENT)
@@ -124,7 +124,7 @@ class Inputs:
         try:
             data = pybase64.b64decode(_without_data_prefix(value), validate=True)
         except ValueError as error:
-            raise BadTaskError("input", f"{path} must be https://, s3:// or base64") from error
+            raise BadTaskError("input", f"{path} must be an https:// link, an s3:// link or base64") from error
         try:
             await sink.start(len(data))
             await sink.write(data)
@@ -135,7 +135,7 @@ class Inputs:
     async def _fetch(self, path: str, link: str, owner: str, sink: Sink) -> Media:
         scheme = scheme_of(link)
         if scheme not in {"https", "s3"}:
-            raise BadTaskError("input", f"{path} must be https://, s3:// or base64, got {scheme}://")
+            raise BadTaskError("input", f"{path} must be an https:// link, an s3:// link or base64, got {scheme}://")
         try:
             if scheme == "s3":
                 await self._s3.fetch(link, owner, sink)
@@ -147,14 +147,14 @@ class Inputs:
 
 
 def _check_base64(path: str, value: str) -> None:
-    """Refuse what is no picture in base64: extensions of the server open files by their names, too."""
+    """Reject a value that is not an image in base64. Server extensions would open it as a file name."""
     first = "".join(_without_data_prefix(value[:_SNIFFED_CHARACTERS]).split())
     try:
         media = kind_of_start(pybase64.b64decode(first[: len(first) // 4 * 4]), None)
     except ValueError:
         media = UNKNOWN
     if media.content_type.partition("/")[0] not in kinds.IN_CONTENT:
-        raise BadTaskError("input", f"{path} must be https://, s3://, or an image in base64")
+        raise BadTaskError("input", f"{path} must be an https:// link, an s3:// link or an image in base64")
 
 
 def _without_data_prefix(value: str) -> str:

@@ -1,4 +1,4 @@
-"""How much is fetched for a task, from where, and how long that may take."""
+"""Limits of the inputs of a task: size, time and source."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from task_record.inputs.sizes import InputSizes
 
 
 class LinkError(Exception):
-    """An input cannot be had. The message never holds a link: its query may be a signature."""
+    """An input that cannot be fetched. The message never contains the link: its query may be a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,29 +18,26 @@ class InputLimits:
     """Limits of inputs.
 
     Attributes:
-        input_buckets: buckets that tasks may read from, besides their owner's uploads.
-        sizes: largest input, and most of a task's inputs together.
-        timeout_s: longest time in which nothing of an input arrives; and for all inputs of a task, from the first name
-            lookup to the last byte, where they are small.
-        least_bytes_per_s: so fast large inputs must be: for as many bytes a second is added to the time for all.
-        max_redirects: most redirects of a link.
-        parallel: how many are fetched at the same time.
+        input_buckets: allowed buckets, in addition to the uploads of the task's owner.
+        sizes: maximum size of one input, and of all inputs of a task.
+        timeout_s: read timeout of one input, and timeout of all inputs of a task, from the first DNS lookup to the last
+            byte. Large inputs extend the latter.
+        min_bytes_per_s: minimum speed of large inputs: each received block of this many bytes extends the timeout by a
+            second.
+        max_redirects: maximum redirects of a link.
+        parallel: maximum number of parallel fetches.
     """
 
     input_buckets: frozenset[str] = frozenset()
     sizes: InputSizes = field(default_factory=InputSizes)
     timeout_s: float = 30.0
-    least_bytes_per_s: int = 2**19
+    min_bytes_per_s: int = 2**19
     max_redirects: int = 5
     parallel: int = 4
 
 
 class Budget:
-    """What the inputs of one task may still take: bytes, and time, which grows with what has arrived.
-
-    Args:
-        limits: for a task.
-    """
+    """Remaining bytes and time for the inputs of one task. Received bytes extend the time."""
 
     def __init__(self, limits: InputLimits) -> None:
         self._limits = limits
@@ -49,10 +46,10 @@ class Budget:
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """Do in here what takes bytes.
+        """Context with the time limit. All fetches must run in it.
 
         Raises:
-            BadTaskError: it takes too long.
+            BadTaskError: the time is over.
         """
         limits = self._limits
         try:
@@ -61,34 +58,34 @@ class Budget:
         except TimeoutError as error:
             raise BadTaskError(
                 "input",
-                f"the inputs did not arrive within {limits.timeout_s:g} s and a second more for every "
-                f"{limits.least_bytes_per_s >> 10} KiB",
+                f"the inputs must arrive within {limits.timeout_s:g} s plus one second for each "
+                f"{limits.min_bytes_per_s >> 10} KiB; send smaller inputs, or use a faster host",
             ) from error
 
     def check(self, size_bytes: int) -> None:
         """Check the size of one input.
 
         Raises:
-            LinkError: it is too large.
+            LinkError: the input is too large.
         """
         if size_bytes > self._limits.sizes.max_bytes:
-            raise LinkError(f"is larger than {self._limits.sizes.max_bytes} bytes")
+            raise LinkError(f"must be at most {self._limits.sizes.max_bytes} bytes")
 
     def take(self, size_bytes: int) -> None:
-        """Take bytes that have arrived.
+        """Count received bytes.
 
         Raises:
-            LinkError: the inputs are too large together.
+            LinkError: the total size of the inputs is too large.
         """
         self._left -= size_bytes
         if self._left < 0:
             raise LinkError(
-                f"is one too many: the inputs are larger than {self._limits.sizes.max_total_bytes} bytes together"
+                f"is too large: all inputs together must be at most {self._limits.sizes.max_total_bytes} bytes"
             )
         deadline = self._deadline
         if deadline is not None and not deadline.expired():
-            deadline.reschedule((deadline.when() or 0.0) + size_bytes / self._limits.least_bytes_per_s)
+            deadline.reschedule((deadline.when() or 0.0) + size_bytes / self._limits.min_bytes_per_s)
 
-    def give_back(self, size_bytes: int) -> None:
-        """Give back bytes of an input that is fetched again from its start; the time that they took is gone."""
+    def refund(self, size_bytes: int) -> None:
+        """Return the bytes of an input that is fetched again from the start. The used time is not returned."""
         self._left += size_bytes

@@ -1,4 +1,4 @@
-"""Inputs in S3: a task's owner's own uploads, and the buckets that are meant for inputs."""
+"""Fetches s3:// links: the uploads of the task's owner, and objects in input buckets."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -11,27 +11,27 @@ from queue_agent.inputs.sinks import Sink
 from task_record.inputs.links import bucket_and_key
 from task_record.object_keys import uploads_folder
 
-_SAYS_NO: Final = range(400, 500)
-_TRY_AGAIN: Final = frozenset({408, 429})
+_CLIENT_ERRORS: Final = range(400, 500)
+_RETRYABLE: Final = frozenset({408, 429})
 _PAUSES_S: Final = (1.0, 2.0)
-"""Before an object that broke off is read again."""
+"""Before each retry of a read that was interrupted."""
 
 
 class Objects(Protocol):
-    """Reads objects, as `AwsClient` does."""
+    """Reads objects. Implemented by `AwsClient`."""
 
     def stream(self, bucket: str, key: str, *, timeout_s: float) -> AbstractAsyncContextManager[ObjectStream]:
-        """Read an object of S3 as it arrives."""
+        """Read an S3 object as a stream."""
         ...
 
 
 class S3Links:
-    """Fetches links.
+    """Fetches s3:// links.
 
     Args:
-        objects: reads them.
-        output_bucket: where uploads are.
-        limits: how long, from which buckets.
+        objects: reads objects.
+        output_bucket: the bucket with the uploads.
+        limits: the timeout, and the allowed buckets.
     """
 
     def __init__(self, objects: Objects, output_bucket: str, limits: InputLimits) -> None:
@@ -44,13 +44,13 @@ class S3Links:
 
         Args:
             link: s3://bucket/key.
-            owner: of the task.
-            sink: gets it.
+            owner: owner of the task.
+            sink: the destination.
 
         Raises:
-            LinkError: it cannot be had, or must not be.
-            AwsError: S3 does not answer; it may a moment later.
-            TaskFailedError: the disk does not take it.
+            LinkError: the link cannot be fetched, or is not allowed.
+            AwsError: S3 did not respond; a retry may succeed.
+            TaskFailedError: the disk write failed.
         """
         bucket, key = bucket_and_key(link)
         self._check(bucket, key, owner)
@@ -70,8 +70,8 @@ class S3Links:
                 async for chunk in stream.chunks:
                     await sink.write(chunk)
         except AwsError as error:
-            if error.status in _SAYS_NO and error.status not in _TRY_AGAIN:
-                raise LinkError(f"cannot be had: S3 answers {error.code}") from error
+            if error.status in _CLIENT_ERRORS and error.status not in _RETRYABLE:
+                raise LinkError(f"cannot be fetched: S3 responded with {error.code}") from error
             raise
 
     def _check(self, bucket: str, key: str, owner: str) -> None:

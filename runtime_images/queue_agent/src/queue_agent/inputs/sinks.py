@@ -1,6 +1,7 @@
-"""Where an input goes while it arrives: into memory for the SD Web UI, else onto the disk.
+"""Destinations of an input: memory for the SD Web UI, disk for ComfyUI.
 
-A file on the disk has no name. Nobody else can open it, and it is gone when it is closed, even by SIGKILL.
+The files on the disk have no name. No other process can open them, and the kernel deletes them on close, even after
+SIGKILL.
 """
 
 import asyncio
@@ -13,16 +14,16 @@ from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.media import SNIFFED_BYTES, Media, kind_of_start
 
 _WRITTEN_BYTES: Final = 2**18
-"""So much is written at once: each write is a thread's, for a disk that is slow must not hold up the heartbeat."""
+"""Size of one write. Writes run in a thread, because a slow disk must not delay the heartbeat."""
 _NAMES: Final = {"image": "an image", "video": "a video", "audio": "audio", "model": "a 3D model"}
 
 
 class Sink(ABC):
-    """One input: it is counted, and judged by its first bytes and its size.
+    """One input. It is checked against the limits and, by its first bytes, against the allowed media types.
 
     Args:
-        budget: of the task.
-        kinds: what it may be: the first parts of media types.
+        budget: limits of the task.
+        kinds: allowed media types, such as `image`.
     """
 
     def __init__(self, budget: Budget, kinds: tuple[str, ...]) -> None:
@@ -30,28 +31,28 @@ class Sink(ABC):
         self._kinds = kinds
         self._head = b""
         self.size_bytes: int = 0
-        """What has arrived since the start."""
+        """Bytes received since the start."""
 
     async def start(self, size_bytes: int | None) -> None:
-        """To be called before the first byte: what came before belongs to an attempt that broke off.
+        """Start, or start again after an interrupted fetch. Must be called before the first write.
 
         Args:
-            size_bytes: what will come, where that is known.
+            size_bytes: expected size; `None` if it is unknown.
 
         Raises:
-            LinkError: that is too much.
+            LinkError: the input is too large.
         """
-        self._budget.give_back(self.size_bytes)
+        self._budget.refund(self.size_bytes)
         self.size_bytes, self._head = 0, b""
         self._clear()
         self._budget.check(size_bytes or 0)
 
     async def write(self, chunk: bytes) -> None:
-        """Take what has arrived.
+        """Add received bytes.
 
         Raises:
-            LinkError: it is too much, or of another kind.
-            TaskFailedError: the disk does not take it.
+            LinkError: the input is too large, or its type is not allowed.
+            TaskFailedError: the disk write failed.
         """
         self.size_bytes += len(chunk)
         self._budget.check(self.size_bytes)
@@ -59,25 +60,25 @@ class Sink(ABC):
         if len(self._head) < SNIFFED_BYTES:
             self._head = (self._head + chunk[:SNIFFED_BYTES])[:SNIFFED_BYTES]
             if len(self._head) == SNIFFED_BYTES:
-                self._judge(None)
-        await self._keep(chunk)
+                self._check_type(None)
+        await self._store(chunk)
 
     async def end(self) -> Media:
-        """To be called after the last byte.
+        """Complete the input. Must be called after the last write.
 
         Returns:
-            What it is.
+            The media type of the input.
 
         Raises:
-            LinkError: it is empty, or of another kind.
-            TaskFailedError: the disk does not take it.
+            LinkError: the input is empty, or its type is not allowed.
+            TaskFailedError: the disk write failed.
         """
         if not self.size_bytes:
-            raise LinkError("is empty")
+            raise LinkError("must not be empty")
         await self._flush()
-        return self._judge(self.size_bytes)
+        return self._check_type(self.size_bytes)
 
-    def _judge(self, size_bytes: int | None) -> Media:
+    def _check_type(self, size_bytes: int | None) -> Media:
         media = kind_of_start(self._head, size_bytes)
         if media.content_type.partition("/")[0] not in self._kinds:
             *first, last = [_NAMES[kind] for kind in self._kinds]
@@ -86,19 +87,19 @@ class Sink(ABC):
 
     @abstractmethod
     def _clear(self) -> None:
-        """Forget what was kept."""
+        """Discard the stored bytes."""
 
     @abstractmethod
-    async def _keep(self, chunk: bytes) -> None:
-        """Keep what follows."""
+    async def _store(self, chunk: bytes) -> None:
+        """Store the next bytes."""
 
     @abstractmethod
     async def _flush(self) -> None:
-        """Nothing follows."""
+        """Write buffered bytes."""
 
 
 class MemorySink(Sink):
-    """Keeps an input in memory."""
+    """Stores an input in memory."""
 
     def __init__(self, budget: Budget, kinds: tuple[str, ...]) -> None:
         super().__init__(budget, kinds)
@@ -111,7 +112,7 @@ class MemorySink(Sink):
     def _clear(self) -> None:
         self._chunks.clear()
 
-    async def _keep(self, chunk: bytes) -> None:
+    async def _store(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
 
     async def _flush(self) -> None:
@@ -119,12 +120,12 @@ class MemorySink(Sink):
 
 
 class DiskSink(Sink):
-    """Keeps an input on the disk.
+    """Stores an input on the disk.
 
     Args:
-        budget: of the task.
-        kinds: what it may be.
-        file: empty, and closed by its owner.
+        budget: limits of the task.
+        kinds: allowed media types.
+        file: an empty file, which the caller closes.
     """
 
     def __init__(self, budget: Budget, kinds: tuple[str, ...], file: BinaryIO) -> None:
@@ -141,7 +142,7 @@ class DiskSink(Sink):
         self._file.seek(0)
         self._file.truncate()
 
-    async def _keep(self, chunk: bytes) -> None:
+    async def _store(self, chunk: bytes) -> None:
         self._waiting += chunk
         if len(self._waiting) >= _WRITTEN_BYTES:
             await self._flush()
@@ -152,7 +153,9 @@ class DiskSink(Sink):
         try:
             await asyncio.to_thread(self._write, data)
         except OSError as error:
-            raise TaskFailedError("storage", f"the agent's disk does not take the inputs: {error.strerror}") from error
+            raise TaskFailedError(
+                "storage", f"the agent cannot write the inputs to its disk: {error.strerror}"
+            ) from error
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)

@@ -1,1 +1,1 @@
-"""The inference servers, behind one protocol: `registry` has the client of each type."""
+"""Clients of the inference servers, with a common interface; `registry` has the client of each runtime type."""

@@ -1,9 +1,9 @@
-"""What the agent asks of an inference server.
+"""The interface of a client of an inference server.
 
     task -> prepare (inputs uploaded, body encoded: nothing that needs the GPU) -> infer (the GPU) -> read (outputs)
 
-The three steps are apart so that the GPU never waits: the next task is prepared while this one is inferred, and its
-request is on its way before this one's answer is read.
+The three steps are separate so that the GPU never waits: the next task is prepared while this one is inferred, and its
+request is sent before the response of this one is read.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -17,17 +17,17 @@ from queue_agent.runtimes.output_kind import OutputKind, output_kind
 from task_record.runtime_types import RuntimeType
 
 Content = Mapping[str, Any]
-"""The body of a request, as the server takes it."""
+"""A request body in the format of the server."""
 
 
 class ClientSettings(Protocol):
-    """What clients are made of, part of the agent's settings.
+    """The settings of clients, a part of the agent's settings.
 
     Attributes:
-        runtime_type: which server runs beside the agent.
-        model_filename: the runtime's own checkpoint, which a task runs that names none.
+        runtime_type: type of the inference server.
+        model_filename: default checkpoint of the runtime, for tasks that name none.
         dynamic_model: whether the runtime switches to the checkpoint that a task names.
-        finished_files: list of files that the server needs no more, for the janitor of its disk.
+        finished_files: list of files that the janitor can delete.
     """
 
     @property
@@ -42,12 +42,12 @@ class ClientSettings(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """A named input of a workflow, on the agent's disk: it may be too large for memory.
+    """A named input of a workflow, on the agent's disk, because it may be too large for memory.
 
     Attributes:
-        file: open for reading; its owner closes it, and with that it is gone.
-        size_bytes: its size.
-        media: what its first bytes say that it is.
+        file: open for reading. Its owner closes it, which deletes it.
+        size_bytes: size of the file.
+        media: media type, detected from its first bytes.
     """
 
     file: BinaryIO
@@ -57,14 +57,14 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeTask:
-    """A task, ready to be sent.
+    """A task to prepare.
 
     Attributes:
-        claim_id: the claim.
-        submission: the submission.
-        tasktype: its kind.
+        claim_id: id of the claim.
+        submission: ULID of the submit.
+        tasktype: type of the task.
         content: the request body.
-        checkpoint: name of the checkpoint that it runs, as decided at submit; `None` where its message does not say.
+        checkpoint: name of the checkpoint, as resolved at submit; `None` if the message has none.
         inputs: named inputs of a workflow, for ComfyUI.
     """
 
@@ -81,12 +81,12 @@ class OutputFile:
     """An output.
 
     Attributes:
-        data: its bytes.
-        extension: without the dot.
-        content_type: its media type.
-        node_id: the node that made it; None where the server has no nodes.
-        name: the server's name of the file; None for what the server keeps in no file.
-        subfolder: folder of the file, below the server's folder of outputs; None as above.
+        data: content of the output.
+        extension: file extension without the dot.
+        content_type: media type.
+        node_id: id of the node that created it; None if the server has no nodes.
+        name: the server's file name; None if the server has no file.
+        subfolder: folder of the file, relative to the server's output folder; None if the server has no file.
     """
 
     data: bytes
@@ -98,18 +98,18 @@ class OutputFile:
 
     @property
     def kind(self) -> OutputKind:
-        """What kind of output it is."""
+        """Kind of the output."""
         return output_kind(extension=self.extension, content_type=self.content_type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskWarning:
-    """Something that a completed task did not do as it was asked.
+    """A part of the request that a completed task did not execute.
 
     Attributes:
-        code: one word of the documented list.
-        message: what happened, in the server's own words where it has any.
-        node_id: where in the workflow; None where the server has no nodes.
+        code: a documented warning code.
+        message: what happened, with the server's message if there is one.
+        node_id: id of the node; None if the server has no nodes.
     """
 
     code: str
@@ -119,12 +119,12 @@ class TaskWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a server says of a task that it has done.
+    """The server's description of a completed task.
 
     Attributes:
-        summary: what goes into the record and the callback: seeds, model, parameters.
-        response: the server's whole answer without the outputs' bytes; goes into `.out`.
-        warnings: what it did not do as it was asked.
+        summary: seeds, model and parameters, for the record and the callback.
+        response: the server's complete response without the content of the outputs, for `.out`.
+        warnings: parts of the request that were not executed.
     """
 
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -133,20 +133,20 @@ class Description:
 
 
 class Outputs(Protocol):
-    """What a server made of a task. The GPU is free already."""
+    """The outputs of a task. The GPU is already free."""
 
     def files(self) -> AsyncIterator[OutputFile]:
-        """The outputs, in order, each as soon as it is there. To be read once.
+        """Yield the outputs in order, each as soon as it is available. Can be read once.
 
         Raises:
-            TaskFailedError: the server failed the task, in its own words.
-            RuntimeUnavailableError: the server died before its answer was read.
-            GpuFaultError: the GPU or its driver is broken.
+            TaskFailedError: the server failed the task.
+            RuntimeUnavailableError: the server failed before its response was read.
+            GpuFaultError: the GPU or its driver failed.
         """
         ...
 
     def description(self) -> Description:
-        """What the server says of it; known when all files have been read."""
+        """The server's description. Valid after all files have been read."""
         ...
 
 
@@ -154,55 +154,55 @@ class Request(Protocol):
     """A prepared task."""
 
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> Outputs:
-        """Send it, and wait until the GPU is free again.
+        """Send the request, and wait until the GPU is free again.
 
         Args:
-            before_post: called last thing before the server gets the task; raises to keep it from that.
-            on_progress: hears the share that is done, 0 to 1; 0 as soon as the server was sent the request.
+            before_post: called immediately before the request is sent; raises to prevent it.
+            on_progress: called with the completed share, 0 to 1; with 0 after the request was sent.
 
         Raises:
-            TaskFailedError: the server refused or failed it, in its own words.
-            BadTaskError: the server can never run it.
-            RuntimeUnavailableError: the server is not there, or died under the task.
-            GpuFaultError: the GPU or its driver is broken.
+            TaskFailedError: the server rejected or failed the task.
+            BadTaskError: the server can never run the task.
+            RuntimeUnavailableError: the server is unavailable, or failed during the task.
+            GpuFaultError: the GPU or its driver failed.
         """
         ...
 
 
 class Runtime(Protocol):
-    """An inference server, one task at a time."""
+    """A client of an inference server that runs one task at a time."""
 
     async def is_ready(self) -> bool:
-        """Whether it answers and its model is there."""
+        """Whether the server responds and its model is available."""
         ...
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
-        """Stop whatever runs or waits there.
+        """Interrupt running tasks and clear the queue of the server.
 
         Returns:
-            Whether it was seen idle in time.
+            Whether the server was idle before the timeout.
         """
         ...
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
-        """The content with the inputs that the server takes inside it; those that it takes as files are not in there.
+        """Fetch the inputs in a request body, if the server reads inputs from it. Named inputs are not in it.
 
         Args:
-            content: as it was submitted.
-            fetched: gives a content with what its links lead to in their place; raises as `prepare`.
+            content: the submitted request body.
+            fetched: replaces the links in a request body by files; raises as `prepare`.
         """
         ...
 
     def prepare(self, task: RuntimeTask) -> AbstractAsyncContextManager[Request]:
-        """Do what can be done before the GPU is free. The context ends when the outputs have been read.
+        """Do all work that does not need the GPU. The context ends when the outputs have been read.
 
         Raises:
-            TaskFailedError: the server refused an input, in its own words.
-            BadTaskError: the server can never run it.
-            RuntimeUnavailableError: the server is not there.
+            TaskFailedError: the server rejected an input.
+            BadTaskError: the server can never run the task.
+            RuntimeUnavailableError: the server is unavailable.
         """
         ...
 
-    def likeness(self, task: RuntimeTask) -> str:
-        """A text that is the same for tasks that take about as long: their kind, size, steps, model, batch."""
+    def duration_key(self, task: RuntimeTask) -> str:
+        """A string that is equal for tasks of similar duration: with the same type, size, steps, model and batch."""
         ...

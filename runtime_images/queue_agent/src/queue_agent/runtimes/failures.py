@@ -1,19 +1,19 @@
-"""What a server's own words on a failure mean: the task's fault, too little memory, or a broken GPU."""
+"""Classifies the error message of a server: failed task, out of memory, or failed GPU."""
 
 import re
 from typing import Any, Final
 
 from queue_agent.errors import GpuFaultError, TaskFailedError
 
-WORDS: Final = 2000
-"""How much of a server's words is kept, in characters."""
+MAX_MESSAGE_LENGTH: Final = 2000
+"""Longer messages of a server are truncated, in characters."""
 
 _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|OutOfMemoryError|Allocation on device|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED"
     r"|can't allocate memory|not enough memory",
     re.IGNORECASE,
 )
-# CUDA's errors break the context of the process: each later call fails until the server is restarted.
+# A CUDA error corrupts the context of the process: all later calls fail until the server is restarted.
 # https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html
 _GPU_FAULT: Final = re.compile(
     r"CUDA (?:driver |unknown |runtime )?error\b|\bcudaError\w*|CUDA_ERROR_\w+|device-side assert"
@@ -22,12 +22,12 @@ _GPU_FAULT: Final = re.compile(
     r"|no CUDA-capable device|Found no NVIDIA driver|unspecified launch failure|uncorrectable ECC"
     r"|\bXid\b|fallen off the bus|GPU is lost"
 )
-# These say that what was asked for cannot be computed, and leave the context as it was.
+# The request cannot be computed, but the context stays valid.
 _HARMLESS: Final = re.compile(
     r"CUDA error: (?:invalid argument|invalid configuration argument|operation not supported)"
     r"|CUBLAS_STATUS_(?:INVALID_VALUE|NOT_SUPPORTED)"
 )
-_QUOTING: Final = frozenset(
+_QUOTING_EXCEPTIONS: Final = frozenset(
     {
         "AssertionError",
         "HTTPException",
@@ -38,19 +38,19 @@ _QUOTING: Final = frozenset(
         "ValueError",
     }
 )
-"""Errors that quote what they were given, so that a prompt could speak of CUDA."""
+"""Exceptions that quote their input: a prompt in them could mention CUDA."""
 
 
 def failure(words: str, *, kind: str = "", **details: Any) -> TaskFailedError | GpuFaultError:  # noqa: ANN401 (any JSON value)
-    """The error for a server's words.
+    """The error for a server's message.
 
     Args:
-        words: what it says.
-        kind: class of its exception, where it says so; with or without a module.
-        details: JSON values for whoever reads the failure.
+        words: the message.
+        kind: class of the exception, if it is known, with or without a module.
+        details: JSON values for the caller.
     """
-    said = words.strip()[:WORDS] or kind or "the runtime failed without a word"
-    if kind.rpartition(".")[2] not in _QUOTING:
+    said = words.strip()[:MAX_MESSAGE_LENGTH] or kind or "the runtime failed without a message"
+    if kind.rpartition(".")[2] not in _QUOTING_EXCEPTIONS:
         if _OUT_OF_MEMORY.search(f"{kind} {said}"):
             return TaskFailedError("out_of_memory", said, **details)
         if _GPU_FAULT.search(said) and not _HARMLESS.search(said):

@@ -1,4 +1,4 @@
-"""HTTP to the server in the same pod."""
+"""HTTP client of the server in the same pod."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -13,45 +13,40 @@ from queue_agent.errors import RuntimeBusyError, RuntimeUnavailableError
 from queue_agent.json_codec import decode_json, encode_json
 
 _CONNECT_S: Final = 1.0
-"""On loopback a connection is there at once or refused."""
+"""On loopback a connection is established or refused at once."""
 PATIENCE_S: Final = 60.0
-"""For an answer while the server may be at work on the next task: loading a model keeps it from all else."""
+"""Timeout while the server may run the next task: it does not respond while it loads a model."""
 _NOT_YET: Final = frozenset({502, 503, 504})
 _TOO_MANY: Final = 429
 _BUSY_S: Final = 5.0
-"""Until the next request after a 429 without Retry-After. SD.Next counts each path's requests of the last minute."""
-_LONGEST_BUSY_S: Final = 60.0
-# The SD Web UI compresses megabytes of base64 for whoever lets it, which takes longer than a short inference.
+"""Used after a 429 without Retry-After. SD.Next limits the requests per path and minute."""
+_MAX_BUSY_S: Final = 60.0
+# Without this, the SD Web UI compresses megabytes of base64, which takes longer than a short inference.
 _HEADERS: Final = {"Accept-Encoding": "identity"}
 _JSON_HEADERS: Final = {**_HEADERS, "Content-Type": "application/json"}
 OK: Final = 200
 
 
 class NoAnswerError(RuntimeUnavailableError):
-    """The server did not answer in time: it may be dead, or only busy."""
+    """The server did not respond in time: it may have failed, or be busy."""
 
     def __init__(self) -> None:
-        super().__init__("the runtime does not answer", accepted=True)
+        super().__init__("the runtime did not respond in time", accepted=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply of the server.
-
-    Attributes:
-        status: HTTP status.
-        body: its bytes.
-    """
+    """A response of the server."""
 
     status: int
     body: bytes
 
     def json(self) -> Any:  # noqa: ANN401 (any JSON value)
-        """The body as JSON; `None` where it is none."""
+        """The body as JSON; `None` if it is not valid JSON."""
         return decode_json(self.body)
 
     def object(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
+        """The body as a JSON object; empty if it is not an object."""
         value = self.json()
         return value if isinstance(value, dict) else {}
 
@@ -61,7 +56,7 @@ class Reply:
 
 
 class OpenReply:
-    """A reply whose headers are there, and whose body can be read later.
+    """A response with headers, whose body can be read later.
 
     Attributes:
         status: HTTP status.
@@ -75,25 +70,19 @@ class OpenReply:
         """Read the body.
 
         Raises:
-            RuntimeUnavailableError: the server died before all of it was there.
+            RuntimeUnavailableError: the server failed before the body was complete.
         """
-        with _told_as_unavailable():
+        with _reported_as_unavailable():
             async with asyncio.timeout(PATIENCE_S):
                 return Reply(self.status, await self._response.read())
 
     def close(self) -> None:
-        """Let the connection go, whether the body has been read or not."""
+        """Close the connection, whether the body has been read or not."""
         self._response.close()
 
 
 class HeldPost:
-    """A request on a connection that is opened ahead: while the GPU waits there is nothing left to do but to send it.
-
-    Args:
-        http: the HTTP client.
-        url: where it goes.
-        body: JSON.
-    """
+    """A prepared request on an open connection: when the GPU is free, only the send remains."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, body: bytes) -> None:
         self._http = http
@@ -103,23 +92,23 @@ class HeldPost:
         self._connect()
 
     async def send(self, *, before_post: Callable[[], None], on_sent: Callable[[], None]) -> OpenReply:
-        """Send it, and wait for the headers of the reply for as long as it takes.
+        """Send the request, and wait for the headers of the response without a timeout.
 
         Args:
-            before_post: called last thing before it is sent; raises to keep it from that.
-            on_sent: called as soon as it is sent.
+            before_post: called immediately before the send; raises to prevent it.
+            on_sent: called after the send.
 
         Raises:
-            RuntimeUnavailableError: the server is not there, is not up yet, or died meanwhile.
+            RuntimeUnavailableError: the server is unavailable, is starting, or failed meanwhile.
         """
         before_post()
-        if self._reply.done():  # the connection was refused, or is lost: nothing was sent on it
+        if self._reply.done():  # the connection was refused or lost: nothing was sent
             self._connect()
         self._on_sent = on_sent
         self._may_go.set()
-        with _told_as_unavailable():
+        with _reported_as_unavailable():
             response = await self._reply
-        self._body = b""  # pictures for image-to-image are large
+        self._body = b""  # images for image-to-image are large
         refusal = _refusal(response)
         if refusal is not None:
             response.close()
@@ -127,13 +116,13 @@ class HeldPost:
         return OpenReply(response)
 
     def close(self) -> None:
-        """Let the connection go, whatever has become of it."""
+        """Close the connection."""
         self._reply.cancel()
 
     def _connect(self) -> None:
         self._may_go = asyncio.Event()
         self._reply = asyncio.ensure_future(self._request())
-        # Whoever sends is told; where nobody does, nothing has gone wrong.
+        # `send` raises the error. Without a send, the error is ignored.
         self._reply.add_done_callback(lambda reply: reply.cancelled() or reply.exception())
 
     async def _request(self) -> aiohttp.ClientResponse:
@@ -152,12 +141,12 @@ class RuntimeHttp:
     """A client for the server.
 
     Args:
-        http: the HTTP client. It must open a connection for each request: a kept one that the server has closed looks
-            like a server that died under the task.
-        base_url: where it listens, without a slash at the end.
-        reads: the HTTP client of GET requests, where it is another one. It may keep connections: aiohttp sends a GET
-            again, on a new one, where the server has closed the kept one meanwhile.
-        timeout_s: for what is answered at once.
+        http: the HTTP client. It must open a connection for each request: a request on a keep-alive connection that the
+            server has closed fails in the same way as a failed server.
+        base_url: base URL of the server, without a trailing slash.
+        reads: the HTTP client of GET requests, if it is another one. It may use keep-alive: aiohttp retries a GET on a
+            new connection if the server has closed the old one.
+        timeout_s: default timeout of a request.
     """
 
     def __init__(
@@ -176,16 +165,16 @@ class RuntimeHttp:
     async def get(
         self, path: str, *, parameters: Mapping[str, str] | None = None, timeout_s: float | None = None
     ) -> Reply:
-        """Ask for something. Where the server is asked too often, it is asked again, as long as there is time.
+        """Send a GET request. After a 429 it is retried until the timeout.
 
         Args:
-            path: of the operation.
-            parameters: its query.
-            timeout_s: for what is not answered at once.
+            path: path of the operation.
+            parameters: the query.
+            timeout_s: replaces the default timeout.
 
         Raises:
-            RuntimeBusyError: the server is asked too often.
-            RuntimeUnavailableError: the server does not answer.
+            RuntimeBusyError: the server responded with 429.
+            RuntimeUnavailableError: the server did not respond.
         """
         until = clock.monotonic_s() + (timeout_s or self._timeout_s)
         while True:
@@ -199,38 +188,38 @@ class RuntimeHttp:
                 await asyncio.sleep(error.retry_after_s)
 
     async def post(self, path: str, body: object, *, timeout_s: float | None = None) -> Reply:
-        """Send JSON.
+        """Send a POST request with JSON.
 
         Args:
-            path: of the operation.
+            path: path of the operation.
             body: any JSON value.
-            timeout_s: for what is not answered at once.
+            timeout_s: replaces the default timeout.
 
         Raises:
-            RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
+            RuntimeUnavailableError: the server did not respond, is starting, or failed meanwhile.
         """
         return await self._send(
             self._http, "POST", path, data=encode_json(body), headers=_JSON_HEADERS, timeout_s=timeout_s
         )
 
     async def post_form(self, path: str, form: aiohttp.FormData, *, timeout_s: float | None = None) -> Reply:
-        """Send a form.
+        """Send a POST request with a form.
 
         Args:
-            path: of the operation.
-            form: its fields.
-            timeout_s: for what is not answered at once.
+            path: path of the operation.
+            form: the fields.
+            timeout_s: replaces the default timeout.
 
         Raises:
-            RuntimeUnavailableError: the server does not answer, is not up yet, or died meanwhile.
+            RuntimeUnavailableError: the server did not respond, is starting, or failed meanwhile.
         """
         return await self._send(self._http, "POST", path, data=form, headers=_HEADERS, timeout_s=timeout_s)
 
     def hold(self, path: str, body: bytes) -> "HeldPost":
-        """Connect for a request that is to be sent later.
+        """Open a connection for a request that is sent later.
 
         Args:
-            path: of the operation.
+            path: path of the operation.
             body: JSON.
         """
         return HeldPost(self._http, f"{self._base_url}{path}", body)
@@ -239,10 +228,10 @@ class RuntimeHttp:
         """Open a websocket.
 
         Raises:
-            RuntimeUnavailableError: the server does not take it.
+            RuntimeUnavailableError: the connection failed.
         """
         try:
-            # It pings nobody: on loopback a dead server shows at once, and a busy one does not answer pings.
+            # Without pings: on loopback a failed server closes the connection, and a busy one does not answer pings.
             async with asyncio.timeout(PATIENCE_S):
                 return await self._http.ws_connect(
                     f"{self._base_url}{path}",
@@ -266,7 +255,7 @@ class RuntimeHttp:
     ) -> Reply:
         timeout = aiohttp.ClientTimeout(total=timeout_s or self._timeout_s, sock_connect=_CONNECT_S)
         url = f"{self._base_url}{path}"
-        with _told_as_unavailable():
+        with _reported_as_unavailable():
             async with http.request(
                 method, url, params=params, data=data, headers=headers, timeout=timeout
             ) as response:
@@ -279,7 +268,7 @@ class RuntimeHttp:
 
 @contextmanager
 def attempt(*, counts: bool) -> Iterator[None]:
-    """Say whether what fails in here counts as an attempt: whether the server had taken the task."""
+    """Set whether a failure in this context counts as an attempt, which it does if the server has accepted the task."""
     try:
         yield
     except RuntimeBusyError:
@@ -291,23 +280,25 @@ def attempt(*, counts: bool) -> Iterator[None]:
 
 
 def _refusal(response: aiohttp.ClientResponse) -> RuntimeUnavailableError | None:
-    """What an answer says of the server alone, not of the request."""
+    """The error for a status that concerns the server and not the request."""
     if response.status == _TOO_MANY:
-        said = response.headers.get("Retry-After", "")  # seconds, or a date, which no server of ours sends
-        retry_after_s = min(float(said), _LONGEST_BUSY_S) if said.isascii() and said.isdigit() else _BUSY_S
+        said = response.headers.get("Retry-After", "")  # in seconds; the supported servers send no date
+        retry_after_s = min(float(said), _MAX_BUSY_S) if said.isascii() and said.isdigit() else _BUSY_S
         return RuntimeBusyError(retry_after_s=retry_after_s)
     if response.status in _NOT_YET:
-        return RuntimeUnavailableError(f"the runtime answers {response.status}", accepted=False)
+        return RuntimeUnavailableError(f"the runtime responded with {response.status}", accepted=False)
     return None
 
 
 @contextmanager
-def _told_as_unavailable() -> Iterator[None]:
+def _reported_as_unavailable() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise RuntimeUnavailableError(f"the runtime cannot be reached: {error}", accepted=False) from error
+        raise RuntimeUnavailableError(f"the runtime is unreachable: {error}", accepted=False) from error
     except TimeoutError as error:
         raise NoAnswerError from error
     except (aiohttp.ClientError, OSError) as error:
-        raise RuntimeUnavailableError(f"the runtime died or hung up: {type(error).__name__}", accepted=True) from error
+        raise RuntimeUnavailableError(
+            f"the runtime failed or closed the connection: {type(error).__name__}", accepted=True
+        ) from error

@@ -1,4 +1,4 @@
-"""Kinds of files, by their first bytes or their names. Why no library: docs/adr/0022-media-kinds.md."""
+"""Detects the media type of a file from its first bytes or its name. No library: see docs/adr/0022-media-kinds.md."""
 
 import mimetypes
 from typing import Final
@@ -20,9 +20,9 @@ from queue_agent.runtimes.media_structures import (
 __all__ = ["SNIFFED_BYTES", "UNKNOWN", "Media", "kind_of_data", "kind_of_name", "kind_of_start"]
 
 SNIFFED_BYTES: Final = 4096
-"""So many first bytes say what a file is: a comment may stand before the first vertex."""
+"""Number of bytes for the detection: a comment may precede the first vertex."""
 
-# What such a file begins with. https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
+# First bytes of a file. https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", kinds.PNG),
     (b"\xff\xd8\xff", kinds.JPEG),
@@ -53,7 +53,7 @@ _SIGNATURES: Final = (
     (b"ply\n", kinds.PLY),
     (b"ply\r", kinds.PLY),
 )
-# In this order: what has a signature of its own, then what is told by its structure, the weakest last.
+# In this order: formats with a signature, then formats that are detected by their structure, the weakest last.
 _STRUCTURES: Final = (
     in_iff,
     in_iso_media,
@@ -67,16 +67,16 @@ _STRUCTURES: Final = (
 
 
 def kind_of_data(data: bytes) -> Media:
-    """Kind of a whole file, by its first bytes; `UNKNOWN` where they say nothing."""
+    """Media type of a complete file; `UNKNOWN` if it is not detected."""
     return kind_of_start(data[:SNIFFED_BYTES], len(data))
 
 
 def kind_of_start(head: bytes, size: int | None) -> Media:
-    """Kind of a file of which only the start is there; `UNKNOWN` where that says nothing.
+    """Media type of a file from its start; `UNKNOWN` if it is not detected.
 
     Args:
-        head: the first `SNIFFED_BYTES`, fewer where the file is shorter.
-        size: bytes of the whole file; `None` where nobody knows yet, so that what only the size confirms is presumed.
+        head: the first `SNIFFED_BYTES`, or fewer if the file is shorter.
+        size: size of the file; `None` if it is unknown. Then a format that only the size confirms is assumed.
     """
     for signature, media in _SIGNATURES:
         if head.startswith(signature):
@@ -89,10 +89,10 @@ def kind_of_start(head: bytes, size: int | None) -> Media:
 
 
 def kind_of_name(name: str) -> Media:
-    """Kind of a file, by its name."""
+    """Media type of a file from its name."""
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if not (extension.isascii() and extension.isalnum()):
         return UNKNOWN
-    # The system's table differs from image to image.
+    # The table of the operating system differs between images.
     guessed = mimetypes.guess_type(f"file.{extension}")[0] or UNKNOWN.content_type
     return kinds.BY_EXTENSION.get(extension) or Media(extension, guessed)

@@ -1,6 +1,6 @@
-"""The kinds of files that are known: what they are called.
+"""The known media types, with their extensions.
 
-Content types as IANA registers them, where it does: https://www.iana.org/assignments/media-types
+Content types are from the IANA registry, if registered: https://www.iana.org/assignments/media-types
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A kind of file.
-
-    Attributes:
-        extension: without the dot.
-        content_type: its media type.
-    """
+    """A media type. The extension has no dot."""
 
     extension: str
     content_type: str
@@ -33,7 +28,7 @@ HEIC: Final = Media("heic", "image/heic")
 JXL: Final = Media("jxl", "image/jxl")
 JP2: Final = Media("jp2", "image/jp2")
 EXR: Final = Media("exr", "image/aces")
-"""As ComfyUI answers it. The registered type is that of a subset of OpenEXR, which has none of its own."""
+"""As ComfyUI returns it. OpenEXR has no registered type; this is the type of a subset of it."""
 PSD: Final = Media("psd", "image/vnd.adobe.photoshop")
 
 MP4: Final = Media("mp4", "video/mp4")

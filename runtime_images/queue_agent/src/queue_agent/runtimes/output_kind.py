@@ -1,4 +1,4 @@
-"""What kind of output a file is, for callers who sort by it."""
+"""The kind of an output, for callers that filter by it."""
 
 from typing import Final, Literal
 
@@ -7,7 +7,7 @@ OutputKind = Literal["image", "video", "audio", "text", "3d", "latent", "file"]
 MODELS_3D: Final = frozenset({"fbx", "glb", "gltf", "ksplat", "obj", "ply", "splat", "spz", "stl", "usdz"})
 """Extensions of 3D models; most have no registered media type."""
 
-_OF_TYPE: Final[dict[str, OutputKind]] = {
+_KIND_BY_TYPE: Final[dict[str, OutputKind]] = {
     "image": "image",
     "video": "video",
     "audio": "audio",
@@ -18,14 +18,9 @@ _LATENT: Final = "latent"
 
 
 def output_kind(*, extension: str, content_type: str) -> OutputKind:
-    """Kind of an output.
-
-    Args:
-        extension: without the dot.
-        content_type: its media type.
-    """
+    """Kind of an output. The extension has no dot."""
     if extension in MODELS_3D:
         return "3d"
     if extension == _LATENT:
         return "latent"
-    return _OF_TYPE.get(content_type.partition("/")[0], "file")
+    return _KIND_BY_TYPE.get(content_type.partition("/")[0], "file")

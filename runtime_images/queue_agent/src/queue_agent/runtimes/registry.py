@@ -1,4 +1,4 @@
-"""The client of each type of runtime."""
+"""The client of each runtime type."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from task_record.runtime_types import RuntimeTypeName
 
 
 def client_of(settings: ClientSettings, http: RuntimeHttp) -> Runtime:
-    """Make the client of the server that runs beside the agent."""
+    """Create the client of the inference server."""
     return _CLIENTS[settings.runtime_type.name](settings, http)
 
 

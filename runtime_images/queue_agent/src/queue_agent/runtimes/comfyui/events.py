@@ -1,4 +1,4 @@
-"""What the server says while it works, by a websocket."""
+"""Events that the server sends over its websocket."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from queue_agent.errors import RuntimeUnavailableError
 from queue_agent.json_codec import decode_json
 from queue_agent.runtimes.http import RuntimeHttp
 
-_OPEN_AGAIN_EVERY_S: Final = 0.25
-_GONE: Final = frozenset(
+_RECONNECT_INTERVAL_S: Final = 0.25
+_CLOSED: Final = frozenset(
     {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
 )
 
@@ -22,8 +22,8 @@ class Event:
 
     Attributes:
         kind: such as `executing`; empty for a binary frame.
-        data: what it says.
-        frame: bytes of a binary frame.
+        data: payload of the event.
+        frame: content of a binary frame.
     """
 
     kind: str
@@ -32,15 +32,15 @@ class Event:
 
 
 class Events:
-    """Events for one client id. A second websocket of the same id would silently starve the first.
+    """Receives the events of one client id. A second websocket with the same id would stop the events of the first one.
 
     Args:
-        http: HTTP to the server.
-        client_id: nobody else's.
+        http: HTTP client of the server.
+        client_id: a unique id.
 
     Attributes:
-        missed: whether some may have been missed: to be unset by the one who has asked the server instead.
-        losses: how many websockets were lost.
+        missed: whether events may have been missed. The caller resets it after it has polled the server.
+        losses: number of lost connections.
     """
 
     def __init__(self, http: RuntimeHttp, client_id: str) -> None:
@@ -52,47 +52,47 @@ class Events:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a websocket."""
+        """Whether the websocket is connected."""
         return self._socket is not None
 
     async def open(self) -> None:
-        """Begin to listen.
+        """Connect.
 
         Raises:
-            RuntimeUnavailableError: the server does not let us.
+            RuntimeUnavailableError: the connection failed.
         """
         self._socket = await self._http.websocket(self._path)
 
     async def next(self) -> Event:
-        """Wait for the next event. A websocket that is gone is opened again, under the same name."""
+        """Wait for the next event. A lost connection is opened again with the same client id."""
         while True:
             if self._socket is None:
-                await self._open_again()
+                await self._reconnect()
                 continue
             frame = await self._socket.receive()
-            if frame.type in _GONE:
+            if frame.type in _CLOSED:
                 self.losses += 1
                 await self.close()
                 continue
             return _event(frame)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Close the websocket."""
         socket, self._socket = self._socket, None
         self.missed = True
         if socket is not None:
             await socket.close()
 
-    async def _open_again(self) -> None:
+    async def _reconnect(self) -> None:
         try:
             await self.open()
         except RuntimeUnavailableError:
-            # Whoever asks the server hears whether it lives.
-            await asyncio.sleep(_OPEN_AGAIN_EVERY_S)
+            # The poll of the server detects whether it has failed.
+            await asyncio.sleep(_RECONNECT_INTERVAL_S)
 
 
 def _event(frame: aiohttp.WSMessage) -> Event:
-    """Frames that are neither binary nor JSON objects become events that nobody waits for."""
+    """Convert a frame. A frame that is neither binary nor a JSON object becomes an empty event."""
     if frame.type is aiohttp.WSMsgType.BINARY:
         return Event("", {}, frame.data)
     value = decode_json(frame.data) if frame.type is aiohttp.WSMsgType.TEXT else None

@@ -1,28 +1,24 @@
-"""What ComfyUI says of itself."""
+"""Features that ComfyUI reports."""
 
 from queue_agent.runtimes.http import OK, PATIENCE_S, RuntimeHttp
 
 
 class Features:
-    """Asks for the server's features, once.
-
-    Args:
-        http: HTTP to the server.
-    """
+    """Reads the features of the server once, and caches them."""
 
     def __init__(self, http: RuntimeHttp) -> None:
         self._http = http
         self._answer: dict[str, object] | None = None
 
     def forget(self) -> None:
-        """To be called where the server may be a new process, with other arguments."""
+        """Clear the cache, because the server may have restarted with other arguments."""
         self._answer = None
 
     async def max_upload_bytes(self) -> int | None:
-        """Largest request that uploads a file; `None` where the server does not say.
+        """Maximum size of an upload request; `None` if the server does not report it.
 
         Raises:
-            RuntimeUnavailableError: the server is not there.
+            RuntimeUnavailableError: the server is unavailable.
         """
         if self._answer is None:
             reply = await self._http.get("/features", timeout_s=PATIENCE_S)

@@ -1,12 +1,12 @@
-"""Which files of finished workflows nobody needs any more, in a file for the container that owns the disk.
+"""The list of files of finished workflows, for the janitor in the container of the runtime.
 
-The server deletes nothing that it writes, and the agent does not see its disk. So the agent leaves a list, and a
-janitor in the runtime's container deletes what is on it and has not changed for 10 minutes. One file a line, as JSON:
+The server never deletes its files, and the agent has no access to its disk. So the agent writes a list, and the janitor
+deletes the listed files that have not changed for 10 minutes. One file per line, as JSON:
 
     ["output", "folder/below/it", "x_00001_.png"]
 
-A workflow that is sent again right after itself is answered from the server's cache, with the names of the files that
-it wrote the first time. So the files of the last two workflows are never on the list.
+If the same workflow is sent twice in a row, the server responds from its cache, with the file names of the first run.
+So the files of the last two workflows are never on the list.
 """
 
 from collections import deque
@@ -24,17 +24,17 @@ from queue_agent.runtimes.comfyui.ui_values import Place, left_files
 
 _KEPT_WORKFLOWS: Final = 2
 _LISTED_S: Final = 3600.0
-"""After so long the janitor has seen an entry often."""
-_LARGEST_BYTES: Final = 3 * 2**20
-"""The list and the one that replaces it are in a folder of 8 MiB of memory."""
-_WRITTEN_EVERY_S: Final = 30.0
+"""Entries are removed after this time. By then the janitor has read them many times."""
+_MAX_BYTES: Final = 3 * 2**20
+"""The list and its replacement are in a volume with 8 MiB of memory."""
+_WRITE_INTERVAL_S: Final = 30.0
 
 
 class FinishedFiles:
-    """The list. What it held in a previous life of the agent is taken over.
+    """The list. Entries from before a restart of the agent are kept.
 
     Args:
-        path: of the list; None where no janitor reads it.
+        path: path of the list; None if there is no janitor.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -44,10 +44,10 @@ class FinishedFiles:
         self._written_at: float | None = None
 
     def workflow_ended(self, files: Iterable[Place]) -> None:
-        """A workflow has ended, and its outputs have been read.
+        """Add the files of a workflow whose outputs have been read.
 
         Args:
-            files: what it has left on the server's disk.
+            files: its files on the server's disk.
         """
         if self._path is None:
             return
@@ -59,19 +59,19 @@ class FinishedFiles:
         self._write()
 
     def shown(self, outputs: Mapping[str, Any]) -> None:
-        """A node of a running workflow has written files: the server gives names again that were deleted.
+        """Remove files that a node has just written again. The server reuses the names of deleted files.
 
         Args:
-            outputs: what it shows, by its id.
+            outputs: `ui` values by node id.
         """
         if self._path is not None and self._known:
             self._in_use(left_files(outputs))
 
     def unneeded(self, files: Iterable[Place]) -> None:
-        """These files are needed no more, whatever runs next.
+        """Add files that no later workflow needs.
 
         Args:
-            files: such as inputs, whose names are never used again.
+            files: such as uploaded inputs, whose names are never reused.
         """
         if self._path is None:
             return
@@ -99,11 +99,11 @@ class FinishedFiles:
     def _write(self, *, at_once: bool = False) -> None:
         now, known = clock.monotonic_s(), self._known
         if self._path is None or not (
-            at_once or self._written_at is None or now - self._written_at >= _WRITTEN_EVERY_S
+            at_once or self._written_at is None or now - self._written_at >= _WRITE_INTERVAL_S
         ):
             return
         size = sum(len(line) for _, line in known.values())
-        while known and (size > _LARGEST_BYTES or now - next(iter(known.values()))[0] > _LISTED_S):
+        while known and (size > _MAX_BYTES or now - next(iter(known.values()))[0] > _LISTED_S):
             size -= len(known.pop(next(iter(known)))[1])
         following = self._path.with_suffix(".next")
         try:

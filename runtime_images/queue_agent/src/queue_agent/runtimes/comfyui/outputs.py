@@ -1,4 +1,4 @@
-"""What came out of a workflow: files, which are fetched one by one, images that came by the websocket, and texts."""
+"""The outputs of a workflow: files, images from the websocket, and texts."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -21,7 +21,7 @@ from queue_agent.runtimes.http import OK, PATIENCE_S, Reply, RuntimeHttp, attemp
 from queue_agent.runtimes.media import UNKNOWN, kind_of_data, kind_of_name
 
 _NOT_THERE: Final = frozenset({400, 403, 404})
-"""What the server answers where a file is not there, or not below one of its folders."""
+"""Status codes for a file that does not exist, or is outside of the server's folders."""
 
 
 class ComfyUiOutputs:
@@ -29,15 +29,15 @@ class ComfyUiOutputs:
 
     Args:
         http: HTTP to the server.
-        watch: of the prompt.
-        summary: what is known of the task already.
-        node_errors: what the server left out of the graph, by node.
-        warnings: what events said that was not done.
-        images: that came by the websocket.
+        watch: polls the prompt.
+        summary: the known part of the summary.
+        node_errors: validation errors of the nodes that the server skipped, by node id.
+        warnings: warnings from events.
+        images: images from the websocket.
 
     Attributes:
-        shown: what the nodes show, as soon as it was read.
-        viewed: files of viewers that the workflow has written.
+        shown: `ui` values by node id, once they are read.
+        viewed: files of viewer nodes that the workflow has written.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ComfyUiOutputs:
         self.viewed: set[Place] = set()
 
     async def files(self) -> AsyncIterator[OutputFile]:
-        """Every file that is an output, and every text; files of previews only where there is no other file."""
+        """Yield all output files and texts. Preview files are outputs only if there are no other files."""
         await self._read_history()
         texts = node_texts(self.shown)
         if texts:
@@ -75,14 +75,14 @@ class ComfyUiOutputs:
             yield output
         for node_id, text in texts:
             data = text.encode("utf-8", "replace")
-            # A node that saves a text shows it, too.
+            # A node that saves text also shows it.
             if (node_id, data.strip()) not in written:
                 yield OutputFile(data=data, extension="txt", content_type="text/plain", node_id=node_id)
         if not found:
             raise self._no_output()
 
     def description(self) -> Description:
-        """Seeds and models of the workflow, texts, and where the server keeps the files."""
+        """Seeds and models of the workflow, texts, and the `ui` values."""
         return Description(summary=self._summary, response={"outputs": self.shown}, warnings=self._warnings)
 
     async def _read_history(self) -> None:
@@ -92,10 +92,10 @@ class ComfyUiOutputs:
         cached = (data.get("nodes") or [] for data in messages_of(entry, "execution_cached"))
         self._cached = {str(node_id) for nodes in cached for node_id in nodes}
         if self._cached & self._images.senders:
-            await self._drop_cache("images that came by a websocket")
+            await self._drop_cache("images from the websocket")
 
     async def _made(self) -> AsyncIterator[OutputFile]:
-        """Files of the first rank that has any, and images that came by the websocket."""
+        """The files of the highest rank that has any, and the images from the websocket."""
         for files in _by_rank(node_files(self.shown)):
             is_last = bool(self._images.images)
             for file in files:
@@ -116,22 +116,22 @@ class ComfyUiOutputs:
         reasons = "; ".join(f"node {warning.node_id}: {warning.message}" for warning in self._warnings)
         return TaskFailedError(
             "no_output",
-            "the workflow ended without an output" + (f": {reasons}" if reasons else ""),
+            "the workflow completed without an output" + (f": {reasons}" if reasons else ""),
             node_errors=self._summary.get("node_errors"),
         )
 
     async def _fetch(self, file: NodeFile) -> OutputFile | None:
-        """Fetch a file; None, and a warning, where it is of no use to ask again.
+        """Fetch a file; None, and a warning, if it is not required.
 
         Raises:
             TaskFailedError: the server does not return a file that it has written.
-            RuntimeUnavailableError: the server died, or named a file of long ago.
+            RuntimeUnavailableError: the server failed, or returned a deleted file from its cache.
         """
         inside = [place for place in file.places if place.is_inside]
         for place in inside:
             reply = await self._view(place)
             if reply.status == OK:
-                if file.is_viewed and place.folder != INPUT:  # an input is not the workflow's
+                if file.is_viewed and place.folder != INPUT:  # an input was not written by the workflow
                     self.viewed.add(place)
                 return _output(file.node_id, place, reply.body)
             if reply.status not in _NOT_THERE:
@@ -150,7 +150,7 @@ class ComfyUiOutputs:
             return await self._http.get("/view", parameters=where, timeout_s=PATIENCE_S)
 
     async def _drop_cache(self, what: str) -> None:
-        """Have the server forget what it has computed, so that the next attempt computes it again.
+        """Clear the cache of the server, so that the next attempt runs all nodes.
 
         Raises:
             RuntimeUnavailableError: always; the attempt counts.
@@ -158,12 +158,12 @@ class ComfyUiOutputs:
         with attempt(counts=True):
             await self._http.post("/free", {"free_memory": True}, timeout_s=PATIENCE_S)
         raise RuntimeUnavailableError(
-            f"the runtime answered from its cache, which names what is not there any more: {what}", accepted=True
+            f"the runtime responded from its cache, and the cached output no longer exists: {what}", accepted=True
         )
 
 
 def _by_rank(files: Sequence[NodeFile]) -> Iterator[list[NodeFile]]:
-    """Files that were saved, then those of previews, then inputs that a viewer shows."""
+    """Saved files, then preview files, then inputs that a viewer shows."""
     for folder in (OUTPUT, TEMP, INPUT):
         of_folder = [file for file in files if file.places[0].folder == folder]
         yield [file for file in of_folder if file.is_viewed] if folder == INPUT else of_folder

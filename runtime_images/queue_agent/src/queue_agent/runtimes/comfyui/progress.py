@@ -1,4 +1,4 @@
-"""How much of a workflow is done."""
+"""Progress of a workflow."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,18 +7,19 @@ from queue_agent.runtimes.comfyui.events import Event
 
 _SAMPLER: Final = "Sampler"
 _SAMPLES: Final = frozenset({"latent_image", "sigmas", "steps"})
-"""Inputs of nodes that sample; those that only choose a sampler have none of them."""
-_USUAL_STEPS: Final = 20
-_MOST_STEPS: Final = 10_000
-"""As many the server's own samplers take. Larger numbers are of nodes that it leaves out, and may fit no float."""
-_MOST_WITHOUT_STEPS: Final = 0.5
-"""All nodes without steps count at most this much of the steps there are: most take milliseconds, in large numbers."""
+"""Sampling nodes have one of these inputs. Nodes that only select a sampler have none."""
+_DEFAULT_STEPS: Final = 20
+_MAX_STEPS: Final = 10_000
+"""Maximum of the server's samplers. Larger numbers are in nodes that the server skips, and may overflow a float."""
+_MAX_SHARE_WITHOUT_STEPS: Final = 0.5
+"""All nodes without steps count at most this share of the total steps: most take only milliseconds."""
 
 
 class Progress:
-    """Share of a workflow that is done, counted in steps of its nodes; a node without steps counts as one at most.
+    """Completed share of a workflow, in steps of its nodes. A node without steps counts as one step at most.
 
-    A cached node counts nothing. How many steps a node has is known when it reports them, and guessed for samplers.
+    Cached nodes do not count. The number of steps of a node is known from its first progress event. Before that it is
+    estimated for samplers.
 
     Args:
         workflow: the graph.
@@ -33,10 +34,10 @@ class Progress:
         self._share = 0.0
 
     def heard(self, event: Event) -> float | None:
-        """Take an event into account.
+        """Process an event.
 
         Returns:
-            The share, 0 to 1, which never goes back; `None` where the event says nothing of it.
+            The completed share, 0 to 1, which never decreases; `None` if the event does not change it.
         """
         data = event.data
         match event.kind:
@@ -55,7 +56,7 @@ class Progress:
 
     def _done_share(self) -> float:
         all_steps, quick = sum(self._steps.values()), len(self._without_steps)
-        each = min(1.0, _MOST_WITHOUT_STEPS * all_steps / max(quick, 1)) if all_steps else 1.0
+        each = min(1.0, _MAX_SHARE_WITHOUT_STEPS * all_steps / max(quick, 1)) if all_steps else 1.0
         done = sum(self._steps.get(node_id, 0.0) for node_id in self._done)
         done += each * len(self._done & self._without_steps)
         if self._current in self._steps:
@@ -77,7 +78,7 @@ class Progress:
 
 
 def _guessed_steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Of the nodes that sample: their own steps, or those of another node of the graph, such as a scheduler."""
+    """Steps of the sampling nodes: their own, or those of another node, such as a scheduler."""
     inputs_of = {
         node_id: (str(node.get("class_type")), node["inputs"])
         for node_id, node in workflow.items()
@@ -86,8 +87,8 @@ def _guessed_steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     known = {node_id: steps for node_id, (_, inputs) in inputs_of.items() if _is_count(steps := inputs.get("steps"))}
     for node_id, (class_type, inputs) in inputs_of.items():
         if _SAMPLER in class_type and inputs.keys() & _SAMPLES:
-            yield node_id, float(known.get(node_id) or max(known.values(), default=_USUAL_STEPS))
+            yield node_id, float(known.get(node_id) or max(known.values(), default=_DEFAULT_STEPS))
 
 
 def _is_count(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
-    return isinstance(value, int) and 0 < value <= _MOST_STEPS
+    return isinstance(value, int) and 0 < value <= _MAX_STEPS

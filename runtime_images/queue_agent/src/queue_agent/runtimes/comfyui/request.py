@@ -1,4 +1,4 @@
-"""One inference of ComfyUI: it is put into the server's queue, and events tell how it goes on."""
+"""One inference of ComfyUI: the prompt is added to the server's queue, and events report its progress."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from queue_agent.runtimes.comfyui.refusal import (
     blocked_branch,
     execution_error,
     is_blocked,
-    node_complaints,
+    node_error_messages,
     refusal,
 )
 from queue_agent.runtimes.comfyui.socket_images import SocketImages
@@ -24,26 +24,26 @@ from queue_agent.runtimes.comfyui.watch import Watch, interrupted, unfinished_ba
 from queue_agent.runtimes.comfyui.workflow import models_of, seeds_of
 from queue_agent.runtimes.http import OK, HeldPost, Reply, RuntimeHttp
 
-_LOOK_EVERY_S: Final = 0.25
+_POLL_INTERVAL_S: Final = 0.25
 _QUIET_S: Final = 2.0
-"""After so long without an event of the prompt the server is asked. Node packs send events to every websocket."""
+"""After this time without an event of the prompt, the server is polled. Node packs send events to every websocket."""
 
 
 class ComfyUiRequest:
     """A prepared task.
 
     Args:
-        http: HTTP to the server.
-        prompt_id: a UUID in its canonical form.
+        http: HTTP client of the server.
+        prompt_id: a UUID in canonical form.
         workflow: the graph.
-        post: the request.
-        events: of the client that the body names.
+        post: the prepared request.
+        events: events of the client id in the body.
         uploads: the task's inputs.
-        interrupts: counts the interrupts that the agent has sent.
-        on_shown: called with what a node shows (by its id), as soon as it has run.
+        interrupts: returns the number of interrupts that the agent has sent.
+        on_shown: called with the `ui` values of each node, by its id, after it has run.
 
     Attributes:
-        was_posted: whether the server may know of the prompt.
+        was_posted: whether the server may have received the prompt.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class ComfyUiRequest:
 
     @property
     def left(self) -> set[Place]:
-        """Files that the workflow is known to have left on the server's disk, whether it has ended well or not."""
+        """Known files of the workflow on the server's disk, also after a failure."""
         if self._outputs is None:
             return left_files(self._made)
         return left_files(self._made | self._outputs.shown) | self._outputs.viewed
 
     async def infer(self, *, before_post: Callable[[], None], on_progress: Callable[[float], None]) -> ComfyUiOutputs:
-        """Send it, and wait until all its nodes have run: then the server begins with the next one."""
+        """Send the prompt, and wait until all its nodes have run. Then the server starts the next prompt."""
         interrupts_before = self._interrupts()
 
         def sent() -> None:
@@ -98,14 +98,14 @@ class ComfyUiRequest:
         except TaskFailedError as error:
             if self._interrupts() == interrupts_before:
                 raise
-            raise RuntimeUnavailableError("the agent has interrupted the task", accepted=True) from error
+            raise RuntimeUnavailableError("the agent interrupted the task", accepted=True) from error
         summary = {
             "prompt_id": self._prompt_id,
             "seeds": seeds_of(self._workflow),
             "models": models_of(self._workflow),
         }
-        # The server runs the valid part of a graph and says what it left out.
-        node_errors = node_complaints(reply.object().get("node_errors"))
+        # The server runs the valid part of a graph and reports the nodes that it skipped.
+        node_errors = node_error_messages(reply.object().get("node_errors"))
         self._outputs = ComfyUiOutputs(
             self._http,
             self._watch,
@@ -118,23 +118,23 @@ class ComfyUiRequest:
 
     async def _refusal(self, reply: Reply) -> Exception:
         if not await self._uploads.are_there():
-            return RuntimeUnavailableError("the runtime has lost the inputs: it was restarted", accepted=False)
+            return RuntimeUnavailableError("the runtime lost the inputs: it was restarted", accepted=False)
         return refusal(reply)
 
     async def _follow(self, on_progress: Callable[[float], None]) -> None:
         losses = self._events.losses
         await self._follow_to_the_end(on_progress)
         if self._events.losses != losses and not self._images.are_whole:
-            raise RuntimeUnavailableError("the websocket was lost that images of the workflow come by", accepted=True)
+            raise RuntimeUnavailableError("the websocket closed while the workflow sent images over it", accepted=True)
 
     async def _follow_to_the_end(self, on_progress: Callable[[float], None]) -> None:
-        """Listen until the prompt has ended; where there is nothing to be heard, ask."""
+        """Receive events until the prompt has ended. Without events, poll the server."""
         progress, events = Progress(self._workflow), self._events
         looked_at = self._heard_at = clock.monotonic_s()
         while True:
-            # One timer for many events: each of them would cost as much as the event itself.
+            # One timer for many events: a timer costs as much as an event.
             try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
+                async with asyncio.timeout(_POLL_INTERVAL_S):
                     if await self._listen(progress, on_progress):
                         return
             except TimeoutError:
@@ -146,7 +146,7 @@ class ComfyUiRequest:
                 looked_at, events.missed = now, self._watch.is_in_doubt or not events.is_open
 
     async def _listen(self, progress: Progress, on_progress: Callable[[float], None]) -> bool:
-        """Whether the prompt has ended well; `False` where only the server can tell how it has ended."""
+        """Whether the prompt succeeded; `False` if the server must be polled for the result."""
         while True:
             event = await self._events.next()
             self._images.take(event.frame)
@@ -166,7 +166,7 @@ class ComfyUiRequest:
                 case "execution_interrupted":
                     raise interrupted()
                 case "executing" if event.data.get("node") is None:
-                    # The very last event: the one that says how it ended was missed.
+                    # The last event. The event with the result was missed.
                     self._events.missed = True
                     return False
             share = progress.heard(event)

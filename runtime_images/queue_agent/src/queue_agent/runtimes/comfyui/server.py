@@ -1,4 +1,4 @@
-"""ComfyUI as a whole: whether it is ready, how it is stopped, how a task is prepared."""
+"""The client of ComfyUI: readiness, interrupt, preparation of tasks."""
 
 import asyncio
 import math
@@ -16,23 +16,23 @@ from queue_agent.runtimes.comfyui.features import Features
 from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.comfyui.request import ComfyUiRequest
 from queue_agent.runtimes.comfyui.uploads import Uploads
-from queue_agent.runtimes.comfyui.workflow import check_workflow, likeness_of
+from queue_agent.runtimes.comfyui.workflow import check_workflow, duration_key_of
 from queue_agent.runtimes.http import OK, RuntimeHttp, attempt
 from task_record.inputs.workflow_files import names_in, with_files
 from task_record.runtime_types import COMFYUI, TASK_TYPES
 
-_LOOK_EVERY_S: Final = 0.25
-_DELETED_EVERY_S: Final = 1.0
-_NAMED_AGAIN: Final = 3
-"""So many prompts at most have ended so recently that the server may not have written their history."""
+_POLL_INTERVAL_S: Final = 0.25
+_HISTORY_DELETE_INTERVAL_S: Final = 1.0
+_RECENT_PROMPTS: Final = 3
+"""The server may not have written the history of this many recent prompts."""
 
 
 class ComfyUi:
-    """The server.
+    """The client.
 
     Args:
-        http: HTTP to it.
-        finished_files: files of ended workflows, for the janitor of the server's disk.
+        http: HTTP client of the server.
+        finished_files: the list of files for the janitor.
     """
 
     def __init__(self, http: RuntimeHttp, finished_files: FinishedFiles | None = None) -> None:
@@ -44,7 +44,7 @@ class ComfyUi:
         self._deleted_at = -math.inf
 
     async def is_ready(self) -> bool:
-        """Whether it answers; it loads its models when a workflow asks for them."""
+        """Whether the server responds. It loads models on demand."""
         self._features.forget()
         try:
             return (await self._http.get(COMFYUI.ready_path)).status == OK
@@ -52,7 +52,7 @@ class ComfyUi:
             return False
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
-        """Empty its queue and interrupt what runs, which stops between two nodes or steps."""
+        """Clear the queue and interrupt the running prompt, which stops between two nodes or steps."""
         self._interrupts += 1
         until = clock.monotonic_s() + timeout_s
         while True:
@@ -63,12 +63,12 @@ class ComfyUi:
                 if not queue.get("queue_running") and not queue.get("queue_pending"):
                     return True
             except RuntimeBusyError:
-                pass  # it does not say whether something runs
+                pass  # unknown whether a prompt runs
             except RuntimeUnavailableError as error:
-                return not error.accepted  # nothing listens: nothing runs
-            if clock.monotonic_s() + _LOOK_EVERY_S > until:
+                return not error.accepted  # a refused connection: nothing runs
+            if clock.monotonic_s() + _POLL_INTERVAL_S > until:
                 return False
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:  # noqa: ARG002
         """As it is: its inputs are files, which `prepare` uploads."""
@@ -76,10 +76,10 @@ class ComfyUi:
 
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[ComfyUiRequest]:
-        """Upload the inputs that the workflow names, and listen under a client id of the task's own."""
+        """Upload the inputs that the workflow names, and open a websocket with a unique client id."""
         check_workflow(task.content)
         named = names_in(task.content)
-        # Fresh for each claim, the same for a repeat of it, and a UUID in the canonical form that the server wants.
+        # Unique for each claim, reproducible, and a UUID in the canonical form that the server requires.
         prompt_id = str(uuid.uuid5(uuid.UUID(task.claim_id), task.submission))
         client_id = uuid.uuid4().hex
         async with AsyncExitStack() as held:
@@ -108,22 +108,22 @@ class ComfyUi:
             yield request
 
     async def _clean_up(self, prompt_id: str, request: ComfyUiRequest, uploads: Uploads) -> None:
-        """Leave nothing of a task behind: the server keeps whole workflows, and every file."""
+        """Delete the history entry and list the files: the server keeps all workflows and files."""
         self._finished_files.unneeded(uploads.places)
         if not request.was_posted:
             return
         self._finished_files.workflow_ended(request.left)
         self._ended.append(prompt_id)
         now = clock.monotonic_s()
-        if now - self._deleted_at < _DELETED_EVERY_S:
-            return  # a request for each quick task would cost as much as the rest of its delivery
+        if now - self._deleted_at < _HISTORY_DELETE_INTERVAL_S:
+            return  # for short tasks, one request each would double the cost of the delivery
         self._deleted_at = now
         unwanted = list(self._ended)
-        # The entry of a failed prompt may be written only after this: it is named again, and goes with the next ones.
-        del self._ended[:-_NAMED_AGAIN]
+        # The entry of a failed prompt may be written later, so its id is sent again with the next deletion.
+        del self._ended[:-_RECENT_PROMPTS]
         with suppress(RuntimeUnavailableError):
             await self._http.post("/history", {"delete": unwanted})
 
-    def likeness(self, task: RuntimeTask) -> str:
-        """The nodes of the workflow and what their time depends on."""
-        return likeness_of(task.content)
+    def duration_key(self, task: RuntimeTask) -> str:
+        """A hash of the nodes, and of the inputs that affect their duration."""
+        return duration_key_of(task.content)

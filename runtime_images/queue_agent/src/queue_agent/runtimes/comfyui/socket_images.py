@@ -1,6 +1,6 @@
-"""Images that nodes send over the websocket in place of saving them: no file and no history has them.
+"""Images that nodes send over the websocket instead of saving them. No file and no history entry has them.
 
-They look like previews of samplers, so they are taken only while a node of such a class runs. A binary frame is
+They have the format of sampler previews, so they are stored only while a node of such a class runs. A binary frame is
 
     4 bytes: 1, an image       4 bytes: its format       the image
     4 bytes: 4, with metadata  4 bytes: length           JSON with `node_id`       the image
@@ -20,14 +20,14 @@ _HEAD: Final = 2 * _WORD
 
 
 class SocketImages:
-    """Images of one prompt, in the order in which they came.
+    """Images of one prompt, in the order of their arrival.
 
     Args:
         workflow: the graph.
 
     Attributes:
-        images: node and bytes of each.
-        senders: the nodes that send images.
+        images: node id and content of each image.
+        senders: ids of the nodes that send images.
     """
 
     def __init__(self, workflow: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class SocketImages:
         self._announced: dict[str, float] = {}
 
     def heard(self, event: Event) -> None:
-        """Learn from an event of the prompt which node runs, and how many images it sends."""
+        """Process an event: it reports the running node, or how many images a node will send."""
         node_id = str(event.data.get("node"))
         if event.kind == "executing":
             self._running = node_id
@@ -49,7 +49,7 @@ class SocketImages:
             self._announced[node_id] = event.data["max"]
 
     def take(self, frame: bytes) -> None:
-        """Keep the image in a binary frame, where it is one of a node that sends images."""
+        """Store the image of a binary frame if it is from a node that sends images."""
         if not self.senders or len(frame) <= _HEAD:
             return
         kind, second = int.from_bytes(frame[:_WORD]), int.from_bytes(frame[_WORD:_HEAD])
@@ -64,6 +64,6 @@ class SocketImages:
 
     @property
     def are_whole(self) -> bool:
-        """Whether every node has sent as many as it announced: to be asked where a websocket was lost meanwhile."""
+        """Whether every node has sent all announced images. Only relevant after a lost connection."""
         sent = [node_id for node_id, _ in self.images]
         return all(self._announced.get(node_id) == sent.count(node_id) for node_id in self.senders)

@@ -1,9 +1,9 @@
-"""What the nodes of a workflow show: files on the server's disk and texts, among values that the editor alone reads.
+"""The `ui` values of nodes: files on the server's disk and texts, among values that only the editor uses.
 
-A node returns lists by keys of its choice. The server joins the lists of a node that ran for several items, and so
-takes whatever a node returns in place of a list apart: a string comes as its characters, a dict as its keys. What a
-value is follows from its shape and, for strings, from its key: only the keys that text nodes use hold texts, since
-nodes show prompts, messages and images in base64 under many others. Nothing is lost: `.out` has all of them.
+A node returns lists under arbitrary keys. The server joins the lists of a node that ran for several items, and splits
+every value that is not a list: a string into its characters, a dict into its keys. The type of a value follows from its
+structure and, for strings, from its key: only the keys of text nodes have texts, because nodes show prompts, messages
+and base64 images under many other keys. `.out` has all values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,21 @@ OUTPUT: Final = "output"
 TEMP: Final = "temp"
 INPUT: Final = "input"
 _FOLDERS: Final = (OUTPUT, TEMP, INPUT)
-"""The server's folders, in the order in which a file is looked for whose folder the server does not name."""
+"""The server's folders, in search order for a file whose folder the server does not name."""
 _TEXT_KEYS: Final = frozenset({"text", "texts", "string", "strings", "tags", "caption", "captions"})
 _VIEWER: Final = "result"
-"""Where a viewer of 3D models names the file that it shows, as one string."""
+"""The key of a 3D viewer with the name of its file, as a string."""
 _UNFINISHED: Final = "unfinished_batch"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file is on the server.
+    """Location of a file on the server.
 
     Attributes:
         folder: `output`, `temp` or `input`.
-        subfolder: below the folder; empty for none.
-        name: the file's own name, without a slash.
+        subfolder: relative to the folder; may be empty.
+        name: name of the file, without a slash.
     """
 
     folder: str
@@ -41,19 +41,19 @@ class Place:
 
     @property
     def is_inside(self) -> bool:
-        """Whether it is below its folder: a node may name any path, and the server hands out nothing else."""
+        """Whether the path is inside its folder. A node may name any path, and the server returns no other files."""
         parts = [*self.subfolder.split("/"), self.name]
         return self.folder in _FOLDERS and not self.subfolder.startswith("/") and ".." not in parts
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFile:
-    """A file that a node names.
+    """A file in the `ui` values of a node.
 
     Attributes:
-        node_id: the node.
-        places: where it may be, the likeliest first.
-        is_viewed: whether the node only shows it, and may name one that is not there.
+        node_id: id of the node.
+        places: possible locations, the most likely first.
+        is_viewed: whether the node only shows the file, which may not exist.
     """
 
     node_id: str
@@ -62,12 +62,12 @@ class NodeFile:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """Name of the file."""
         return self.places[0].name
 
 
 def node_files(outputs: Mapping[str, Any]) -> list[NodeFile]:
-    """Every file that nodes name, each once, in their order.
+    """All files of the nodes, without duplicates, in their order.
 
     Args:
         outputs: `ui` values by node, from `/history` or an `executed` event.
@@ -75,25 +75,25 @@ def node_files(outputs: Mapping[str, Any]) -> list[NodeFile]:
     named = {file.places: file for file in _named_files(outputs)}
     known = {(place.subfolder, place.name) for place, *_ in named}
     for file in _viewed_files(outputs):
-        # Nodes that save a model show it as well, often without the folder.
+        # Nodes that save a model also show it, often without the folder.
         if (file.places[0].subfolder, file.name) not in known:
             named.setdefault(file.places, file)
     return list(named.values())
 
 
 def node_texts(outputs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Node and text of every text that nodes show, in their order: of a node each once, and none that is blank."""
+    """Node id and text of all texts of the nodes, in their order, without duplicates and blank texts."""
     found = ((node_id, text) for node_id, key, values in _lists(outputs) for text in _texts(key, values))
     return list(dict.fromkeys((node_id, text) for node_id, text in found if text.strip()))
 
 
 def is_unfinished_batch(output: object) -> bool:
-    """Whether a node says that it has queued the rest of its work as another prompt."""
+    """Whether a node reports that it queued the rest of its work as another prompt."""
     return isinstance(output, dict) and any(output.get(_UNFINISHED) or [])
 
 
 def left_files(outputs: Mapping[str, Any]) -> set[Place]:
-    """Every file that nodes have written for a workflow and named, inputs left out."""
+    """All files that the nodes wrote, without inputs."""
     places = set()
     for _, _, values in _lists(outputs):
         for value in values:
@@ -102,7 +102,7 @@ def left_files(outputs: Mapping[str, Any]) -> set[Place]:
             place = _place(value)
             places.add(place)
             if isinstance(value.get("workflow"), str):
-                # Video Helper Suite leaves the first frame beside each video, and the video without its sound.
+                # Video Helper Suite also saves the first frame of each video, and the video without its audio.
                 for name in (value["workflow"], place.name.replace("-audio.", ".")):
                     places.add(Place(place.folder, place.subfolder, name))
     return {place for place in places if place.is_inside and place.folder != INPUT}
@@ -114,7 +114,7 @@ def _named_files(outputs: Mapping[str, Any]) -> Iterator[NodeFile]:
 
 
 def _viewed_files(outputs: Mapping[str, Any]) -> Iterator[NodeFile]:
-    """Files of viewers: `mesh/x.glb`, or `mesh/x.glb [temp]` from servers that name the folder."""
+    """Files of viewer nodes: `mesh/x.glb`, or `mesh/x.glb [temp]` from servers that name the folder."""
     for node_id, key, values in _lists(outputs):
         for value in values if key == _VIEWER else ():
             if not isinstance(value, str):
@@ -135,7 +135,7 @@ def _texts(key: str, values: list[Any]) -> list[str]:
 
 
 def _lists(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Any]]]:
-    """Node, key and values of every list."""
+    """Node id, key and values of every list."""
     for node_id, node in outputs.items():
         if isinstance(node, dict):
             yield from ((node_id, str(key), values) for key, values in node.items() if isinstance(values, list))
@@ -150,7 +150,7 @@ def _place(value: Mapping[str, Any]) -> Place:
 
 
 def _split(folder: str, subfolder: str, path: str) -> Place:
-    """The place of a path, whose own folders the server wants as part of `subfolder`."""
+    """The location of a path. The server requires the folders of the path in `subfolder`."""
     parent, separator, name = path.rpartition("/")
     if not separator:
         return Place(folder, subfolder, path)

@@ -1,4 +1,4 @@
-"""Inputs of a task, on their way to the server's disk and away from it."""
+"""Uploads the inputs of a task to the server, and empties them afterwards."""
 
 from collections.abc import Mapping
 from typing import BinaryIO, Final
@@ -9,24 +9,24 @@ from queue_agent.errors import BadTaskError, RuntimeUnavailableError, TaskFailed
 from queue_agent.runtimes.base import InputFile
 from queue_agent.runtimes.comfyui.features import Features
 from queue_agent.runtimes.comfyui.ui_values import INPUT, Place
-from queue_agent.runtimes.failures import WORDS
+from queue_agent.runtimes.failures import MAX_MESSAGE_LENGTH
 from queue_agent.runtimes.http import OK, PATIENCE_S, Reply, RuntimeHttp
 
 _FOLDER: Final = "queue-agent"
-_LONGEST_NAME: Final = 60
+_MAX_NAME_LENGTH: Final = 60
 _FORM_BYTES: Final = 2**10
-"""So much else there is in a request that uploads a file, more or less: the server counts it in."""
-_LEAST_BYTES_PER_S: Final = 2**23
-"""So fast the server takes a file at the least, on loopback and onto its disk."""
+"""Overhead of an upload request, which counts against the server's limit."""
+_MIN_BYTES_PER_S: Final = 2**23
+"""Minimum speed of an upload, over loopback to the server's disk."""
 
 
 class Uploads:
-    """The inputs of one claim. No other claim ever has the same names: the server caches what it has loaded by them.
+    """The inputs of one claim. File names are unique for each claim, because the server caches loaded files by name.
 
     Args:
-        http: HTTP to the server.
-        features: say how large a file may be.
-        claim_id: the claim.
+        http: HTTP client of the server.
+        features: for the maximum upload size.
+        claim_id: id of the claim.
     """
 
     def __init__(self, http: RuntimeHttp, features: Features, claim_id: str) -> None:
@@ -37,19 +37,19 @@ class Uploads:
 
     @property
     def places(self) -> list[Place]:
-        """Where the inputs are that were uploaded."""
+        """Locations of the uploaded inputs."""
         return [Place(INPUT, _FOLDER, name) for name in self._names]
 
     async def put(self, inputs: Mapping[str, InputFile]) -> dict[str, str]:
         """Upload inputs.
 
         Returns:
-            Place of each, below the server's folder of inputs.
+            Path of each input, relative to the server's input folder.
 
         Raises:
-            BadTaskError: one is larger than what the server takes; none was uploaded then.
-            TaskFailedError: the server does not take one.
-            RuntimeUnavailableError: the server is not there.
+            BadTaskError: an input is larger than the server's limit. Nothing was uploaded.
+            TaskFailedError: the server rejected an input.
+            RuntimeUnavailableError: the server is unavailable.
         """
         if inputs:
             await self._check_sizes(inputs)
@@ -57,17 +57,17 @@ class Uploads:
         for number, (name, file) in enumerate(inputs.items()):
             uploaded = f"{self._claim_id}-{number}.{file.media.extension}"
             file.file.seek(0)
-            timeout_s = PATIENCE_S + file.size_bytes / _LEAST_BYTES_PER_S
+            timeout_s = PATIENCE_S + file.size_bytes / _MIN_BYTES_PER_S
             reply = await self._post(uploaded, file.file, timeout_s=timeout_s)
             if reply.status != OK:
-                said = f"the runtime does not take {name!r}: {reply.status} {reply.text()}"
-                raise TaskFailedError("runtime_error", said[:WORDS], status=reply.status)
+                said = f"the runtime rejected the input {name!r}: {reply.status} {reply.text()}"
+                raise TaskFailedError("runtime_error", said[:MAX_MESSAGE_LENGTH], status=reply.status)
             self._names.append(uploaded)
             paths[name] = f"{_FOLDER}/{uploaded}"
         return paths
 
     async def are_there(self) -> bool:
-        """Whether the server still has them: a container that was restarted has an empty disk."""
+        """Whether the server still has the inputs. A restarted container has an empty disk."""
         for name in self._names:
             where = {"filename": name, "subfolder": _FOLDER, "type": "input"}
             if (await self._http.get("/view", parameters=where)).status != OK:
@@ -75,7 +75,7 @@ class Uploads:
         return True
 
     async def clear(self) -> None:
-        """Leave nothing of them on the disk but their names: the server deletes no inputs."""
+        """Replace the inputs by empty files. The server has no operation to delete inputs."""
         for name in self._names:
             try:
                 await self._post(name, b"")
@@ -88,8 +88,8 @@ class Uploads:
             if most is not None and file.size_bytes > most - _FORM_BYTES:
                 raise BadTaskError(
                     "input",
-                    f"metadata.inputs.{name[:_LONGEST_NAME]} is larger than {most - _FORM_BYTES} bytes, "
-                    "the most that the runtime takes (--max-upload-size)",
+                    f"metadata.inputs.{name[:_MAX_NAME_LENGTH]} must be at most {most - _FORM_BYTES} bytes, "
+                    "the limit of the runtime (--max-upload-size)",
                 )
 
     async def _post(self, name: str, data: bytes | BinaryIO, *, timeout_s: float | None = None) -> Reply:

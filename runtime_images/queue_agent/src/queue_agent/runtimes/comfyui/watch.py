@@ -1,4 +1,4 @@
-"""What can be asked of the server where it says nothing: whether a prompt has ended, runs, waits, or is lost."""
+"""Polls the state of a prompt: ended, running, pending or lost."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -17,21 +17,21 @@ from queue_agent.runtimes.comfyui.ui_values import is_unfinished_batch
 from queue_agent.runtimes.http import PATIENCE_S, NoAnswerError, RuntimeHttp, attempt
 from task_record.inputs.meta_batch import META_BATCH
 
-_LOST_LOOKS: Final = 3
-"""So many times in a row it must be nowhere: between the queue and the history it is for a moment."""
+_MISSING_POLLS: Final = 3
+"""A prompt is lost after this many polls without it. It moves from the queue to the history with a short gap."""
 _HUNG_S: Final = 10.0
-"""So long nothing may run while something waits: the server cleans up between two prompts."""
+"""Maximum time with a pending prompt and no running one. The server cleans up between two prompts."""
 _HISTORY_S: Final = 5.0
-_HISTORY_EVERY_S: Final = 0.02
-"""History is written shortly after the event that says that all is done; up to 63 ms were seen."""
+_HISTORY_POLL_INTERVAL_S: Final = 0.02
+"""The history entry is written shortly after the success event; the longest measured delay is 63 ms."""
 
 
 class Watch:
-    """Asks about one prompt.
+    """Polls one prompt.
 
     Args:
-        http: HTTP to the server.
-        prompt_id: the prompt.
+        http: HTTP client of the server.
+        prompt_id: id of the prompt.
     """
 
     def __init__(self, http: RuntimeHttp, prompt_id: str) -> None:
@@ -42,40 +42,40 @@ class Watch:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the prompt was nowhere when last looked for."""
+        """Whether the last poll did not find the prompt."""
         return self._lost > 0
 
     async def has_ended(self) -> bool:
-        """Whether it has ended well; to be asked again and again.
+        """Whether the prompt has succeeded. Called repeatedly.
 
         Raises:
-            TaskFailedError: it failed.
-            StalledError: a node has queued the rest of it as another prompt.
-            RuntimeUnavailableError: the server died, or has forgotten it.
-            RuntimeHungError: it waits, and nothing runs.
-            GpuFaultError: the GPU or its driver is broken.
+            TaskFailedError: the prompt failed.
+            StalledError: a node queued the rest of the work as another prompt.
+            RuntimeUnavailableError: the server failed, or lost the prompt.
+            RuntimeHungError: the prompt is pending, and nothing runs.
+            GpuFaultError: the GPU or its driver failed.
         """
         try:
             if await self._find():
                 return True
-            await self._look_at_queue()
+            await self._check_queue()
         except (NoAnswerError, RuntimeBusyError):
-            pass  # a server that loads a model may be busy for long; the stall limit decides
+            pass  # a server may be busy for a long time while it loads a model; the stall limit decides
         return False
 
     async def history(self) -> dict[str, Any]:
-        """Its entry in the history, once it has ended.
+        """The history entry of the ended prompt.
 
         Raises:
-            TaskFailedError: it failed, or is not all of the work.
-            RuntimeUnavailableError: the server died, or has no such entry.
-            GpuFaultError: the GPU or its driver is broken.
+            TaskFailedError: the prompt failed, or is not the complete work.
+            RuntimeUnavailableError: the server failed, or has no such entry.
+            GpuFaultError: the GPU or its driver failed.
         """
         until = clock.monotonic_s() + _HISTORY_S
         while not (entry := await self._find(PATIENCE_S)):
             if clock.monotonic_s() > until:
-                raise RuntimeUnavailableError("the runtime has no history of the task", accepted=True)
-            await asyncio.sleep(_HISTORY_EVERY_S)
+                raise RuntimeUnavailableError("the runtime has no history entry for the task", accepted=True)
+            await asyncio.sleep(_HISTORY_POLL_INTERVAL_S)
         return entry
 
     async def _find(self, timeout_s: float | None = None) -> dict[str, Any]:
@@ -93,13 +93,13 @@ class Watch:
             raise execution_error(next(errors, {}))
         return entry
 
-    async def _look_at_queue(self) -> None:
+    async def _check_queue(self) -> None:
         with attempt(counts=True):
             queue = (await self._http.get("/queue")).object()
         running, pending = (_ids(queue.get(f"queue_{state}")) for state in ("running", "pending"))
         self._lost = 0 if self._prompt_id in {*running, *pending} else self._lost + 1
-        if self._lost >= _LOST_LOOKS:
-            raise RuntimeUnavailableError("the runtime has forgotten the task: it was restarted", accepted=True)
+        if self._lost >= _MISSING_POLLS:
+            raise RuntimeUnavailableError("the runtime lost the task: it was restarted", accepted=True)
         if running or self._prompt_id not in pending:
             self._hung_since = None
             return
@@ -107,26 +107,26 @@ class Watch:
         if self._hung_since is None:
             self._hung_since = now
         if now - self._hung_since >= _HUNG_S:
-            # Taken back, so that nobody ever runs it.
+            # Deleted from the queue, so that it never runs.
             await self._http.post("/queue", {"delete": [self._prompt_id]})
-            raise RuntimeHungError("the runtime answers, but does not begin the task: its worker hangs")
+            raise RuntimeHungError("the runtime responds, but does not start the task: its worker is hung")
 
 
 def messages_of(entry: Mapping[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    """What the events of a kind said that an entry of the history keeps."""
+    """The data of the events of one kind in a history entry."""
     for name, data in (entry.get("status") or {}).get("messages") or []:
         if name == kind and isinstance(data, dict):
             yield data
 
 
 def unfinished_batch() -> StalledError:
-    """The error for a workflow whose rest a node has queued by itself: the server is still at work on it."""
+    """The error for a workflow that queued further prompts, which the server is still running."""
     return StalledError("invalid_workflow", META_BATCH)
 
 
 def interrupted() -> TaskFailedError:
-    """The error for a task that somebody else has interrupted."""
-    return TaskFailedError("interrupted", "somebody interrupted the task in the runtime")
+    """The error for a task that was interrupted by another client."""
+    return TaskFailedError("interrupted", "another client of the runtime interrupted the task")
 
 
 def _ids(entries: Any) -> list[str]:  # noqa: ANN401 (any JSON value)

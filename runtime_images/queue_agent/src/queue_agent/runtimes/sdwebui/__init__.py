@@ -1,13 +1,13 @@
-"""AUTOMATIC1111 Stable Diffusion Web UI, by its HTTP API.
+"""Client of the AUTOMATIC1111 Stable Diffusion Web UI, with its HTTP API.
 
 https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/API
 
-    server            whether it is ready, how it is stopped, how a task is prepared
-    checkpoints       which checkpoints it has, and which one is loaded
-    checkpoint_files  what its list of them says
-    choices           what else a task names of its lists
+    server            readiness, interrupt, preparation of tasks
+    checkpoints       finds and loads checkpoints
+    checkpoint_files  the list of checkpoint files
+    choices           validates other names: samplers, schedulers, styles, VAEs
     request           one inference
-    outputs           what it answers
+    outputs           images and description in the response
 """
 
 from queue_agent.runtimes.sdwebui.server import SdWebUi

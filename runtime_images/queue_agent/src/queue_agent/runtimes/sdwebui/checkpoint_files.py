@@ -8,7 +8,7 @@ from typing import Any, Final
 from task_record.checkpoint_names import normalized, stem
 from task_record.model_folders import CHECKPOINT_FOLDERS, FOLDERS_WITHOUT_CHECKPOINTS
 
-# The server lists everything below the model bucket that has a checkpoint's suffix. Case does not tell kinds apart.
+# The server lists all files in the model bucket with a checkpoint's extension. Folder names are case-insensitive.
 _CHECKPOINT_FOLDERS: Final = frozenset(folder.lower() for folder in CHECKPOINT_FOLDERS)
 _OTHER_FOLDERS: Final = frozenset(folder.lower() for folder in FOLDERS_WITHOUT_CHECKPOINTS)
 
@@ -18,11 +18,11 @@ class CheckpointFile:
     """A checkpoint.
 
     Attributes:
-        path: below the model folder; tells it from every other one.
-        whole_path: as the server has it.
-        title: what the server takes for it: the path, with a hash or none.
-        sha256: of its content, where the server has computed it.
-        shares_name: whether the server's name for it in an answer is another file's, too.
+        path: relative to the model folder; unique.
+        whole_path: full path on the server.
+        title: the name that the server accepts: the path, with or without a hash.
+        sha256: hash of the content, if the server has computed it.
+        shares_name: whether the name of the checkpoint in a response is ambiguous.
     """
 
     path: str
@@ -33,13 +33,13 @@ class CheckpointFile:
 
     @property
     def names_in_answers(self) -> frozenset[str]:
-        """What a server may call it in `info.sd_model_name`: the file's name without its suffix."""
+        """Possible values of `info.sd_model_name`: the file name without its extension, and variants."""
         name = PurePosixPath(self.path).name
         return frozenset({_reported_name(self.path), stem(name), name, stem(self.path), self.path})
 
 
 def files_of(models: Any) -> dict[str, CheckpointFile]:  # noqa: ANN401 (any JSON value)
-    """The checkpoints in an answer of `/sd-models`, by their paths; what lies in another kind's folder is none."""
+    """The checkpoints in a response of `/sd-models`, by path, without files in folders of other model types."""
     entries = [one for one in models if isinstance(one, dict)] if isinstance(models, list) else []
     paths = [_path(entry) for entry in entries]
     kept = [(path, entry) for path, entry in zip(paths, entries, strict=True) if path and not _is_of_another_kind(path)]
@@ -57,20 +57,20 @@ def files_of(models: Any) -> dict[str, CheckpointFile]:  # noqa: ANN401 (any JSO
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a message: all, or the first of many."""
+    """Names for a message, truncated if there are many."""
     every = sorted(names)
-    more = f" and {len(every) - _MOST_LISTED} more" if len(every) > _MOST_LISTED else ""
-    return ", ".join(every[:_MOST_LISTED]) + more if every else "none"
+    more = f" and {len(every) - _MAX_LISTED} more" if len(every) > _MAX_LISTED else ""
+    return ", ".join(every[:_MAX_LISTED]) + more if every else "none"
 
 
-_MOST_LISTED: Final = 50
+_MAX_LISTED: Final = 50
 
 
 def _path(entry: dict[str, Any]) -> str:
     title, whole = normalized(str(entry.get("title") or "")), _slashes(entry.get("filename"))
     if not whole or f"/{whole}".endswith(f"/{title}"):
         return title
-    # SD.Next's titles have no suffix.
+    # Titles of SD.Next have no extension.
     suffix = whole.removeprefix(stem(whole))
     return f"{title}{suffix}" if f"/{stem(whole)}".endswith(f"/{title}") else PurePosixPath(whole).name
 
@@ -80,7 +80,7 @@ def _slashes(path: Any) -> str:  # noqa: ANN401 (any JSON value)
 
 
 def _reported_name(path: str) -> str:
-    # The server cuts off what follows the last dot, whatever it is.
+    # The server removes everything after the last dot.
     return PurePosixPath(path).stem
 
 

@@ -1,4 +1,4 @@
-"""The checkpoints that the SD Web UI has, and the one that is loaded."""
+"""Finds and loads checkpoints of the SD Web UI."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,17 +13,14 @@ from task_record.checkpoint_names import files_named
 from task_record.checkpoints import KEY
 
 _SWITCH_S: Final = 300.0
-_REFRESH_EVERY_S: Final = 30.0
-"""While the runtime's own checkpoint is missing: a look at the bucket costs a request for each folder."""
+_REFRESH_INTERVAL_S: Final = 30.0
+"""While the runtime's checkpoint is missing. Each refresh sends an S3 request for each folder."""
 
 
 class Checkpoints:
     """Finds and loads checkpoints.
 
-    Files are told apart by their paths: base names repeat in folders, and a title's hash comes and goes.
-
-    Args:
-        http: HTTP to the server.
+    Files are identified by path: base names are not unique, and the hash in a title may change.
     """
 
     def __init__(self, http: RuntimeHttp) -> None:
@@ -36,60 +33,61 @@ class Checkpoints:
         self._refreshed_at = 0.0
 
     async def find(self, name: str, *, field: str = "the checkpoint") -> CheckpointFile:
-        """The one file that a name means.
+        """Find the file that matches a name.
 
         Args:
             name: as the task has it.
-            field: what names it, for messages.
+            field: field with the name, for error messages.
 
         Raises:
-            BadTaskError: the server has none, or several.
-            TaskFailedError: the server cannot say.
-            RuntimeUnavailableError: the server is not there.
+            BadTaskError: no file matches, or more than one.
+            TaskFailedError: the server cannot list its checkpoints.
+            RuntimeUnavailableError: the server is unavailable.
         """
         found = self._named(name) or await self._listed(name)
         if not found:
-            # It may have come to the bucket after the server had looked.
+            # The file may have been uploaded after the last refresh of the server.
             await self._refresh()
             found = await self._listed(name)
         if len(found) > 1:
             raise BadTaskError(
-                "ambiguous_checkpoint", f"{field} must say which file is meant, got {name!r}, which fits {_all(found)}"
+                "ambiguous_checkpoint",
+                f"{field} must be the path of one file, got {name!r}, which matches {_all(found)}",
             )
         if not found:
             raise BadTaskError(
                 "unknown_checkpoint",
-                f"{field} must be one that the server has, got {name!r}; has: {listed(self._files)}",
+                f"{field} must be one of the server's checkpoints, got {name!r}; available: {listed(self._files)}",
             )
         return found[0]
 
     async def own(self, own: str) -> CheckpointFile | None:
-        """The runtime's own checkpoint; None where it is not there, which the log says once, with what is there.
+        """Find the runtime's checkpoint; None, and one log event with the available files, if it is missing.
 
         Raises:
-            TaskFailedError: the server cannot say.
-            RuntimeUnavailableError: the server is not there.
+            TaskFailedError: the server cannot list its checkpoints.
+            RuntimeUnavailableError: the server is unavailable.
         """
         found = await self._listed(own)
-        if not found and clock.monotonic_s() - self._refreshed_at > _REFRESH_EVERY_S:
+        if not found and clock.monotonic_s() - self._refreshed_at > _REFRESH_INTERVAL_S:
             self._refreshed_at = clock.monotonic_s()
             await self._refresh()
             found = await self._listed(own)
         if len(found) == 1:
             self._missed = None
             return found[0]
-        missed = f"it fits {_all(found)}" if found else f"the server has: {listed(self._files)}"
+        missed = f"it matches {_all(found)}" if found else f"available: {listed(self._files)}"
         if missed != self._missed:
             self._missed = missed
             log("model_ambiguous" if found else "model_missing", model_filename=own, reason=missed)
         return None
 
     async def load(self, file: CheckpointFile) -> None:
-        """Load a checkpoint, unless it is.
+        """Load a checkpoint, if it is not loaded.
 
         Raises:
             TaskFailedError: the server cannot load it.
-            RuntimeUnavailableError: the server is not there.
+            RuntimeUnavailableError: the server is unavailable.
         """
         if self._loaded == file.path:
             return
@@ -100,53 +98,53 @@ class Checkpoints:
             selected = await self._select(next(others, None))
         if selected != file.path:
             await self._select(file)
-        # Another task may be prepared meanwhile, with a refresh.
+        # The preparation of another task may refresh the list meanwhile.
         self._refreshes_at_load = refreshes
         self._loaded = None if self._has_refreshed else file.path
 
     async def verify_loaded(self, file: CheckpointFile, further: Sequence[CheckpointFile]) -> None:
-        """Check by its path that a file is loaded whose name in an answer is another file's, too.
+        """Check the loaded checkpoint by its path, for a file whose name in a response is ambiguous.
 
         Args:
-            file: the checkpoint of the task that has just run.
-            further: other checkpoints that it names, such as a refiner.
+            file: checkpoint of the task that has just run.
+            further: other checkpoints of the task, such as a refiner.
 
         Raises:
-            TaskFailedError: another one is loaded.
-            RuntimeUnavailableError: the server is not there.
+            TaskFailedError: another checkpoint is loaded.
+            RuntimeUnavailableError: the server is unavailable.
         """
         options = await self._options()
-        await self._list()  # with the hashes that loading has computed
+        await self._list()  # with the hashes that were computed at load
         selected, computed = self._path_of(options), options.get("sd_checkpoint_hash")
-        # The server selects the first one again, and keeps the hash of the one that it has loaded last.
+        # The server selects the first one again, but keeps the hash of the one that it loaded last.
         loaded = [self._files.get(one.path) for one in (file, *further)]
         hashes = {None if one is None else one.sha256 for one in loaded}
         has_other_content = computed and hashes.isdisjoint({None, computed})
         if (selected != file.path and not self._has_refreshed) or has_other_content:
             self.forget()
-            raise TaskFailedError("wrong_model", f"{selected!r} ran in place of {file.path!r}")
+            raise TaskFailedError("wrong_model", f"the runtime used {selected!r} instead of {file.path!r}")
 
     def forget(self) -> None:
-        """To be called where the server may have loaded another one by itself, or is a new process."""
+        """Clear the state, because the server may have loaded another checkpoint or restarted."""
         self._loaded = None
 
     @property
     def _has_refreshed(self) -> bool:
-        """Whether the server has looked for files anew since a checkpoint was loaded."""
+        """Whether the server has refreshed its list since a checkpoint was loaded."""
         return self._refreshes != self._refreshes_at_load
 
     async def _refresh(self) -> None:
-        """Have the server look for files anew. Its options name the file of --ckpt from then on, whatever is loaded."""
+        """Refresh the server's list. Afterwards its options name the file of --ckpt, even if another one is loaded."""
         await self._http.post("/sdapi/v1/refresh-checkpoints", {}, timeout_s=PATIENCE_S)
         self._loaded = None
         self._refreshes += 1
 
     async def _is_forge(self) -> bool:
-        """Whether the server takes no name again that its options have: only another one has it load anything."""
+        """Whether the server is Forge, which ignores a selection that equals its option."""
         return (await self._http.get("/sdapi/v1/sd-modules", timeout_s=PATIENCE_S)).status == OK
 
     async def _select(self, file: CheckpointFile | None) -> str | None:
-        """Set the option; its path, or None where there is nothing to be set."""
+        """Select a checkpoint, and return its path; None if there is nothing to select."""
         if file is None:
             return None
         self._loaded = None
@@ -164,11 +162,11 @@ class Checkpoints:
         return self._named(name)
 
     async def _list(self) -> None:
-        """Read what the server has.
+        """Read the server's list of checkpoints.
 
         Raises:
-            TaskFailedError: it cannot say.
-            RuntimeUnavailableError: it is not there.
+            TaskFailedError: the server cannot list its checkpoints.
+            RuntimeUnavailableError: the server is unavailable.
         """
         reply = await self._http.get("/sdapi/v1/sd-models", timeout_s=PATIENCE_S)
         if reply.status != OK:

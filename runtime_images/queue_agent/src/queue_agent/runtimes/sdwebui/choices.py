@@ -1,7 +1,7 @@
-"""What a task names of the server's own lists. For a name that is on none the SD Web UI silently takes another.
+"""Validates names in a task against the server's lists. The SD Web UI silently replaces an unknown name.
 
-A task that names nothing costs no call. A list is read when a task first names something of it, and once more for a
-name that is not on it. A server without a list is left to itself.
+A task without names needs no call. A list is read when a task first has a name of it, and again for an unknown name. If
+the server has no such list, its names are not validated.
 """
 
 import difflib
@@ -23,10 +23,10 @@ class _List:
     """A list of the server.
 
     Attributes:
-        path: of the operation that shows it.
-        keys: of an entry; the value of each is a name for it, or a list of them.
-        code: of the failure of a task that names what is not on it.
-        refresh: path of the operation that has the server look anew.
+        path: path of the operation that returns it.
+        keys: keys of an entry whose values are names, or lists of names.
+        code: error code for an unknown name.
+        refresh: path of the operation that refreshes the list.
     """
 
     path: str
@@ -38,11 +38,11 @@ class _List:
 _SAMPLERS: Final = _List(path="/sdapi/v1/samplers", keys=("name",), code="unknown_sampler")
 _SCHEDULERS: Final = _List(path="/sdapi/v1/schedulers", keys=("name", "label"), code="unknown_scheduler")
 _SUFFIXES: Final = _List(path="/sdapi/v1/schedulers", keys=("name", "label", "aliases"), code="unknown_sampler")
-"""Schedulers as a sampler's name may end in them: `DPM++ 2M Karras`, as the server's earlier versions called it."""
+"""Schedulers as suffixes of sampler names: `DPM++ 2M Karras`, the format of earlier server versions."""
 _STYLES: Final = _List(path="/sdapi/v1/prompt-styles", keys=("name",), code="unknown_style")
 _VAES: Final = _List(path="/sdapi/v1/sd-vae", keys=("model_name",), code="unknown_vae", refresh="/sdapi/v1/refresh-vae")
 _MODULES: Final = _List(path="/sdapi/v1/sd-modules", keys=("model_name",), code="unknown_module")
-"""Forge's VAEs and text encoders, which it takes by their files' names."""
+"""VAEs and text encoders of Forge, by file name."""
 
 _SD_VAE: Final = "override_settings.sd_vae"
 _NO_VAE: Final = frozenset({"Automatic", "auto", "None"})
@@ -52,12 +52,7 @@ _SAME: Final = frozenset({"Use same checkpoint", "Use same scheduler"})
 
 
 class Choices:
-    """Checks what tasks name.
-
-    Args:
-        http: HTTP to the server.
-        checkpoints: finds checkpoints.
-    """
+    """Validates the names in tasks."""
 
     def __init__(self, http: RuntimeHttp, checkpoints: Checkpoints) -> None:
         self._http = http
@@ -65,17 +60,17 @@ class Choices:
         self._known: dict[_List, Names | None] = {}
 
     async def checked(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[CheckpointFile]]:
-        """A body whose names are on the server's lists, with the titles of further checkpoints that it names.
+        """Validate a request body, and replace the names of further checkpoints by their titles.
 
-        The server would take a part of a checkpoint's name for the first title that has it.
+        The server would match a part of a checkpoint's name with the first title that contains it.
 
         Returns:
-            The body and these checkpoints.
+            The request body and the further checkpoints.
 
         Raises:
-            BadTaskError: a name is on no list; which one, and the nearest.
-            TaskFailedError: the server cannot say.
-            RuntimeUnavailableError: the server is not there.
+            BadTaskError: a name is unknown.
+            TaskFailedError: the server cannot return a list.
+            RuntimeUnavailableError: the server is unavailable.
         """
         settings = content.get("override_settings")
         settings = settings if isinstance(settings, dict) else {}
@@ -95,7 +90,7 @@ class Choices:
         return {**content, **{field: file.title for field, file in further.items()}}, list(further.values())
 
     def forget(self) -> None:
-        """To be called where the server may be a new process."""
+        """Clear the cached lists, because the server may have restarted."""
         self._known.clear()
 
     async def _check_sampler(self, field: str, content: Mapping[str, Any]) -> None:
@@ -126,20 +121,20 @@ class Choices:
         if not isinstance(value, str) or not value or value in besides:
             return
         known: Names = frozenset()
-        for read in (self._names, self._names_anew):
+        for read in (self._names, self._refreshed_names):
             found = await read(which)
             if found is None or (fits(found) if fits is not None else value in found):
                 return
             known = found
         near = difflib.get_close_matches(value[:100], sorted(known), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has: {listed(known)}"
-        raise BadTaskError(which.code, f"{field} must be one that the server has, got {value[:200]!r}; {hint}")
+        hint = f"did you mean {near[0]!r}?" if near else f"available: {listed(known)}"
+        raise BadTaskError(which.code, f"{field} must be in the server's list, got {value[:200]!r}; {hint}")
 
     async def _names(self, which: _List) -> Names | None:
-        """Names on a list, as they were read; `None` where the server has no such list."""
+        """The cached names of a list; `None` if the server has no such list."""
         return self._known[which] if which in self._known else await self._read(which)
 
-    async def _names_anew(self, which: _List) -> Names | None:
+    async def _refreshed_names(self, which: _List) -> Names | None:
         if which.refresh is not None:
             await self._http.post(which.refresh, {}, timeout_s=PATIENCE_S)
         return await self._read(which)

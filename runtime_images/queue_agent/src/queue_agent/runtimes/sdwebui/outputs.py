@@ -1,4 +1,4 @@
-"""What the SD Web UI answers: pictures in base64, grids among them, and what it says of them."""
+"""The response of the SD Web UI: images in base64, with grids among them, and their description."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
@@ -13,17 +13,17 @@ from queue_agent.runtimes.media import kind_of_data
 from queue_agent.runtimes.sdwebui.checkpoint_files import CheckpointFile
 from queue_agent.runtimes.sdwebui.refusal import no_image
 
-_LONGEST_TEXT: Final = 10_000
-"""Texts over this many characters in a description are inputs that the server repeats: pictures in base64."""
+_MAX_STRING_LENGTH: Final = 10_000
+"""Longer strings in a description are inputs that the server repeats: images in base64."""
 
 
 class SdWebUiOutputs:
-    """The answer to a task.
+    """The response to a task.
 
     Args:
-        reply: whose headers are there.
-        checkpoint: the checkpoint that it had to run; `None` for a task that uses none.
-        on_wrong_model: called where another one ran.
+        reply: the response, with its headers.
+        checkpoint: the expected checkpoint; `None` for a task that uses none.
+        on_wrong_model: called if the server used another checkpoint.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class SdWebUiOutputs:
         self._description = Description()
 
     async def files(self) -> AsyncIterator[OutputFile]:
-        """The pictures, without the grid that a batch may have."""
+        """Yield the images, without the grid of a batch."""
         answer = (await self._reply.read()).object()
         images = _images(answer)
         info = _info(answer.get("info"))
         self._description = _description(answer, info, self._checkpoint)
         self._verify_model(info.get("sd_model_name"))
-        # With a batch, a grid of all pictures may stand before them.
+        # In a batch, the first image may be a grid of all images.
         del images[: _whole(info.get("index_of_first_image"))]
         if not images:
             raise no_image(answer, info)
@@ -50,20 +50,20 @@ class SdWebUiOutputs:
             yield _file(images.pop())
 
     def description(self) -> Description:
-        """What the server says of the pictures; its `info` is read, and inputs that it repeats are left out."""
+        """The description of the images, with the decoded `info` and without repeated inputs."""
         return self._description
 
     def _verify_model(self, ran: object) -> None:
         wanted = self._checkpoint
-        # A server that names none (SD.Next) cannot be checked by its answer.
+        # SD.Next does not report the model, so its response cannot be checked.
         if wanted is None or not isinstance(ran, str) or ran in wanted.names_in_answers:
             return
         self._on_wrong_model()
-        raise TaskFailedError("wrong_model", f"{ran!r} ran in place of {wanted.path!r}")
+        raise TaskFailedError("wrong_model", f"the runtime used {ran!r} instead of {wanted.path!r}")
 
 
 def _images(answer: dict[str, Any]) -> list[str]:
-    """Take the pictures out of an answer: `images` of most operations, `image` of `extra-single-image`."""
+    """Remove the images from a response: `images` of most operations, `image` of `extra-single-image`."""
     images, image = answer.pop("images", None), answer.pop("image", None)
     return [one for one in (images or [image]) if isinstance(one, str) and one]
 
@@ -73,13 +73,13 @@ def _file(image: str) -> OutputFile:
     try:
         data = pybase64.b64decode(encoded, validate=True)
     except ValueError as error:
-        raise TaskFailedError("runtime_error", "the runtime answered with an image that is not base64") from error
+        raise TaskFailedError("runtime_error", "the runtime returned an image that is not valid base64") from error
     media = kind_of_data(data)
     return OutputFile(data=data, extension=media.extension, content_type=media.content_type)
 
 
 def _info(text: object) -> dict[str, Any]:
-    """`info`, which is JSON in a JSON string."""
+    """Decode `info`, which is JSON in a JSON string."""
     value = decode_json(text) if isinstance(text, str) else text
     return value if isinstance(value, dict) else {}
 
@@ -100,12 +100,12 @@ def _description(answer: dict[str, Any], info: dict[str, Any], checkpoint: Check
 
 
 def _shortened(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
-    """A value without what is `null` and without long texts."""
+    """A value without nulls and long strings."""
     if isinstance(value, dict):
         return {key: _shortened(one) for key, one in value.items() if one is not None}
     if isinstance(value, list):
         return [_shortened(one) for one in value]
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+    if isinstance(value, str) and len(value) > _MAX_STRING_LENGTH:
         return f"({len(value)} characters)"
     return value
 

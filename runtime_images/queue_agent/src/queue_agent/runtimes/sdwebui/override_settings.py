@@ -1,4 +1,4 @@
-"""Settings that a task overrides for itself, and that are what they were for the next one."""
+"""Settings that a task overrides. The server must restore them for the next task."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,14 +11,11 @@ RESTORED: Final = "override_settings_restore_afterwards"
 
 
 class OverrideSettings:
-    """Has the server restore every setting that a task overrides.
+    """Ensures that the server restores every setting that a task overrides.
 
-    AUTOMATIC1111 1.10.1 and Forge restore a setting only where their configuration holds it. That of a new container
-    holds none, so the first VAE or clip skip that a task names would stay for all tasks after it, and be what is
-    restored later on. So a setting is written there with its present value before a task overrides it.
-
-    Args:
-        http: HTTP to the server.
+    AUTOMATIC1111 1.10.1 and Forge restore a setting only if it is in their configuration, which is empty in a new
+    container. So the VAE or clip skip of the first task would apply to all later tasks. To prevent this, the current
+    value of a setting is written to the configuration before a task overrides it.
     """
 
     def __init__(self, http: RuntimeHttp) -> None:
@@ -26,17 +23,17 @@ class OverrideSettings:
         self._written: set[str] = set()
 
     async def keep(self, content: Mapping[str, Any]) -> None:
-        """Write what a task overrides; to be called while nothing runs, which would show its own settings.
+        """Write the current values of the settings that a task overrides. Must be called while no task runs.
 
         Args:
-            content: body of the request.
+            content: the request body.
 
         Raises:
-            TaskFailedError: the server does not take a setting that it has.
-            RuntimeUnavailableError: the server is not there.
+            TaskFailedError: the server rejected the current value of a setting.
+            RuntimeUnavailableError: the server is unavailable.
         """
         settings = content.get(SETTINGS)
-        # The checkpoint is loaded, and so written, by itself.
+        # The load of the checkpoint already writes its setting.
         names = (settings.keys() if isinstance(settings, dict) else set()) - {KEY} - self._written
         if not names:
             return
@@ -49,10 +46,10 @@ class OverrideSettings:
         self._written |= names
 
     def forget(self) -> None:
-        """To be called where the server may be a new process."""
+        """Clear the state, because the server may have restarted."""
         self._written.clear()
 
 
 def restored(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The body, without a wish to have its settings stay for the tasks of others."""
+    """The request body without `override_settings_restore_afterwards`, which could keep its settings."""
     return {name: value for name, value in content.items() if name != RESTORED}

@@ -1,21 +1,21 @@
-"""The SD Web UI's own words on what it did not do."""
+"""Converts error messages of the SD Web UI to errors of the task."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from queue_agent.errors import GpuFaultError, TaskFailedError
-from queue_agent.runtimes.failures import WORDS, failure
+from queue_agent.runtimes.failures import MAX_MESSAGE_LENGTH, failure
 from queue_agent.runtimes.http import Reply
 
 _TAG: Final = re.compile(r"<[^>]*>")
 
 
 def refusal(reply: Reply) -> TaskFailedError | GpuFaultError:
-    """The error for a reply that is not 200.
+    """The error for a response that is not 200.
 
-    A1111 and SD.Next say `{error, detail, body, errors}`, Forge `{error, detail, body, message}`, a validator
-    `{detail: [...]}`, anything else a string or plain text.
+    A1111 and SD.Next return `{error, detail, body, errors}`, Forge `{error, detail, body, message}`, a validator
+    `{detail: [...]}`, all others a string or plain text.
     """
     value = reply.json()
     answer = value if isinstance(value, dict) else {}
@@ -24,11 +24,11 @@ def refusal(reply: Reply) -> TaskFailedError | GpuFaultError:
 
 
 def no_image(answer: Mapping[str, Any], info: Mapping[str, Any]) -> TaskFailedError | GpuFaultError:
-    """The error for an answer of 200 without an image, which is how SD.Next answers where its pipeline fails.
+    """The error for a 200 response without an image. SD.Next responds so when its pipeline fails.
 
     Args:
-        answer: the answer.
-        info: its `info`, read; empty where that is not a JSON object.
+        answer: the response.
+        info: the decoded `info`; empty if it is not a JSON object.
     """
     for errors in (answer, info):
         said = _words(errors)
@@ -37,7 +37,7 @@ def no_image(answer: Mapping[str, Any], info: Mapping[str, Any]) -> TaskFailedEr
             return error
         if said:
             return _no_output(said)
-    # Remarks may quote the prompt, so they are not searched for a broken GPU. Infotexts are the parameters.
+    # Comments may quote the prompt, so they are not searched for GPU failures. `infotexts` has the parameters.
     plain = "" if info else answer.get("info")
     remarks = (info.get("comments"), plain, _TAG.sub(" ", str(answer.get("html_info") or "")))
     return _no_output(next((_line(one) for one in remarks if one and one != "null"), ""))
@@ -45,8 +45,8 @@ def no_image(answer: Mapping[str, Any], info: Mapping[str, Any]) -> TaskFailedEr
 
 def _no_output(said: str) -> TaskFailedError:
     said = " ".join(said.split())
-    message = "the runtime answered without an image"
-    return TaskFailedError("no_output", f"{message}: {said}"[:WORDS] if said else message)
+    message = "the runtime returned no image"
+    return TaskFailedError("no_output", f"{message}: {said}"[:MAX_MESSAGE_LENGTH] if said else message)
 
 
 def _kind(answer: Mapping[str, Any]) -> str:
@@ -55,17 +55,17 @@ def _kind(answer: Mapping[str, Any]) -> str:
 
 
 def _words(answer: Mapping[str, Any]) -> str:
-    """What an error says; empty where it says nothing. `body` is left out: it repeats what was sent."""
+    """The message of an error; may be empty. `body` is omitted: it repeats the request."""
     return _line(next((answer[key] for key in ("errors", "message", "detail", "error") if answer.get(key)), ""))
 
 
 def _line(words: Any) -> str:  # noqa: ANN401 (any JSON value)
     if not isinstance(words, list):
         return str(words)
-    return "; ".join(_complaint(one) for one in words)
+    return "; ".join(_error_message(one) for one in words)
 
 
-def _complaint(one: Any) -> str:  # noqa: ANN401 (any JSON value)
+def _error_message(one: Any) -> str:  # noqa: ANN401 (any JSON value)
     if not isinstance(one, dict):
         return str(one)
     return f"{'.'.join(map(str, one.get('loc') or []))}: {one.get('msg', '')}"

@@ -1,4 +1,4 @@
-"""The SD Web UI as a whole: whether it is ready, how it is stopped, how a task is prepared."""
+"""The client of the SD Web UI: readiness, interrupt, preparation of tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -25,8 +25,8 @@ from task_record.checkpoints import (
 )
 from task_record.runtime_types import ROUTING_KEYS, SDWEBUI, TASK_TYPES
 
-_LOOK_EVERY_S: Final = 0.25
-_LASTING: Final = (
+_POLL_INTERVAL_S: Final = 0.25
+_DURATION_FIELDS: Final = (
     "width",
     "height",
     "steps",
@@ -45,16 +45,16 @@ _LASTING: Final = (
     "upscaler_1",
     "upscaler_2",
 )
-"""Fields on which it depends how long a task takes."""
+"""Fields that affect the duration of a task."""
 
 
 class SdWebUi:
-    """The server.
+    """The client.
 
     Args:
-        http: HTTP to it.
-        model_filename: its own checkpoint, which a task runs that names none.
-        dynamic_model: whether it switches to the checkpoint that a task names.
+        http: HTTP client of the server.
+        model_filename: default checkpoint of the runtime, for tasks that name none.
+        dynamic_model: whether the runtime switches to the checkpoint that a task names.
     """
 
     def __init__(self, http: RuntimeHttp, *, model_filename: str | None, dynamic_model: bool) -> None:
@@ -67,7 +67,7 @@ class SdWebUi:
         self._interrupts = 0
 
     async def is_ready(self) -> bool:
-        """Whether it answers, and its own checkpoint is there and selected: the API answers before that."""
+        """Whether the server responds, and its default checkpoint is available and selected."""
         self._checkpoints.forget()
         self._choices.forget()
         self._override_settings.forget()
@@ -82,12 +82,12 @@ class SdWebUi:
             return True
         own = await self._checkpoints.own(self._model_filename)
         if own is not None and not is_selected:
-            # It was not there when the server started, without any: it is loaded now.
+            # It was missing when the server started, so it is loaded now.
             await self._checkpoints.load(own)
         return own is not None
 
     async def interrupt_until_idle(self, timeout_s: float) -> bool:
-        """Interrupt what runs; a model load or a decode does not stop."""
+        """Interrupt the running task. The load of a model and a decode do not stop."""
         self._interrupts += 1
         until = clock.monotonic_s() + timeout_s
         while True:
@@ -97,12 +97,12 @@ class SdWebUi:
                 if not state.get("job_count"):
                     return True
             except RuntimeBusyError:
-                pass  # it does not say whether something runs
+                pass  # unknown whether a task runs
             except RuntimeUnavailableError as error:
-                return not error.accepted  # nothing listens: nothing runs
-            if clock.monotonic_s() + _LOOK_EVERY_S > until:
+                return not error.accepted  # a refused connection: nothing runs
+            if clock.monotonic_s() + _POLL_INTERVAL_S > until:
                 return False
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:
         """With every image in its field: the server itself never gets a link to follow."""
@@ -110,7 +110,7 @@ class SdWebUi:
 
     @asynccontextmanager
     async def prepare(self, task: RuntimeTask) -> AsyncIterator[SdWebUiRequest]:
-        """Find the checkpoint that it runs, check what else it names, encode the body, and connect."""
+        """Find the checkpoint, validate other names, encode the request body, and connect."""
         content, checkpoint = self._placed(task)
         file, further = None, list[CheckpointFile]()
         if checkpoint is not None:
@@ -133,7 +133,7 @@ class SdWebUi:
             request.close()
 
     def _placed(self, task: RuntimeTask) -> tuple[dict[str, Any], str | None]:
-        """The body without what routes it, and the checkpoint: as decided at submit, else by the same rule here."""
+        """The request body without routing keys, and the checkpoint, resolved at submit or here by the same rule."""
         checkpoint, content = task.checkpoint, task.content
         try:
             if TASK_TYPES[task.tasktype].runs_checkpoint:
@@ -149,21 +149,21 @@ class SdWebUi:
             raise BadTaskError(code, f"content.{error.field}: {error}") from error
         return restored(_without_routing(content)), checkpoint
 
-    def likeness(self, task: RuntimeTask) -> str:
-        """Kind, model, size, steps, batch: the same for tasks that take about as long."""
+    def duration_key(self, task: RuntimeTask) -> str:
+        """The task type, model, size, steps and batch."""
         images = task.content.get("imageList") or task.content.get("init_images") or ()
-        lasting = [task.checkpoint, *(task.content.get(name) for name in _LASTING), len(images)]
-        return " ".join([task.tasktype, *(str(value)[:_LONGEST_VALUE] for value in lasting)])
+        lasting = [task.checkpoint, *(task.content.get(name) for name in _DURATION_FIELDS), len(images)]
+        return " ".join([task.tasktype, *(str(value)[:_MAX_VALUE_LENGTH] for value in lasting)])
 
 
-_LONGEST_VALUE: Final = 100
+_MAX_VALUE_LENGTH: Final = 100
 
 
 def _without_routing(content: Mapping[str, Any]) -> dict[str, Any]:
     scripts = content.get(SCRIPTS)
     if not isinstance(scripts, dict):
         return dict(content)
-    # A script has arguments; a routing key may have any other value.
+    # A script has arguments. A routing key may have any other value.
     kept = {name: one for name, one in scripts.items() if name not in ROUTING_KEYS or _has_arguments(one)}
     return {**content, SCRIPTS: kept}
 
