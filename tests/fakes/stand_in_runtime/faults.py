@@ -112,7 +112,7 @@ def add_routes(app: web.Application, faults: Faults, gpu: Gpu) -> None:
     async def change(request: web.Request) -> web.Response:
         for name, wanted in (await request.json()).items():
             if not hasattr(faults, name):
-                raise web.HTTPBadRequest(text=f"there is no fault {name}")
+                raise web.HTTPBadRequest(text=f"unknown fault {name}")
             setattr(faults, name, bool(wanted))
         return web.json_response(asdict(faults))
 

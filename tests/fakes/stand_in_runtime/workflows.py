@@ -1,4 +1,4 @@
-"""What ComfyUI checks of a workflow before it takes it, and the files that each kind of node makes."""
+"""The validation of workflows in ComfyUI, and the output files of each node type."""
 
 import uuid
 from collections.abc import Container, Sequence
@@ -10,7 +10,7 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class OutputNode:
-    """A kind of node that makes an output.
+    """A node type with outputs.
 
     Attributes:
         needs: the required input.
@@ -40,7 +40,7 @@ OUTPUT_NODES = {
     "Preview3D": OutputNode("model_file", "result", "glb"),
     "PreviewAny": OutputNode("source", "text", "txt"),
     "SaveImageWebsocket": OutputNode("images", "", "png"),
-    # Stands for any node of any pack: it shows `ui`, and has written `files`: folder, subfolder, name, content.
+    # Represents any node of any pack: it returns `ui`, and has written `files`: folder, subfolder, name, content.
     "Shows": OutputNode("ui", "", ""),
 }
 KNOWN_NODES = {
@@ -66,7 +66,7 @@ FIRST_BYTES = {
 def validate(
     graph: dict[str, Any], prompt_id: str, uploads: Container[str], checkpoints: Sequence[str]
 ) -> tuple[web.Response | None, list[str], dict[str, Any]]:
-    """The refusal of a graph, or its valid outputs and what is wrong with the others."""
+    """The rejection of a graph, or its valid outputs and the errors of the others."""
     try:
         canonical = str(uuid.UUID(prompt_id)) == prompt_id
     except ValueError:
@@ -80,7 +80,7 @@ def validate(
     outputs = [key for key, node in graph.items() if node["class_type"] in OUTPUT_NODES]
     if not outputs:
         return refusal("prompt_no_outputs", "Prompt has no outputs", "", {}), [], {}
-    # Of each output, itself and what it is made of; the rest of the graph is not looked at.
+    # Only the outputs and their upstream nodes are validated.
     needed = {output: _upstream(graph, output) for output in outputs}
     wrong: dict[str, Any] = {}
     for key, node in graph.items():
@@ -95,12 +95,12 @@ def validate(
 
 
 def refusal(kind: str, message: str, details: str, node_errors: dict[str, Any]) -> web.Response:
-    """The answer to a graph that is not taken."""
+    """The response to a rejected graph."""
     return web.json_response({"error": _error(kind, message, details, {}), "node_errors": node_errors}, status=400)
 
 
 def _upstream(graph: dict[str, Any], key: str) -> set[str]:
-    """A node and all that it is made of."""
+    """A node and its upstream nodes."""
     found: set[str] = set()
     open_keys = [key]
     while open_keys:
@@ -114,7 +114,7 @@ def _upstream(graph: dict[str, Any], key: str) -> set[str]:
 
 
 def _node_error(node: dict[str, Any], uploads: Container[str], checkpoints: Sequence[str]) -> dict[str, Any] | None:
-    """What is wrong with a node by itself."""
+    """The validation error of a node."""
     kind, inputs = node["class_type"], node.get("inputs", {})
     needs = OUTPUT_NODES[kind].needs if kind in OUTPUT_NODES else _NEEDS.get(kind)
     if needs is None:

@@ -44,26 +44,26 @@ class World:
     """Offloaded bodies, by pointer; others have a default content."""
     named_inputs: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: str | None = None
-    """Named inputs of the task that was prepared last."""
+    """Named inputs of the last prepared task."""
     put_s: float = 0.0
     call_s: float = 0.0
-    """How long a call to AWS takes."""
+    """Latency of a call to AWS."""
     running: str | None = None
     prepared: set[str] = field(default_factory=set)
     endings: dict[str, list[str]] = field(default_factory=dict)
     callbacks: dict[str, list[str]] = field(default_factory=dict)
-    """What is published of each submission: once for every write that leaves an ended record."""
+    """The published callbacks of each submission: one for each terminal write."""
     posts: list[str] = field(default_factory=list)
     receives: list[tuple[float, int]] = field(default_factory=list)
     hidden: dict[str, tuple[Message, asyncio.TimerHandle]] = field(default_factory=dict)
     waiters: "list[asyncio.Future[None]]" = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What happens right before an event of this name."""
+    """Hooks that run immediately before an event of this name."""
 
     @property
     def record(self) -> Item | None:
-        """The one record there is."""
+        """The only record."""
         return next(iter(self.records.values()), None)
 
     @record.setter
@@ -73,13 +73,13 @@ class World:
             self.records[key_of(item)] = item
 
     def arrive(self, message: Message) -> None:
-        """A message can be received; of those that wait for one, any may get it."""
+        """Make a message available. Any of the waiting receivers may get it."""
         self.messages.append(message)
         if self.waiters:
             self.waiters.pop(self.chance.randrange(len(self.waiters))).set_result(None)
 
     def change(self, old: Item | None, new: Item) -> None:
-        """Put a record; every change from open to ended is counted."""
+        """Put a record. Every change to a terminal state is counted."""
         self.records[key_of(new)] = new
         if new[table.STATUS] not in TERMINAL:
             return
@@ -110,7 +110,7 @@ def key_of(item: Mapping[str, Any]) -> tuple[str, str]:
 
 
 class MemoryQueue(Queue):
-    """A queue that delivers what is in `World.messages`, and again what was not deleted in time."""
+    """A queue that delivers the messages of `World.messages`, and redelivers those that were not deleted in time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -161,7 +161,7 @@ class MemoryQueue(Queue):
 
 
 class MemoryTaskTable(TaskTable):
-    """A table with one record, by the very writes that are sent."""
+    """A table with one record, which applies the writes that the agent sends."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -218,7 +218,7 @@ class MemoryOutputBucket(OutputBucket):
 
 
 class MemoryInputs:
-    """Nothing is referred to."""
+    """Tasks without inputs."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -234,7 +234,7 @@ class MemoryInputs:
 
 @dataclass
 class FakeOutputs:
-    """What came out: `files`, then `error` where there is one."""
+    """Outputs: `files`, then `error` if there is one."""
 
     world: World
     made: tuple[OutputFile, ...] = (PNG,)
@@ -254,21 +254,21 @@ class FakeOutputs:
 
 @dataclass
 class FakeRuntime:
-    """A server that takes `seconds` and then does what `outcome` says."""
+    """A server that runs for `seconds`, and then returns `outcome`."""
 
     world: World
     seconds: float | Mapping[str, float] = 2.0
-    """Of every task, or by submission."""
+    """Of all tasks, or by submission."""
     outcome: Exception | None = None
     answer_error: Exception | None = None
-    """What goes wrong only when the answer is read."""
+    """Errors that are raised when the response is read."""
     files: tuple[OutputFile, ...] = (PNG,)
     read_s: float = 0.0
     prepare_s: float = 0.0
     ready: bool = True
     progress_every_s: float | None = None
     stops_after_s: float = 0.0
-    """How long it takes to stop what runs."""
+    """How long an interrupt takes."""
 
     async def is_ready(self) -> bool:
         return self.ready
@@ -375,7 +375,7 @@ def make_record(status: Status = Status.QUEUED, *, number: int = 1, **changes: s
 
 
 class Make:
-    """Makes records and messages."""
+    """Creates records and messages."""
 
     record = staticmethod(make_record)
     message = staticmethod(make_message)
@@ -417,7 +417,7 @@ Work = Callable[..., Any]
 
 @pytest.fixture
 def work(world: World) -> Work:
-    """Run the agent for some virtual seconds, then stop it; returns the runtime."""
+    """Run the agent for some virtual seconds, then stop it, and return the runtime."""
 
     async def run(
         seconds: float = 600,

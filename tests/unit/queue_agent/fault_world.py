@@ -1,4 +1,4 @@
-"""Two agents, each with a server of its own, on one queue and one table; and a fault at any call of the first.
+"""Two agents, each with its own server, on one queue and one table, and a fault at any call of the first agent.
 
 Every call on an injected port passes the agent's gate before and after. A run without a fault counts the
 passings. Then a fault is injected at each of them, so new calls are covered automatically.
@@ -46,7 +46,7 @@ _RUN_S = 400.0
 
 @dataclass
 class Fault:
-    """What happens to the first agent, and at which passing of its gate.
+    """A fault of the first agent, at a passing of its gate.
 
     Attributes:
         kind: killed and restarted, suspended for a minute, or every open task is cancelled.
@@ -66,14 +66,14 @@ class Inference:
     started: float
     ended: float | None = None
     was_finished: bool = False
-    """The task had ended already when this began."""
+    """The task had already ended when this inference started."""
     others_lease: bool = False
-    """Another claim's lease was valid when this began."""
+    """The lease of another claim was valid when this inference started."""
 
 
 @dataclass
 class Shared:
-    """What both agents see, and what is written down."""
+    """The state that both agents share, and the recorded events."""
 
     world: World
     inferences: list[Inference] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Shared:
 
 
 class Gate:
-    """An agent's way to the outside."""
+    """The gate between an agent and the outside world."""
 
     def __init__(self, shared: Shared, fault: Fault) -> None:
         self._shared = shared
@@ -120,7 +120,7 @@ class Gate:
 
 
 def cancel_all(world: World) -> None:
-    """Every task that is open is cancelled by its caller."""
+    """The callers cancel all open tasks."""
     for item in list(world.records.values()):
         task = TaskRef(owner="o", id=str(item[table.ID]), submission=str(item[table.SUBMISSION]))
         write = transitions.cancel(task, now_ms=clock.now_ms(), times=ProtocolTimes())
@@ -178,7 +178,7 @@ class GatedInputs(MemoryInputs):
 
 
 class Server:
-    """An inference server; it goes on computing when its agent is killed or stopped."""
+    """An inference server. It continues when its agent is killed or suspended."""
 
     def __init__(self, shared: Shared, inference_s: float = INFERENCE_S) -> None:
         self.shared = shared
@@ -186,7 +186,7 @@ class Server:
         self.running: Inference | None = None
 
     async def compute(self, task: RuntimeTask) -> bool:
-        """Compute; False where it was interrupted."""
+        """Run an inference; False if it was interrupted."""
         assert self.running is None, "two inferences at once on one server"
         item = self.shared.record_of(task.submission)
         others = item.get(table.CLAIM) not in {None, task.claim_id} and item[table.STATUS] == Status.RUNNING
@@ -219,7 +219,7 @@ class Server:
 
 
 class GatedRuntime:
-    """A server, as an agent speaks to it."""
+    """The client of a server, behind the gate."""
 
     def __init__(self, server: Server, gate: Gate) -> None:
         self._server = server
@@ -269,7 +269,7 @@ async def play(fault: Fault, *, tasks: int = 3) -> tuple[Shared, list[str]]:
     """Two agents process a few tasks.
 
     Returns:
-        What happened, and the passings of the first agent's gate.
+        The shared state, and the passings of the first agent's gate.
     """
     numbers = range(1, tasks + 1)
     offset_ms = round(clock.monotonic_s() * 1000)
@@ -326,5 +326,5 @@ async def _alone(worker: Worker) -> None:
 
 
 def submissions(tasks: int = 3) -> list[str]:
-    """The submissions that `play` lets wait."""
+    """The submissions in the queue of `play`."""
     return [submission_of(number) for number in range(1, tasks + 1)]

@@ -1,7 +1,7 @@
 """Agents on an AWS in memory, one service of which is unavailable for a while.
 
-The agent's own clients of the table, the queue and the bucket make the calls, so that their timeouts and repeats are
-the real ones. Two agents, each with a server of its own, see the same outage.
+The agent's own clients of the table, the queue and the bucket make the calls, so their timeouts and retries are real.
+Two agents, each with its own server, see the same outage.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ Moment = Literal["receiving", "preparing", "inferring", "delivering"]
 _CALL_S: Final = 0.02
 _INTO_INFERENCE_S: Final = 1.0
 _RECOVERY_S: Final = 150.0
-"""Longest visibility, lease, clock error and inference, and some more."""
+"""Longer than the visibility timeout, the lease, the clock error and an inference together."""
 _BEGINS_BEFORE: Final[Mapping[Moment, str]] = {
     "receiving": "ReceiveMessage",
     "preparing": "GET",
@@ -54,17 +54,17 @@ _PAYLOAD: Final = PayloadRef(url="s3://bucket/payloads/o/1", etag="e", pointer="
 
 @dataclass
 class Outage:
-    """A service does not do its work.
+    """An outage of a service.
 
     Attributes:
         service: which one.
-        kind: `lost_reply`: it does what it is asked, and the connection is reset before the answer.
-        moment: what the agents are doing when it begins.
+        kind: `lost_reply`: the service executes the call, and the connection is reset before the response.
+        moment: the stage of the agents when it starts.
         seconds: how long it lasts.
-        cancelled_after_s: when callers cancel what is open, counted from its begin; `None` where they do not.
-        began_at: virtual seconds; `None` before.
-        is_on: whether it lasts.
-        statuses: of the records, at its end.
+        cancelled_after_s: when callers cancel the open tasks, in seconds since its start; `None` if they do not.
+        began_at: start in virtual seconds; `None` before it.
+        is_on: whether the outage is active.
+        statuses: statuses of the records at its end.
     """
 
     service: Service
@@ -77,7 +77,7 @@ class Outage:
     statuses: list[str] = field(default_factory=list)
 
     def begin(self, world: World) -> None:
-        """It begins, where it has not begun before."""
+        """Start the outage, if it has not started before."""
         if self.began_at is not None:
             return
         self.began_at, self.is_on = clock.monotonic_s(), True
@@ -98,7 +98,7 @@ class Outage:
         world.note("back")
 
     async def answer(self, service: str, do: Callable[[], Awaitable[T]], timeout_s: float) -> T:
-        """What a call to a service comes to."""
+        """The result of a call to a service."""
         await asyncio.sleep(_CALL_S)
         if not self.is_on or service != self.service:
             return await do()
@@ -116,7 +116,7 @@ class Outage:
 
 
 class MemoryAws(AwsClient):
-    """The three services. A write of the table comes as it is, and not as the request that it is rendered as."""
+    """The three services. The table receives the write object, not the rendered request."""
 
     def __init__(self, world: World, outage: Outage) -> None:
         self._world = world
@@ -195,7 +195,7 @@ class MemoryAws(AwsClient):
 
 
 async def play(outage: Outage, *, tasks: int, agents: int = 2, inference_s: float = INFERENCE_S) -> Shared:
-    """Agents work until the outage is over and everything has had time to recover."""
+    """Run the agents until the outage is over and everything has had time to recover."""
     numbers = range(1, tasks + 1)
     changes: dict[str, Any] = {"payload": _PAYLOAD, "content": None} if outage.moment == "preparing" else {}
     world = World(

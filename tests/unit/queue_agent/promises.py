@@ -1,4 +1,4 @@
-"""The promises of the task protocol, checked on what has happened in a run."""
+"""The guarantees of the task protocol, checked on the events of a run."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -10,13 +10,13 @@ from tests.unit.queue_agent.fault_world import Inference, Shared, submissions
 
 
 def broken(shared: Shared, *, tasks: int = 3, faults: int, was_checked: bool = False) -> list[str]:
-    """The promises that a run broke.
+    """The guarantees that a run violated.
 
     Args:
-        shared: what happened.
-        tasks: how many there were.
-        faults: each may cost one more inference of a task.
-        was_checked: the fault came between the check of the deadline and the request, which nobody can fence.
+        shared: the recorded events.
+        tasks: number of tasks.
+        faults: number of faults. Each may cost one more inference of a task.
+        was_checked: the fault was between the check of the deadline and the request, which cannot be fenced.
     """
     found = [promise for one in submissions(tasks) for promise in _broken_of(shared, one, faults, was_checked)]
     if shared.world.messages or shared.world.hidden:

@@ -38,7 +38,7 @@ class Ports:
         self.record = TaskTable(client, TABLE, call_timeout_s=CALL_S)
 
     def calls(self, service: Service) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
-        """Everything that the agent asks of a service."""
+        """All calls of the agent to a service."""
         calls: dict[Service, list[Callable[[], Coroutine[Any, Any, Any]]]] = {
             "s3": [
                 lambda: self.store.put("key", b"x", "text/plain"),
@@ -55,7 +55,7 @@ class Ports:
         return calls[service]
 
     async def streamed(self, key: str = "payload") -> list[bytes]:
-        """Read an object as it arrives."""
+        """Read an object as a stream."""
         async with self.client.stream(BUCKET, key, timeout_s=CALL_S) as stream:
             return [chunk async for chunk in stream.chunks]
 
@@ -130,7 +130,7 @@ async def test_a_write_whose_reply_was_lost_is_repeated_and_counts_once(aws: Car
     cleared_at = clock.monotonic_s()
     written = await claiming
     assert isinstance(written, Written)
-    # The lease began with the first send, and its deadline counts from there.
+    # The lease starts with the first send, and its deadline counts from there.
     assert written.first_sent_at < cleared_at
     assert (aws.asked["UpdateItem"], aws.record()[table.ATTEMPTS]) == (2, 1)
 

@@ -81,7 +81,7 @@ async def test_a_refused_call_is_made_again() -> None:
 
 
 def certificate_as_of_eks(folder: Path) -> Certificate:
-    """EKS's authority has basic constraints and nothing else, so no certificate of its names the authority's key."""
+    """The CA of EKS has only basic constraints, so its certificates have no authority key identifier."""
     now = dt.datetime.now(dt.UTC)
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
@@ -109,7 +109,7 @@ def certificate_as_of_eks(folder: Path) -> Certificate:
 
 
 def be_as_strict_as_python_3_13(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients here be as strict as those in the agent's image are by default."""
+    """Make clients as strict as in the agent's image, where it is the default."""
     default = ssl.create_default_context
 
     def strict(*args: Any, **kwargs: Any) -> ssl.SSLContext:
@@ -122,7 +122,7 @@ def be_as_strict_as_python_3_13(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, Any]]:
-    """An API server that notes one request."""
+    """An API server that records one request."""
     be_as_strict_as_python_3_13(monkeypatch)
     seen: dict[str, Any] = {"status": 200}
 
@@ -169,7 +169,7 @@ async def test_the_own_pod_is_patched_with_the_pods_token(api_server: dict[str, 
     assert seen["body"] == {"metadata": {"annotations": {ANNOTATION: "1000"}}}
 
 
-async def test_fails_when_the_api_server_says_no(api_server: dict[str, Any]) -> None:
+async def test_fails_when_the_api_server_returns_an_error(api_server: dict[str, Any]) -> None:
     api_server["seen"]["status"] = 403
     async with aiohttp.ClientSession() as http:
         pod = OwnPod.from_environment(http, api_server["environment"], api_server["account"])
@@ -178,7 +178,7 @@ async def test_fails_when_the_api_server_says_no(api_server: dict[str, Any]) -> 
             await pod.annotate(ANNOTATION, "1000")
 
 
-async def test_fails_when_the_api_server_is_somebody_else(api_server: dict[str, Any], tmp_path: Path) -> None:
+async def test_fails_when_the_api_server_has_an_unknown_certificate(api_server: dict[str, Any], tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     shutil.copy(certificate_as_of_eks(other).authority, api_server["account"] / "ca.crt")

@@ -1,4 +1,4 @@
-"""How long an inference still takes, by the courses of similar ones."""
+"""The estimate of the remaining time of an inference, from similar ones."""
 
 import random
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ QUICK_NODES_FIRST = {0.1: 0.1, 0.6: 0.4, 0.8: 2.4}
 
 
 def course(seconds: float | None = None, reached: Mapping[float, float] | None = None) -> Course:
-    """A course that has ended, or that is still under way: when it reached which share."""
+    """A completed or a running course, with its shares over time."""
     one = Course()
     for share, at_s in (reached or {}).items():
         assert one.reach(share, at_s)
@@ -25,7 +25,7 @@ def course(seconds: float | None = None, reached: Mapping[float, float] | None =
 def test_what_is_left_is_what_similar_ones_took_from_there() -> None:
     similar = [course(4.4, QUICK_NODES_FIRST)]
     for share, at_s in (0.0, 0.0), (0.6, 0.4), (0.7, 1.4), (0.8, 2.4), (0.9, 3.4):
-        under_way = course(reached={share: 9.0} if share else None)  # how long it took to come there does not matter
+        under_way = course(reached={share: 9.0} if share else None)  # the elapsed time does not matter
         assert expected_left_s(similar, under_way) == pytest.approx(4.4 - at_s)
 
 
@@ -40,7 +40,7 @@ def test_of_a_kind_that_was_never_seen_nothing_is_known() -> None:
 
 def test_long_ones_that_differ_are_compared_in_proportion() -> None:
     similar = [course(seconds, {0.6: seconds / 11}) for seconds in (4.4, 22.0)]
-    assert expected_left_s(similar, course()) is None  # nothing has shown yet which of them it is like
+    assert expected_left_s(similar, course()) is None  # it is unknown yet which of them it is similar to
     assert expected_left_s(similar, course(reached={0.6: 1.0})) == pytest.approx(10.0)
 
 
@@ -82,7 +82,7 @@ def test_a_server_that_says_all_is_done_may_still_compute() -> None:
 
 def test_thousands_of_steps_stay_small_and_keep_their_times() -> None:
     chance = random.Random(7)
-    # Shares and times at random, with a long stand-still.
+    # Random shares and times, with a long pause.
     shares = sorted(chance.random() for _ in range(5_000))
     times = sorted(chance.choice((1, 50)) * chance.random() for _ in range(5_000))
     full = dict(zip(shares, times, strict=True))

@@ -1,4 +1,4 @@
-"""Kill, stop and cancel at every call: nothing is lost, nothing ends twice, nothing runs twice but for the fault."""
+"""Kill, suspend and cancel at every call: no task is lost, ends twice, or runs twice without a fault."""
 
 import pytest
 
@@ -19,7 +19,7 @@ async def test_without_a_fault_every_task_is_inferred_once() -> None:
     shared, passings = await play(Fault())
     assert broken(shared, faults=0) == []
     assert sorted(one.submission for one in shared.inferences) == submissions()
-    # Each port is passed, or what follows proves nothing.
+    # Each port is used. Otherwise the other tests prove nothing.
     ports = {"receive", "claim", "inputs", "prepare", "infer", "put", "finish", "delete", "interrupt", "visibility"}
     assert {what.split()[1] for what in passings if what.startswith("before")} >= ports
 

@@ -1,4 +1,4 @@
-"""The list for the janitor of the server's disk: what nobody needs, never what a cached workflow would name again."""
+"""The list for the janitor: only files that no cached workflow names again."""
 
 import asyncio
 import json
@@ -128,17 +128,17 @@ async def test_the_list_is_not_written_for_every_task(path: Path) -> None:
 
 
 @pytest.mark.parametrize("odd", ["", '{"of": "another version"}\n', "no JSON\n", "5\n"])
-async def test_a_list_of_a_previous_life_is_taken_over(files: FinishedFiles, path: Path, odd: str) -> None:
+async def test_the_list_of_a_previous_process_is_kept(files: FinishedFiles, path: Path, odd: str) -> None:
     previous(path, '["output","a/b","old.png"]\n' + odd)
     files.unneeded([place("new.png")])
     assert listed(path) == ["old.png", "new.png"]
 
 
-async def test_a_folder_that_takes_no_file_fails_no_task(tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_writable_fails_no_task(tmp_path: Path) -> None:
     FinishedFiles(tmp_path / "absent" / "list").unneeded([place("x")])
 
 
-async def test_no_list_is_kept_where_nobody_reads_it() -> None:
+async def test_no_list_is_kept_without_a_janitor() -> None:
     files = FinishedFiles(None)
     for _ in range(5):
         files.workflow_ended([place("x")])

@@ -1,4 +1,4 @@
-"""The GPU's slot: when it is expected to be free, and that what else there is to do waits for the next request."""
+"""The GPU slot: its expected end, and the wait for the next request."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
 
 def course(seconds: float, reached: Mapping[float, float] | None = None) -> Course:
-    """A course that has ended: how long it took, and when it reached which share."""
+    """A completed course, with its duration and its shares over time."""
     one = Course()
     for share, at_s in (reached or {}).items():
         one.reach(share, at_s)
@@ -35,7 +35,7 @@ async def held_up(*, waits: bool, sent_after_s: float | None = None) -> float:
 
     waiting = asyncio.create_task(next_one()) if waits else None
     await asyncio.sleep(1)
-    gpu.progressed(1.0)  # of the inference that ends
+    gpu.progressed(1.0)  # of the previous inference
     gpu.release()
     started = clock.monotonic_s()
     await gpu.wait_for_handoff()
@@ -45,19 +45,19 @@ async def held_up(*, waits: bool, sent_after_s: float | None = None) -> float:
     return seconds
 
 
-async def test_what_follows_waits_until_the_next_request_is_sent() -> None:
+async def test_delivery_waits_until_the_next_request_is_sent() -> None:
     assert await held_up(waits=True, sent_after_s=0.02) == pytest.approx(0.02)
 
 
-async def test_nothing_waits_where_no_request_does() -> None:
+async def test_delivery_does_not_wait_without_a_waiting_request() -> None:
     assert await held_up(waits=False) == 0
 
 
-async def test_a_request_that_does_not_come_holds_nothing_up_for_long() -> None:
+async def test_delivery_waits_for_a_missing_request_only_briefly() -> None:
     assert await held_up(waits=True) == pytest.approx(0.05)
 
 
-async def test_what_was_expected_is_remembered() -> None:
+async def test_previous_estimates_are_kept() -> None:
     gpu = GpuSlot()
     await gpu.acquire()
     gpu.begin([course(10)])
@@ -74,7 +74,7 @@ async def test_what_was_expected_is_remembered() -> None:
     assert gpu.expected_end_at(began + 5.2) == pytest.approx(began + 8)
 
 
-async def test_similar_inferences_outweigh_a_pace_that_has_just_begun() -> None:
+async def test_similar_inferences_take_precedence_over_a_new_speed() -> None:
     gpu = GpuSlot()
     await gpu.acquire()
     gpu.begin([course(4.4, {0.65: 0.4, 0.8: 2.4})])
@@ -85,7 +85,7 @@ async def test_similar_inferences_outweigh_a_pace_that_has_just_begun() -> None:
         assert gpu.expected_end == pytest.approx(began + end_s)
 
 
-async def test_steps_that_follow_each_other_closely_are_not_all_compared() -> None:
+async def test_frequent_steps_are_not_all_compared() -> None:
     gpu = GpuSlot()
     await gpu.acquire()
     gpu.begin([course(10)])
@@ -154,11 +154,11 @@ async def test_repeated_progress_does_not_change_the_estimate() -> None:
         gpu.progressed(share)
     assert gpu.expected_end == pytest.approx(began + 6)
     await asyncio.sleep(1)
-    gpu.progressed(0.4)  # there is more to do than the server knew
+    gpu.progressed(0.4)  # there is more work than the server reported
     assert gpu.expected_end == pytest.approx(began + 12.5)
 
 
-async def test_what_is_long_past_is_forgotten() -> None:
+async def test_old_estimates_are_removed() -> None:
     gpu = GpuSlot()
     await gpu.acquire()
     gpu.begin([course(100)])
@@ -170,7 +170,7 @@ async def test_what_is_long_past_is_forgotten() -> None:
     assert gpu.expected_end_at(began + 49.5) == pytest.approx(began + 100)
 
 
-async def test_nobody_knows_when_the_first_inference_ends() -> None:
+async def test_the_end_of_the_first_inference_is_unknown() -> None:
     gpu = GpuSlot()
     await gpu.acquire()
     gpu.begin(())

@@ -32,11 +32,11 @@ TASKS = 100
 _CALL_S = 0.015
 
 Reports = Sequence[tuple[float, float]]
-"""What a server reports of an inference: the share of its time that has passed, the share that is said to be done."""
+"""Reports of a server: the elapsed share of the time, and the reported share."""
 
 
 class Ledger:
-    """Sums the time in which a task waits in one pod while the other one's GPU is idle."""
+    """Sums the time in which a task waits in one pod while the GPU of the other one is idle."""
 
     def __init__(self) -> None:
         self.pods: list[Pod] = []
@@ -44,7 +44,7 @@ class Ledger:
         self._since = 0.0
 
     def before_change(self) -> None:
-        """To be called before anything changes: until now all was as it is."""
+        """Must be called before every change of the state."""
         now = clock.monotonic_s()
         for pod, other in (self.pods, self.pods[::-1]):
             if pod.waiting and pod.is_inferring and not other.is_inferring and not other.waiting:
@@ -54,7 +54,7 @@ class Ledger:
 
 @dataclass
 class Pod:
-    """A GPU and what waits for it."""
+    """A GPU and its waiting tasks."""
 
     world: World
     ledger: Ledger
@@ -110,11 +110,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Measured:
-    """What two pods did with tasks.
+    """The results of two pods.
 
     Attributes:
-        held_s: seconds for each task that it waits in one pod while the other one's GPU is idle.
-        writes: of each task's record.
+        held_s: for each task, the seconds that it waits in one pod while the GPU of the other one is idle.
+        writes: number of writes of each task's record.
     """
 
     held_s: float
@@ -122,12 +122,12 @@ class Measured:
 
 
 async def two_pods(lengths: list[float], *, load: float, reports: Reports = ()) -> Measured:
-    """Let two pods work on tasks.
+    """Run tasks on two pods.
 
     Args:
-        lengths: seconds of each task's inference, in the order of arrival.
-        load: share of the two GPUs' time that the tasks take; they come at random (a Poisson process).
-        reports: what the servers report of each inference.
+        lengths: duration of each inference in seconds, in the order of arrival.
+        load: utilization of the two GPUs; tasks arrive as a Poisson process.
+        reports: progress reports of each inference.
     """
     world, ledger = World(call_s=_CALL_S, put_s=_CALL_S), Ledger()
     seconds_of = {submission_of(number): seconds for number, seconds in enumerate(lengths)}
@@ -180,7 +180,7 @@ async def test_a_task_hardly_waits_while_another_gpu_is_idle(lengths: list[float
 
 
 def graph(*parts: tuple[int, float]) -> Reports:
-    """What a server reports of a workflow in which each step counts the same: its parts' steps, and their seconds."""
+    """Reports of a workflow in which all steps count equally: steps and seconds of its parts."""
     steps = [seconds / count for count, seconds in parts for _ in range(count)]
     return [(sum(steps[:done]) / sum(steps), done / len(steps)) for done in range(1, len(steps))]
 
@@ -206,7 +206,7 @@ async def test_a_pace_that_changes_neither_holds_tasks_nor_returns_them(reports:
 
 async def test_without_the_rule_tasks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     async def always(_worker: Worker, _polled_for: int) -> bool:
-        return False  # as if the GPU were free: the next task is waited for all the time
+        return False  # as with a free GPU: always long polling
 
     monkeypatch.setattr(Worker, "_next_receive", always)
     assert (await two_pods(ALIKE, load=0.5)).held_s > 0.15

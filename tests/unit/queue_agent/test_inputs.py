@@ -1,4 +1,4 @@
-"""What a task names as its inputs, and what it gets."""
+"""The inputs of tasks: links and base64."""
 
 import asyncio
 import base64
@@ -32,12 +32,12 @@ ENCODED = base64.b64encode(PNG).decode()
 
 @dataclass
 class Bucket:
-    """Objects in S3 by `bucket/key`, and the calls that came."""
+    """Objects in S3 by `bucket/key`, and the received calls."""
 
     objects: dict[str, bytes | AwsError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     breaks: list[AwsError] = field(default_factory=list)
-    """How the next objects break off, after their first chunk."""
+    """Errors that interrupt the next objects after their first chunk."""
 
     @asynccontextmanager
     async def stream(self, bucket: str, key: str, *, timeout_s: float) -> AsyncIterator[ObjectStream]:
@@ -68,7 +68,7 @@ def make(bucket: Bucket | None = None, there: Web | None = None, **limits: Any) 
 
 
 async def named(inputs: Inputs, values: Mapping[str, Any]) -> dict[str, tuple[bytes, str]]:
-    """Bytes and kind of each."""
+    """Content and media type of each input."""
     async with inputs.named(values, owner="me") as files:
         for file in files.values():
             file.file.seek(0)
@@ -156,7 +156,7 @@ async def test_fails_when_an_image_is_neither_a_link_nor_base64(value: str) -> N
 
 
 @pytest.mark.parametrize("value", [ENCODED, f"data:image/png;base64,{ENCODED}", f"\n{ENCODED[:20]}\n{ENCODED[20:]}"])
-async def test_base64_goes_to_the_server_as_it_came(value: str) -> None:
+async def test_base64_is_sent_to_the_server_unchanged(value: str) -> None:
     content = {"init_images": [value]}
     assert await make().in_content(content, owner="me") == content
 
@@ -209,7 +209,7 @@ async def test_fails_when_a_script_would_get_a_link_to_follow(content: dict[str,
 @pytest.mark.parametrize(
     "value", ["a sign: https://example.com", "https://a b", "no link", "://x", "data:image/png;base64,QUFB", 7, None]
 )
-async def test_what_only_holds_a_link_reaches_a_script(value: Any) -> None:
+async def test_a_string_that_contains_a_link_reaches_a_script(value: Any) -> None:
     content = {
         "prompt": "https://example.com/",
         "alwayson_scripts": {"ADetailer": {"args": [True, {"ad_prompt": value}]}, "Other": {"no args": "https://x/"}},
@@ -260,7 +260,7 @@ async def test_named_inputs_are_links_or_base64(tmp_path: Path) -> None:
         (base64.b64encode(PNG * 99).decode(), "metadata.inputs.cat must be at most 1000 bytes"),
     ],
 )
-async def test_fails_when_a_named_input_is_none(value: Any, says: str) -> None:
+async def test_fails_when_a_named_input_is_not_valid(value: Any, says: str) -> None:
     with pytest.raises(BadTaskError) as error:
         await named(make(max_bytes=1000), {"cat": value})
     assert (error.value.code, str(error.value)) == ("input", says)
@@ -311,7 +311,7 @@ async def test_fails_when_the_inputs_are_too_large_together() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 400, 416])
-async def test_fails_when_s3_says_no(status: int) -> None:
+async def test_fails_when_s3_returns_an_error(status: int) -> None:
     bucket = Bucket({"inputs/a": AwsError("No", "secret", status=status)})
     with pytest.raises(BadTaskError, match="^metadata.inputs.cat cannot be fetched: S3 responded with No$"):
         await named(make(bucket), {"cat": "s3://inputs/a"})
@@ -320,13 +320,13 @@ async def test_fails_when_s3_says_no(status: int) -> None:
 @pytest.mark.parametrize(
     "error", [AwsError("SlowDown", "", status=503), AwsUnreachableError("no"), AwsError("T", "", status=429)]
 )
-async def test_a_passing_trouble_of_s3_is_not_the_tasks_fault(error: AwsError) -> None:
+async def test_a_transient_error_of_s3_does_not_fail_the_task(error: AwsError) -> None:
     with pytest.raises(AwsError) as raised:
         await named(make(Bucket({"inputs/a": error})), {"cat": "s3://inputs/a"})
     assert raised.value is error
 
 
-async def test_inputs_are_fetched_side_by_side_and_in_turn(tmp_path: Path) -> None:
+async def test_inputs_are_fetched_in_parallel_with_a_limit(tmp_path: Path) -> None:
     now, most = 0, 0
 
     async def slow(_request: web.Request) -> web.Response:
@@ -365,20 +365,18 @@ async def test_the_first_input_that_fails_ends_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("breaks", [1, 2])
-async def test_an_object_that_breaks_off_is_read_again_from_its_start(
-    monkeypatch: pytest.MonkeyPatch, breaks: int
-) -> None:
+async def test_an_interrupted_object_is_read_again_from_the_start(monkeypatch: pytest.MonkeyPatch, breaks: int) -> None:
     monkeypatch.setattr("queue_agent.inputs.s3_links._PAUSES_S", (0.0, 0.0))
     whole = PNG * 100
     bucket = Bucket({"inputs/a": whole}, breaks=[AwsUnreachableError("reset")] * breaks)
-    # What came in vain does not count.
+    # Discarded bytes do not count.
     assert await named(make(bucket, max_total_bytes=len(whole)), {"cat": "s3://inputs/a"}) == {
         "cat": (whole, "image/png")
     }
     assert bucket.calls == ["inputs/a"] * (breaks + 1)
 
 
-async def test_an_object_that_always_breaks_off_is_not_the_tasks_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_object_that_is_always_interrupted_does_not_fail_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.inputs.s3_links._PAUSES_S", (0.0, 0.0))
     bucket = Bucket({"inputs/a": PNG * 100}, breaks=[AwsUnreachableError("reset")] * 3)
     with pytest.raises(AwsUnreachableError):
@@ -395,7 +393,7 @@ async def test_fails_when_an_input_arrives_too_slowly(tmp_path: Path) -> None:
 
 
 async def _dripped(tmp_path: Path, chunk: bytes) -> tuple[bytes, str]:
-    """An input that arrives in pieces, for twice as long as a small one may take."""
+    """An input that arrives in chunks, over twice the timeout of a small one."""
 
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -412,20 +410,20 @@ async def _dripped(tmp_path: Path, chunk: bytes) -> tuple[bytes, str]:
 
 
 def files_in(folder: Path) -> list[tuple[str, int]]:
-    """Names and sizes of files: of those in a folder, and of open ones that have no name there."""
+    """Names and sizes of the files in a folder, and of open files without a name."""
     found = [(one.name, one.stat().st_size) for one in folder.iterdir()]
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
             if str(descriptor.readlink()).startswith(f"{folder}/"):
                 found.append(("no name", descriptor.stat().st_size))
         except FileNotFoundError:
-            continue  # that of the listing itself
+            continue  # the descriptor of the listing itself
     return found
 
 
 @pytest.fixture
 def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where files of inputs are."""
+    """The folder of input files."""
     folder = tmp_path / "disk"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -486,6 +484,6 @@ async def test_a_type_that_only_the_size_confirms_is_checked_at_the_end(further:
         await named(inputs, {"mesh": "s3://inputs/a"})
 
 
-async def test_an_empty_object_is_no_input() -> None:
+async def test_fails_when_an_object_is_empty() -> None:
     with pytest.raises(BadTaskError, match="^metadata.inputs.cat must not be empty$"):
         await named(make(Bucket({"inputs/a": b""})), {"cat": "s3://inputs/a"})

@@ -1,4 +1,4 @@
-"""Links on the web, over real TLS; names lead where a test wants."""
+"""https:// links, over real TLS, with configurable DNS."""
 
 import asyncio
 import re
@@ -61,14 +61,14 @@ async def test_an_image_on_a_public_host_is_fetched(tmp_path: Path) -> None:
         assert await fetch(there, there.link("/a.png")) == PNG
 
 
-async def test_a_signed_link_is_asked_for_as_it_stands(tmp_path: Path) -> None:
+async def test_a_presigned_link_is_not_changed(tmp_path: Path) -> None:
     async with serve(tmp_path, image) as there:
         await fetch(there, there.link("/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"))
         (request,) = there.requests
         assert request.raw_path == "/a%2Fb.png?X-Amz-Credential=AK%2F20&X-Amz-Signature=ab%7E"
 
 
-async def test_a_link_that_is_not_in_order_is_put_in_order(tmp_path: Path) -> None:
+async def test_a_link_with_unsafe_characters_is_quoted(tmp_path: Path) -> None:
     async with serve(tmp_path, image) as there:
         await fetch(there, there.link("/ä image.png"))
         assert there.requests[0].raw_path == "/%C3%A4%20image.png"
@@ -156,9 +156,7 @@ async def test_fails_when_a_name_leads_elsewhere_after_a_redirect(tmp_path: Path
         assert len(there.requests) == 1
 
 
-async def test_no_connection_is_made_to_an_address_that_nobody_has_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_connection_is_made_to_an_unchecked_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.inputs.https_links.is_allowed_host", lambda _host, _is_allowed: True)
     async with serve(tmp_path, image) as there:
         with pytest.raises(LinkError, match="127.0.0.1 is unreachable"):
@@ -173,7 +171,7 @@ async def test_a_redirect_is_followed(tmp_path: Path, status: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["images.example.com", "other.example.com"])
-async def test_a_redirect_takes_nothing_along(tmp_path: Path, host: str) -> None:
+async def test_a_redirect_forwards_no_headers(tmp_path: Path, host: str) -> None:
     async def elsewhere(request: web.Request) -> web.StreamResponse:
         return await redirecting_to(f"https://{host}:{request.url.port}/there")(request)
 
@@ -214,7 +212,7 @@ async def test_fails_when_the_host_has_no_valid_certificate(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("status", [404, 403, 401])
-async def test_fails_when_the_link_leads_to_nothing_and_keeps_its_query_to_itself(tmp_path: Path, status: int) -> None:
+async def test_fails_when_the_link_is_not_found_without_its_query_in_the_message(tmp_path: Path, status: int) -> None:
     async def nothing(_request: web.Request) -> web.Response:
         return web.Response(status=status)
 
@@ -268,7 +266,7 @@ async def test_fails_when_a_stream_without_a_length_is_too_large_and_reads_no_fu
         for _ in range(300):
             await response.write(PNG.ljust(2**20))
             sent += 1
-            # Time to hear that the client has hung up: until then what is written goes nowhere, without a word.
+            # Time to detect the closed connection. Until then writes succeed without an effect.
             await asyncio.sleep(0.01)
         return response
 
@@ -325,7 +323,7 @@ async def test_a_stream_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
             await fetch(there, there.link())
 
 
-async def test_what_breaks_off_is_fetched_again_from_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupted_fetch_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
     whole = PNG * 1000
 
@@ -337,7 +335,7 @@ async def test_what_breaks_off_is_fetched_again_from_its_start(tmp_path: Path, m
             return response
         await response.write(whole[: len(there.requests) * 10_000])
         assert request.transport is not None
-        # With or without a word: both are seen.
+        # With or without an error: both happen.
         request.transport.close() if len(there.requests) == 1 else request.transport.abort()
         return response
 
@@ -349,9 +347,7 @@ async def test_what_breaks_off_is_fetched_again_from_its_start(tmp_path: Path, m
     assert sink.data() == whole
 
 
-async def test_fails_when_the_connection_breaks_off_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_fails_when_the_connection_is_always_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.inputs.https_links._PAUSES_S", (0.0, 0.0))
 
     async def half(request: web.Request) -> web.StreamResponse:
@@ -410,7 +406,7 @@ async def test_nothing_is_kept_between_two_links(tmp_path: Path) -> None:
     assert clients[0] != clients[1]
 
 
-async def test_the_systems_names_are_guarded_too(tmp_path: Path) -> None:
+async def test_names_of_the_system_resolver_are_checked_too(tmp_path: Path) -> None:
     async with serve(tmp_path, image) as there:
         limits = InputLimits()
         with pytest.raises(LinkError, match="localhost is unknown, or not a public host"):

@@ -1,4 +1,4 @@
-"""JSON that is nested deeply: the same limits on every version of Python, however deep its own reader and writer go."""
+"""Deeply nested JSON: the same limits on every Python version."""
 
 from typing import Any
 
@@ -37,6 +37,6 @@ def test_the_deepest_answer_is_decoded(inside: str) -> None:
 
 @pytest.mark.parametrize("inside", ["1", "NaN"])
 @pytest.mark.parametrize("depth", [201, 900, 1_025, 5_000, 50_000, 500_000])
-def test_an_answer_that_is_nested_deeper_is_none(depth: int, inside: str) -> None:
+def test_a_deeper_response_is_not_decoded(depth: int, inside: str) -> None:
     assert decode_json("[" * depth + inside + "]" * depth) is None
     assert decode_json('{"a":' * depth + inside + "}" * depth) is None

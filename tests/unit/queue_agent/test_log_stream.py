@@ -1,4 +1,4 @@
-"""The calls to CloudWatch Logs, as they go over HTTP."""
+"""The calls to CloudWatch Logs, over HTTP."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ PLACE = {"logGroupName": "group", "logStreamName": "sd/pod/20260101T000000Z"}
 
 @dataclass
 class Logs:
-    """The service: notes calls, and answers the next ones with `errors`, by operation."""
+    """The service: records calls, and responds to the next ones with `errors`, by operation."""
 
     stream: LogStream = field(init=False)
     calls: list[tuple[str, Any]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Metrics: what is written of which ending, when, in which form; and that no task depends on it."""
+"""Metrics: their content, time and format, and that no task depends on them."""
 
 import asyncio
 import json
@@ -82,15 +82,15 @@ SCHEMA = {
     },
     "additionalProperties": {"type": ["number", "string"]},
 }
-"""What AWS's specification of the format says about what is used of it."""
+"""The used part of the AWS specification of the format."""
 
 
 class Events:
-    """Notes what is written, and when; refuses as often as it is asked to.
+    """Records the writes and their times, and rejects the first ones.
 
     Attributes:
-        written: virtual seconds and documents of each write.
-        tries: writes that were begun.
+        written: time in virtual seconds, and documents, of each write.
+        tries: number of started writes.
     """
 
     def __init__(self, *, refusals: int = 0, seconds: float = 0) -> None:
@@ -121,7 +121,7 @@ def documents_of(counted: TaskMetrics) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def ended(work: Any) -> Callable[..., Any]:
-    """Run the agent, and read what it has counted."""
+    """Run the agent, and return its metrics."""
 
     async def run(seconds: float = 600, **options: Any) -> list[dict[str, Any]]:
         workers: list[Worker] = []

@@ -1,4 +1,4 @@
-"""Ids and prefixes of any Unicode, as messages bring them that did not come through the API."""
+"""Unicode ids and prefixes, in messages that were not sent through the API."""
 
 import json
 import re
@@ -31,14 +31,14 @@ prefixes = st.none() | st.text(max_size=600) | st.from_regex(r"\A[a-z.]{1,8}(/[a
 
 
 def received(task_id: str, prefix: str | None = None, context: object = None) -> tuple[TaskMessage, TaskRef]:
-    """A message as it is read from the queue, and whose task it is."""
+    """A received message, and its task."""
     sent = TaskMessage(id=task_id, runtime="sd", tasktype=None, prefix=prefix, context=context, content={})
     message = decode_message(encode_message(sent))
     return message, task_of_message(message, message_id="m1", sent_at_ms=EPOCH_MS)
 
 
 def key_of(task_id: str, prefix: str | None = None) -> str:
-    """Key of the last of many outputs."""
+    """Key of the last output of many."""
     message, task = received(task_id, prefix)
     held = ClaimedTask(
         message=message,
@@ -52,7 +52,7 @@ def key_of(task_id: str, prefix: str | None = None) -> str:
 
 
 def record_of(message: TaskMessage, task: TaskRef) -> Item:
-    """The record that the message leaves when its task is done."""
+    """The record of the message's completed task."""
     creates = first_attributes(task, message, runtime="sd", sent_at_ms=EPOCH_MS, max_age_ms=1_000)
     claimed = transitions.claim(task, claim_id=CLAIM, now_ms=EPOCH_MS, times=TIMES, creates=creates).apply(None)
     finish = transitions.finish(
@@ -79,7 +79,7 @@ def test_any_id_and_prefix_make_a_safe_key(task_id: str, prefix: str | None) -> 
 @given(st.text(min_size=1, max_size=600))
 @example("uploads")
 @example("/parked/x")
-def test_no_prefix_leads_into_a_folder_of_the_products_own(prefix: str) -> None:
+def test_no_prefix_is_a_reserved_prefix(prefix: str) -> None:
     assert key_of("t1", prefix).partition("/")[0] not in RESERVED_PREFIXES
 
 

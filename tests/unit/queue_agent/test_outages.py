@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 TASKS = 3
 SHORT_S = 20.0
 FOR_GOOD_S = 120.0
-"""Longer than anything is tried again but a finish; so what comes after it shows that nothing was lost."""
+"""Longer than all retries except those of a finish. The events after it show that nothing was lost."""
 NOTIFIED_WITHIN_MS = 60_000
 HEARTBEAT_S = 3.0
 
@@ -37,7 +37,7 @@ def statuses(shared: Shared) -> list[str]:
 
 
 def count_until(seconds: float, shared: Shared, what: str) -> int:
-    """How many of the events of a name came until a time."""
+    """Number of events with a name until a time."""
     return sum(at <= seconds for at in shared.world.times(what))
 
 

@@ -1,4 +1,4 @@
-"""Stages that overlap: the GPU never waits for this agent, and no task waits here while another pod is idle."""
+"""Overlapping stages: the GPU never waits for this agent, and no task waits here while another pod is idle."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +22,7 @@ def statuses(world: Any) -> list[str]:
 
 
 def gaps(world: Any) -> list[float]:
-    """Seconds between an inference's end and the next one's start."""
+    """Seconds between the end of an inference and the start of the next one."""
     return [round(start - end, 3) for end, start in zip(world.times("inferred"), world.times("post")[1:], strict=False)]
 
 
@@ -34,7 +34,7 @@ async def test_the_gpu_starts_the_next_task_at_once_when_tasks_like_it_are_known
     world.put_s = 0.5
     await work(seconds=60, runtime={"seconds": 2.0, "prepare_s": 0.02})
     assert statuses(world) == [Status.COMPLETED] * 10
-    assert gaps(world)[0] > 0  # nothing was known yet
+    assert gaps(world)[0] > 0  # no estimate yet
     assert gaps(world)[1:] == [0.0] * 8
 
 
@@ -47,9 +47,7 @@ async def test_the_next_task_is_fetched_the_lead_before_the_expected_end(world: 
     assert (round(third, 3), 0) in world.receives
 
 
-async def test_nothing_is_fetched_ahead_while_nobody_knows_how_long_the_task_takes(
-    world: Any, work: Any, fill: Any
-) -> None:
+async def test_nothing_is_prefetched_while_the_duration_is_unknown(world: Any, work: Any, fill: Any) -> None:
     fill(2)
     await work(seconds=60, runtime={"seconds": 10.0})
     assert world.times("receive")[1] >= world.times("inferred")[0]
@@ -90,7 +88,7 @@ async def test_a_fetched_task_is_released_once_when_the_gpu_stays_busy(
     assert world.records[table.task_pk("o", "t3"), f"S#{third}"][table.ATTEMPTS] == 1
 
 
-async def test_an_empty_queue_is_asked_once_while_the_gpu_is_busy(world: Any, work: Any, fill: Any) -> None:
+async def test_an_empty_queue_is_polled_once_while_the_gpu_is_busy(world: Any, work: Any, fill: Any) -> None:
     fill(2)
     await work(seconds=25, runtime={"seconds": 10.0})
     assert [seconds for seconds, wait_s in world.receives if wait_s == 0] == [pytest.approx(19.75, abs=0.2)]
@@ -111,7 +109,7 @@ async def test_inferring_waits_while_two_results_wait_for_storage(world: Any, wo
     assert statuses(world) == [Status.COMPLETED] * 5
     stored = world.times("finish: completed")
     for number, post in enumerate(world.times("post")[3:], start=3):
-        # The task before it could leave the GPU only when the one three before it was stored.
+        # The previous task could release the GPU only after the third-last one was stored.
         assert post >= stored[number - 3]
 
 
@@ -192,7 +190,7 @@ async def test_a_fetched_task_that_is_cancelled_leaves_the_running_one_alone(
     )
     await work(seconds=200, runtime={"seconds": lengths})
     assert statuses(world)[:2] == [Status.COMPLETED, Status.COMPLETED]
-    assert world.names().count("interrupt") == 1  # at the start alone
+    assert world.names().count("interrupt") == 1  # only at the start
 
 
 async def test_while_the_table_is_unavailable_the_running_task_goes_on_and_nothing_is_received(

@@ -85,14 +85,14 @@ FAILED: Final = {
 
 HARMLESS: Final = {
     "fields that are null": task(prefix=None, context=None, inputs=None, expires_at=None, tasktype=None),
-    "fields that nobody knows": task(nonesuch={"a": [1]}),
+    "unknown fields": task(nonesuch={"a": [1]}),
     "250 KB of content": task({"prompt": "x" * 250_000}),
     "an id that is a number": task(id="t1", schema_version=1),
     "an envelope": envelope(),
     "an envelope of no time": envelope(Timestamp=None),
     "an envelope of a time before time": envelope(Timestamp="0001-01-01T00:00:00"),
 }
-"""Odd, but a task all the same."""
+"""Unusual, but valid tasks."""
 
 
 def poison(body: str) -> Message:

@@ -1,4 +1,4 @@
-"""What the agent writes of outputs: all that is known in `.out`, what fits in the record."""
+"""The result: complete in `.out`, truncated in the record."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_an_output_is_described_in_the_order_of_the_urls() -> None:
     ]
 
 
-def test_a_warning_leaves_out_a_node_where_there_is_none() -> None:
+def test_a_warning_without_a_node_has_no_node_id() -> None:
     warnings = [TaskWarning(code="blocked", message="no face", node_id="3"), TaskWarning(code="c", message="m")]
     result = result_of([], [], Description(warnings=warnings))
     assert result["warnings"] == [
@@ -56,7 +56,7 @@ def test_a_warning_leaves_out_a_node_where_there_is_none() -> None:
         ("image_url", {"image_url", "output_url"}),
     ],
 )
-def test_a_result_is_cut_to_what_a_record_holds(large: str, left: set[str]) -> None:
+def test_a_result_is_truncated_to_the_limit_of_a_record(large: str, left: set[str]) -> None:
     lists = {name: ["x"] for name in ("image_url", "outputs", "warnings", "texts", "seeds")}
     text = bounded_text({**lists, "output_url": "s3://b/x.out", large: ["x" * RESULT_MAX_BYTES]})
     assert len(text) <= RESULT_MAX_BYTES

@@ -1,4 +1,4 @@
-"""A runtime goes wrong under the agent, over real HTTP: how often the task is begun, and how it ends."""
+"""Failures of a runtime, over real HTTP: how often the task is started, and how it ends."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def world(monkeypatch: pytest.MonkeyPatch, world: World) -> World:
 
 @asynccontextmanager
 async def agent(world: World, one: Bench, **settings: Any) -> AsyncIterator[None]:
-    """An agent of this runtime has one task; it stops at the end."""
+    """An agent with one task, which is stopped at the end."""
     task = one.task()
     world.messages = [make_message(tasktype=task.tasktype, content=task.content)]
     worker = Worker(
@@ -79,7 +79,7 @@ async def ended(world: World) -> None:
 
 
 def ending(world: World) -> tuple[list[str], int, str | None]:
-    """What happened in which order, the attempts that count, and the error in the record."""
+    """The events in order, the counted attempts, and the error in the record."""
     assert world.record is not None
     assert len(world.endings[submission_of(1)]) == len(world.callbacks[submission_of(1)]) == 1
     error = world.record.get(table.ERROR)

@@ -1,4 +1,4 @@
-"""What both runtimes have in common, over real HTTP and real websockets, against stand-ins with awkward sides."""
+"""The common behavior of both clients, over real HTTP and real websockets, with stand-ins for the servers."""
 
 import asyncio
 from typing import Any
@@ -60,7 +60,7 @@ async def test_fails_when_the_runtime_dies_before_its_answer_is_read(runtime_typ
     assert error.value.accepted is True
 
 
-async def test_fails_with_a_plain_500_in_the_runtimes_words(runtime_type: RuntimeType) -> None:
+async def test_fails_with_the_message_of_a_plain_500(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         await one.fault("plain_500")
         with pytest.raises(TaskFailedError, match="^Internal Server Error$") as error:
@@ -77,7 +77,7 @@ async def test_fails_when_the_gpu_is_out_of_memory(runtime_type: RuntimeType) ->
     assert error.value.code == "out_of_memory"
 
 
-async def test_a_cuda_error_is_the_gpus_fault_and_not_the_tasks(runtime_type: RuntimeType) -> None:
+async def test_a_cuda_error_is_a_gpu_fault(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         await one.fault("cuda_error")
         with pytest.raises(GpuFaultError, match="CUDA error: device-side assert triggered") as error:
@@ -85,7 +85,7 @@ async def test_a_cuda_error_is_the_gpus_fault_and_not_the_tasks(runtime_type: Ru
     assert error.value.accepted is True
 
 
-async def test_nothing_is_sent_when_the_task_may_not_begin_any_more(runtime_type: RuntimeType) -> None:
+async def test_nothing_is_sent_when_the_claim_is_lost(runtime_type: RuntimeType) -> None:
     def no_more() -> None:
         raise PermissionError("the lease is over")
 
@@ -117,7 +117,7 @@ async def test_the_next_inference_begins_before_the_last_answer_is_read(runtime_
             assert [file.extension async for file in unread.files()] == ["png"]
 
 
-async def test_an_interrupted_runtime_is_seen_idle(runtime_type: RuntimeType) -> None:
+async def test_an_interrupted_runtime_is_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type, seconds_per_task=30) as one:
         running = asyncio.ensure_future(one.run())
         await one.begun()
@@ -127,7 +127,7 @@ async def test_an_interrupted_runtime_is_seen_idle(runtime_type: RuntimeType) ->
         assert await one.journal() == ["begin", "interrupted"]
 
 
-async def test_a_task_that_the_agent_interrupts_is_never_taken_for_done_or_failed(runtime_type: RuntimeType) -> None:
+async def test_a_task_that_the_agent_interrupts_is_neither_completed_nor_failed(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type, seconds_per_task=30) as one:
         running = asyncio.ensure_future(one.run())
         await one.begun()
@@ -136,7 +136,7 @@ async def test_a_task_that_the_agent_interrupts_is_never_taken_for_done_or_faile
             await running
 
 
-async def test_a_runtime_that_hears_no_interrupt_is_not_seen_idle(runtime_type: RuntimeType) -> None:
+async def test_a_runtime_that_ignores_interrupts_is_not_idle(runtime_type: RuntimeType) -> None:
     async with bench(runtime_type) as one:
         await one.fault("hang")
         running = asyncio.ensure_future(one.run())
@@ -175,7 +175,7 @@ async def test_duration_key_depends_on_the_parameters_and_not_on_the_prompt(runt
         assert duration_key != one.runtime.duration_key(one.task(changed(batch_size=4)))
 
 
-async def test_text_that_is_no_unicode_and_large_numbers_reach_the_runtime(runtime_type: RuntimeType) -> None:
+async def test_lone_surrogates_and_large_numbers_reach_the_runtime(runtime_type: RuntimeType) -> None:
     odd = {"text": "\ud800", "seed": 2**70}
     graph = workflow()
     graph["3"]["inputs"] |= odd

@@ -1,4 +1,4 @@
-"""Which checkpoint the SD Web UI runs, over real HTTP: what was asked for, or none."""
+"""The checkpoint that the SD Web UI uses, over real HTTP: the requested one, or none."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def asking_for(checkpoint: str) -> dict[str, Any]:
 
 
 def ran(result: Result) -> tuple[Any, Any]:
-    """What the server says, and the file that the agent has had loaded."""
+    """The server's response, and the loaded file."""
     return result.summary["model"], result.summary["checkpoint"]
 
 
@@ -55,7 +55,7 @@ async def test_after_another_checkpoint_the_own_one_runs_again(flavour: Flavour)
 async def test_what_was_decided_at_submit_runs(flavour: Flavour) -> None:
     async with bench("sdwebui", flavour=flavour, dynamic=False) as one:
         for path in (XL, OWN):
-            result = await one.run(asking_for("what the message says counts"), checkpoint=path)
+            result = await one.run(asking_for("the message takes precedence"), checkpoint=path)
             sent = result.description.response["parameters"]["override_settings"]
             assert (ran(result)[1], sent["sd_model_checkpoint"].partition(" [")[0]) == (path, path)
 
@@ -76,7 +76,7 @@ async def test_of_two_files_of_one_name_the_named_one_runs(named: str, flavour: 
 async def test_brackets_in_a_name_are_no_hash(version: str, flavour: Flavour) -> None:
     models = ("Foo [v1].safetensors", "Foo [v2].safetensors")
     async with bench("sdwebui", flavour=flavour, models=models, own=models[0]) as one:
-        for _ in range(2):  # the title has its hash since the first
+        for _ in range(2):  # the title has a hash after the first run
             assert ran(await one.run(asking_for(f"Foo [{version}]"))) == (
                 f"Foo [{version}]",
                 f"Foo [{version}].safetensors",
@@ -91,7 +91,7 @@ async def test_every_suffix_is_one_of_the_right_model(suffix: str, flavour: Flav
 
 
 @FLAVOURS
-async def test_a_checkpoint_that_came_after_the_server_had_looked_runs(flavour: Flavour) -> None:
+async def test_a_checkpoint_that_was_uploaded_after_the_refresh_runs(flavour: Flavour) -> None:
     async with bench("sdwebui", flavour=flavour) as one:
         await one.run(SMALL)
         await put(one, *MODELS, "new.ckpt")
@@ -99,14 +99,14 @@ async def test_a_checkpoint_that_came_after_the_server_had_looked_runs(flavour: 
 
 
 async def refusal(one: Bench, content: dict[str, Any]) -> BadTaskError:
-    """How a task fails that never reaches the GPU."""
+    """The error of a task that never reaches the GPU."""
     with pytest.raises(BadTaskError) as error:
         await one.run(content)
     assert await one.journal() == []
     return error.value
 
 
-async def test_fails_when_a_plain_name_fits_two_files() -> None:
+async def test_fails_when_a_base_name_matches_two_files() -> None:
     async with bench("sdwebui", models=(*TWINS, OWN)) as one:
         error = await refusal(one, asking_for("Foo.safetensors"))
     assert error.code == "ambiguous_checkpoint"
@@ -170,10 +170,10 @@ async def test_fails_when_another_model_ran_than_was_asked_for(flavour: Flavour)
 async def test_fails_when_the_twin_of_a_checkpoint_ran() -> None:
     async with bench("sdwebui", models=TWINS, own=TWINS[0]) as one:
         async with one.runtime.prepare(one.task(asking_for(TWINS[1]))) as request:
-            checkpoints: Any = one.runtime._checkpoints  # type: ignore[attr-defined] # what it believes to be loaded
+            checkpoints: Any = one.runtime._checkpoints  # type: ignore[attr-defined] # the loaded checkpoint, as far as the client knows
             checkpoints._loaded = TWINS[1]
             await put(one, TWINS[0])
-            await one.post("/sdapi/v1/refresh-checkpoints", {})  # the name that is sent is unknown from here on
+            await one.post("/sdapi/v1/refresh-checkpoints", {})  # from here on the sent name is unknown
             with pytest.raises(
                 TaskFailedError, match="the runtime used 'a/Foo.safetensors' instead of 'b/Foo.safetensors'"
             ) as error:
@@ -192,7 +192,7 @@ async def test_a_refresh_does_not_leave_another_checkpoint_loaded(flavour: Flavo
 
 
 async def file_that_ran(one: Bench, content: dict[str, Any]) -> str:
-    """Which file made the image: the answer of a server names what is selected, which may be another."""
+    """The file that was used. The response of a server names the selected one, which may be another."""
     await one.run(content)
     path: str = (await one.get("/_stand_in/models"))["loaded"]
     return path
@@ -210,7 +210,7 @@ async def test_a_checkpoint_with_a_twin_may_be_followed_by_another(further: dict
 
 
 async def loaded_when_the_task_is_sent(one: Bench, content: dict[str, Any]) -> str:
-    """Which checkpoint the server had at the very moment; the request itself would make it load another one."""
+    """The checkpoint at the time of the request. The request itself would load another one."""
 
     def no_further() -> None:
         raise PermissionError
@@ -240,7 +240,7 @@ async def test_a_task_like_the_one_before_costs_no_call_but_its_own() -> None:
     async with bench("sdwebui") as one:
         await one.run(asking_for(XL))
         runtime: Any = one.runtime
-        runtime._checkpoints._http = runtime._choices._http = None  # any question would fail now
+        runtime._checkpoints._http = runtime._choices._http = None  # any other request would fail now
         assert ran(await one.run(asking_for(XL)))[1] == XL
 
 
@@ -282,7 +282,7 @@ async def test_a_runtime_without_its_checkpoint_is_not_ready_and_says_which_once
         ]
 
 
-async def test_a_runtime_whose_checkpoint_fits_two_files_is_not_ready(
+async def test_a_runtime_whose_checkpoint_matches_two_files_is_not_ready(
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     async with bench("sdwebui", models=TWINS, own="Foo.safetensors") as one:
@@ -372,7 +372,7 @@ async def test_fails_when_the_server_would_silently_take_another(named: dict[str
         raise error
 
 
-async def test_a_vae_that_came_after_the_server_had_looked_runs() -> None:
+async def test_a_vae_that_was_uploaded_after_the_refresh_runs() -> None:
     async with bench("sdwebui") as one:
         await one.post("/_stand_in/models", {"vaes": ["new.pt"]})
         result = await one.run({**SMALL, "override_settings": {"sd_vae": "new.pt"}})
@@ -389,7 +389,7 @@ async def test_fails_when_forge_is_asked_for_a_vae_in_a1111s_way() -> None:
         assert (await one.run({**SMALL, "override_settings": {"forge_additional_modules": [f"/a/{vae}"]}})).files
 
 
-async def test_a_server_without_a_list_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_names_are_not_validated_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choices, "_SAMPLERS", replace(choices._SAMPLERS, path="/sdapi/v1/nonesuch"))
     async with bench("sdwebui") as one:
         assert (await one.run({**SMALL, "sampler_name": "nonesuch"})).files

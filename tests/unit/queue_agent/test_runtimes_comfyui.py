@@ -1,4 +1,4 @@
-"""ComfyUI over real HTTP and real websockets, against a stand-in with the real server's awkward sides."""
+"""ComfyUI over real HTTP and real websockets, with a stand-in for the server."""
 
 import asyncio
 import uuid
@@ -41,7 +41,7 @@ async def test_images_have_seeds_and_models() -> None:
 
 
 def loading(checkpoint: str) -> dict[str, Any]:
-    """A workflow whose image needs a checkpoint."""
+    """A workflow with an image that needs a checkpoint."""
     graph = workflow(further={"4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": checkpoint}}})
     graph["3"]["inputs"]["model"] = ["4", 0]
     return graph
@@ -116,7 +116,7 @@ async def test_a_batch_comes_in_order() -> None:
     assert batch.files[2].data == third.files[0].data
 
 
-async def test_previews_are_handed_out_only_where_there_is_nothing_else() -> None:
+async def test_previews_are_outputs_only_without_other_files() -> None:
     preview = {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}}
     async with bench("comfyui") as one:
         both = await one.run(workflow(further={"10": preview}))
@@ -153,7 +153,7 @@ async def test_the_valid_part_of_a_graph_runs_and_the_rest_is_named() -> None:
         ({"nodes": []}, "runtime_error", "500 Internal Server Error"),
     ],
 )
-async def test_fails_in_the_servers_own_words(content: dict[str, Any], code: str, says: str) -> None:
+async def test_fails_with_the_servers_message(content: dict[str, Any], code: str, says: str) -> None:
     async with bench("comfyui") as one:
         with pytest.raises(TaskFailedError, match=says) as error:
             await one.run(content)
@@ -180,7 +180,7 @@ async def test_an_error_that_quotes_the_workflow_says_nothing_of_the_gpu() -> No
     assert isinstance(execution_error(data), TaskFailedError)
 
 
-async def test_fails_when_somebody_else_interrupts_it() -> None:
+async def test_fails_when_another_client_interrupts_it() -> None:
     async with bench("comfyui", seconds_per_task=30) as one:
         running = asyncio.ensure_future(one.run())
         await one.begun()
@@ -190,7 +190,7 @@ async def test_fails_when_somebody_else_interrupts_it() -> None:
     assert error.value.code == "interrupted"
 
 
-async def test_two_agents_on_one_server_hear_only_of_their_own_tasks() -> None:
+async def test_two_agents_on_one_server_receive_only_their_own_events() -> None:
     async with bench("comfyui", seconds_per_task=0.1) as one:
         tasks = [one.task(workflow(seed)) for seed in (1, 2)]
         async with one.runtime.prepare(tasks[0]) as first:
@@ -236,13 +236,13 @@ async def test_what_happened_while_the_websocket_was_closed_is_in_the_history(
 ) -> None:
     async with bench("comfyui") as one:
         async with one.runtime.prepare(one.task()) as request:
-            await request._events.close()  # type: ignore[attr-defined] # nothing is heard
+            await request._events.close()  # type: ignore[attr-defined] # no events
             await one.fault(fault)
             with pytest.raises(expected, match=says):
                 await request.infer(before_post=lambda: None, on_progress=one.progress.append)
 
 
-async def test_fails_when_the_server_never_takes_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fails_when_the_server_never_accepts_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.http.PATIENCE_S", 0.2)
     async with bench("comfyui") as one:
         await one.fault("unresponsive")
@@ -251,7 +251,7 @@ async def test_fails_when_the_server_never_takes_the_websocket(monkeypatch: pyte
     assert error.value.accepted is False
 
 
-async def test_fails_when_the_server_has_forgotten_the_task() -> None:
+async def test_fails_when_the_server_has_lost_the_task() -> None:
     async with bench("comfyui", seconds_per_task=0.4) as one:
         await one.fault("restart")
         with pytest.raises(RuntimeUnavailableError, match="lost the task") as error:
@@ -259,7 +259,7 @@ async def test_fails_when_the_server_has_forgotten_the_task() -> None:
     assert error.value.accepted is True
 
 
-async def test_names_of_files_that_start_over_hand_out_the_new_files() -> None:
+async def test_restarted_file_names_return_the_new_files() -> None:
     async with bench("comfyui", seconds_per_task=0.2) as one:
         await one.run()
         await one.fault("restart")
@@ -283,7 +283,7 @@ async def test_a_hung_worker_is_distinguished_from_a_busy_one(monkeypatch: pytes
         assert (await one.get("/queue"))["queue_pending"] == []
 
 
-async def test_a_task_that_runs_in_silence_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_without_events_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._QUIET_S", 0.05)
     graph = workflow()
     graph["3"]["inputs"]["steps"] = 1
@@ -366,12 +366,12 @@ async def test_fails_when_an_input_is_larger_than_what_the_server_takes_before_a
         assert await one.get("/_stand_in/uploads") == {}
 
 
-async def test_a_server_that_says_nothing_of_uploads_gets_them() -> None:
+async def test_a_server_without_an_upload_limit_gets_all_inputs() -> None:
     async with bench("comfyui", max_upload_bytes=None) as one:
         assert (await one.run(showing("cat.png"), inputs={"cat.png": image(PNG.ljust(3_000_000))})).files
 
 
-async def test_a_server_is_asked_once_how_much_it_takes_until_it_may_be_another() -> None:
+async def test_the_upload_limit_is_cached_until_the_server_may_have_restarted() -> None:
     async with bench("comfyui") as one:
         await one.run()
         asked = [await one.get("/_stand_in/questions")]
@@ -384,13 +384,13 @@ async def test_a_server_is_asked_once_how_much_it_takes_until_it_may_be_another(
     assert asked == [0, 1, 2]
 
 
-async def test_fails_when_an_input_is_nowhere() -> None:
+async def test_fails_when_an_input_is_missing() -> None:
     async with bench("comfyui") as one:
         with pytest.raises(TaskFailedError, match="Custom validation failed for node: cat.png"):
             await one.run(showing("cat.png"))
 
 
-async def test_a_server_that_lost_its_inputs_is_not_the_tasks_fault() -> None:
+async def test_a_server_that_lost_its_inputs_does_not_fail_the_task() -> None:
     async with bench("comfyui") as one:
         async with one.runtime.prepare(one.task(showing("cat.png"), inputs={"cat.png": image()})) as request:
             await one.post("/_stand_in/forget_uploads", {})
@@ -409,7 +409,7 @@ async def test_progress_counts_steps_and_leaves_out_what_is_cached() -> None:
         ("executing", {"node": "9"}),
     ]
     shares = [progress.heard(Event(kind, data)) for kind, data in events]
-    # Three nodes are left: a prompt, four steps, a file.
+    # Three nodes remain: a prompt, four steps, a file.
     assert shares == [0, 0, 1 / 6, 3 / 6, 5 / 6]
 
 
@@ -435,7 +435,7 @@ async def test_many_quick_nodes_are_not_most_of_a_workflow(sampler: dict[str, An
 
 
 async def test_more_steps_than_a_float_holds_fail_no_task() -> None:
-    # A node that the server has left out of the graph, whose other outputs it makes.
+    # A node that the server skipped. It runs the other outputs.
     left_out = {"class_type": "KSampler", "inputs": {"steps": 10**400, "latent_image": ["5", 0]}}
     async with bench("comfyui") as one:
         assert len((await one.run(workflow(further={"77": left_out}))).files) == 1

@@ -1,4 +1,4 @@
-"""What nodes show and what of it is an output: by shape, and over real HTTP where a file is fetched."""
+"""The outputs among the `ui` values of nodes. Files are fetched over real HTTP."""
 
 import asyncio
 import json
@@ -26,14 +26,14 @@ HISTORY_DELAY = "tests.fakes.stand_in_runtime.comfyui._HISTORY_DELAY_S"
 
 @pytest.fixture(autouse=True)
 def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here depends on how long the server or the client takes."""
+    """Remove all delays of the server and the client."""
     monkeypatch.setattr(HISTORY_DELAY, 0.0)
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._POLL_INTERVAL_S", 0.02)
     monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 0.0)
 
 
 def shows(written: list[list[str]] | None = None, /, **ui: Any) -> dict[str, Any]:
-    """A node that has written files (folder, subfolder, name, content) and shows `ui`."""
+    """A node that has written files (folder, subfolder, name, content) and returns `ui`."""
     return {"class_type": "Shows", "inputs": {"ui": ui, "files": written or []}}
 
 
@@ -48,7 +48,7 @@ async def outputs_of(*nodes: dict[str, Any]) -> Result:
 
 
 def shown(result: Result) -> list[tuple[str | None, str | None, str]]:
-    """Node, name and content of every output."""
+    """Node id, name and content of every output."""
     return [(one.node_id, one.name, one.data.decode()) for one in result.files]
 
 
@@ -117,7 +117,7 @@ def test_a_path_that_leads_out_of_the_servers_folders_is_known(value: dict[str, 
     assert (place in left_files({"1": {"images": [value]}})) is is_inside
 
 
-def test_files_that_lie_beside_a_video_are_left_as_well() -> None:
+def test_companion_files_of_a_video_are_listed_too() -> None:
     video = {**file("v_00001-audio.mp4", "clips"), "workflow": "v_00001.png", "fullpath": "/server/path"}
     names = {place.name for place in left_files({"1": {"gifs": [video]}})}
     assert names == {"v_00001-audio.mp4", "v_00001.mp4", "v_00001.png"}
@@ -178,7 +178,7 @@ async def test_the_file_of_a_viewer_is_found_in_the_folder_where_it_is(folder: s
         left = request.left
     assert shown(result) == [("1", "x.glb", GLB)]
     assert result.files[0].kind == "3d"
-    # An input is not the workflow's, so no janitor may have it.
+    # An input was not written by the workflow, so the janitor must not delete it.
     assert left == ({Place(folder, "m", "x.glb")} if folder != "input" else set())
 
 
@@ -283,7 +283,7 @@ def test_images_with_metadata_are_those_of_the_node_that_it_names() -> None:
         frame(4, 1, b"["),
     ],
 )
-def test_a_frame_that_is_no_image_is_none(odd: bytes) -> None:
+def test_a_frame_that_is_not_an_image_is_ignored(odd: bytes) -> None:
     images = SocketImages(workflow(further={"9": saving("SaveImageWebsocket")}))
     images.heard(Event("executing", {"node": "9"}))
     images.take(odd)
@@ -302,7 +302,7 @@ def test_a_meta_batch_is_one_that_a_node_uses() -> None:
     assert meta_batch_of({**workflow(), "odd": 1, "2": {"class_type": "X", "inputs": None}}) is None
 
 
-async def test_fails_when_a_workflow_queues_the_rest_of_its_work_by_itself() -> None:
+async def test_fails_when_a_workflow_queues_further_prompts() -> None:
     async with bench("comfyui") as one:
         with pytest.raises(BadTaskError, match="node 1 must not use a Meta Batch Manager") as error:
             await one.run(BATCHED)
@@ -311,7 +311,7 @@ async def test_fails_when_a_workflow_queues_the_rest_of_its_work_by_itself() -> 
 
 
 async def test_fails_when_a_node_says_that_it_has_queued_the_rest_and_the_runtime_is_interrupted_for_it() -> None:
-    """A stalled task is one after which the runtime is interrupted before the next one is sent."""
+    """After a stalled task, the runtime is interrupted before the next request."""
     with pytest.raises(StalledError, match="Meta Batch Manager") as error:
         await outputs_of(shows(unfinished_batch=[True]))
     assert error.value.code == "invalid_workflow"

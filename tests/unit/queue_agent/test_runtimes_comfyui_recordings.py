@@ -1,7 +1,6 @@
-"""The agent's client against what real servers sent: each recording ends as its server ended it, never as a broadcast.
+"""The agent's client with recordings of real servers: each ends like on its server, and never because of a broadcast.
 
-Recordings are read where they are (`../shared/records`); the frames written here keep the same properties tested where
-that folder is absent.
+Recordings are in `../shared/records`. The frames in this file test the same properties without that folder.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ _IMAGE = {"images": [{"filename": "x_00001_.png", "subfolder": "", "type": "outp
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's own times, scaled as the recorded ones are."""
+    """The times of the client, scaled like the recorded ones."""
     for name, seconds in {"request._QUIET_S": 0.04, "request._POLL_INTERVAL_S": 0.01}.items():
         monkeypatch.setattr(f"queue_agent.runtimes.comfyui.{name}", seconds)
     monkeypatch.setattr("queue_agent.inference._POLL_INTERVAL_S", 0.01)
@@ -47,7 +46,7 @@ async def play(recording: Recording, *, stall_s: float = 60) -> Result:
 
 
 def saved_names(outputs: dict[str, Any]) -> list[str]:
-    """Names of saved files, or of previews where nothing was saved."""
+    """Names of saved files, or of previews if nothing was saved."""
     lists = (values for node in outputs.values() for key, values in node.items() if key in {"images", "gifs"})
     files = [value for values in lists for value in values]
     saved = [file["filename"] for file in files if file["type"] == "output"]
@@ -55,10 +54,10 @@ def saved_names(outputs: dict[str, Any]) -> list[str]:
 
 
 async def ends_as_recorded(recording: Recording) -> str:
-    """Play a recording and compare its end with the recorded one.
+    """Replay a recording, and compare its end with the recorded one.
 
     Returns:
-        How it ended.
+        The end.
     """
     end = recording.end
     if recording.is_cut:
@@ -92,7 +91,7 @@ async def ends_as_recorded(recording: Recording) -> str:
 
 @pytest.mark.skipif(not _PATHS, reason=f"{_RECORDS} is absent: nothing to replay")
 async def test_every_recording_ends_as_its_server_ended_it() -> None:
-    # All at once: most of their time is the quiet after which a server is asked.
+    # In parallel: most of the time is the wait before the server is polled.
     ends = await asyncio.gather(*(ends_as_recorded(Recording.read(path)) for path in _PATHS))
     by_name = {path.stem[:2]: end for path, end in zip(_PATHS, ends, strict=True)}
     assert len(by_name) == len(_PATHS)
@@ -149,7 +148,7 @@ async def test_a_failure_behind_a_blocked_branch_is_the_failure() -> None:
 
 
 async def test_a_history_that_holds_a_blocked_branch_names_the_failure() -> None:
-    """No version is known that writes it there; one that did must not have the task fail for it."""
+    """No known version writes it there. If one did, the task must not fail."""
     failed = mine("execution_error", node_id="4", exception_type="KeyError", exception_message="'x'")
     recording = Recording([*STARTED, failed, BLOCKED, mine("executing", node=None)], is_cut=True)
     entry = recording.history()
@@ -179,12 +178,12 @@ async def test_a_lost_prompt_is_noticed_behind_events_of_others(frames: list[Fra
 
 
 async def test_fails_when_a_worker_has_exited_and_node_packs_broadcast() -> None:
-    """The prompt stays in the queue as running, the server answers, and nothing moves."""
+    """The prompt is running in the queue, and the server responds, but there is no progress."""
     with pytest.raises(StalledError, match="no progress"):
         await play(Recording(STARTED, stays_running=True), stall_s=0.1)
 
 
-async def test_a_websocket_that_is_cut_is_made_up_for_by_asking() -> None:
+async def test_a_closed_websocket_is_replaced_by_polling() -> None:
     assert await ends_as_recorded(Recording(STARTED, is_cut=True)) == "completed behind a cut websocket"
 
 
@@ -198,7 +197,7 @@ async def test_files_of_a_workflow_that_failed_are_known_for_the_janitor() -> No
 
 
 async def test_an_entry_of_the_history_is_deleted_however_late_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure is known before the server writes its history, so the next deletion names it again."""
+    """A failure is known before the server writes its history, so the next deletion has its id again."""
     monkeypatch.setattr("queue_agent.runtimes.comfyui.server._HISTORY_DELETE_INTERVAL_S", 0.0)
     failed = mine("execution_error", node_id="4", exception_type="KeyError", exception_message="'x'")
     prompt_ids = []

@@ -1,4 +1,4 @@
-"""Connections to the server: GET requests share them, and one that the server has closed fails nothing."""
+"""Connections to the server: GET requests share them, and a closed one fails no request."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,8 +19,8 @@ class Listener:
     """A server over real TCP.
 
     Attributes:
-        requests: how many requests came by each connection.
-        answered: how many requests of a connection are answered; the next one has it closed.
+        requests: number of requests of each connection.
+        answered: number of answered requests per connection; the next one closes it.
     """
 
     def __init__(self) -> None:

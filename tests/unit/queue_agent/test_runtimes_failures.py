@@ -1,4 +1,4 @@
-"""What a server's own words on a failure mean; the words are those of real servers."""
+"""The classification of error messages. The messages are from real servers."""
 
 import pytest
 
@@ -27,7 +27,7 @@ DETAILS = "\nCUDA kernel errors might be asynchronously reported at some other A
         ("NVRM: Xid (PCI:0000:00:1e): 79, GPU has fallen off the bus.", ""),
     ],
 )
-def test_a_broken_gpu_is_not_the_tasks_fault(words: str, kind: str) -> None:
+def test_a_gpu_failure_is_detected(words: str, kind: str) -> None:
     error = failure(words, kind=kind)
     assert isinstance(error, GpuFaultError)
     assert str(error) == words.strip()
@@ -63,13 +63,13 @@ def test_out_of_memory_is_detected(words: str, kind: str) -> None:
         ("An image of the Xidi province", "RuntimeError"),
     ],
 )
-def test_all_else_is_the_tasks_own(words: str, kind: str) -> None:
+def test_all_other_messages_fail_the_task(words: str, kind: str) -> None:
     error = failure(words, kind=kind)
     assert isinstance(error, TaskFailedError)
     assert error.code == "runtime_error"
 
 
-def test_words_are_cut_and_never_empty() -> None:
+def test_messages_are_truncated_and_never_empty() -> None:
     assert len(str(failure("x" * 99_999))) == MAX_MESSAGE_LENGTH
     assert str(failure("", kind="SomeError")) == "SomeError"
     assert str(failure(" ")) == "the runtime failed without a message"

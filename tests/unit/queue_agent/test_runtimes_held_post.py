@@ -1,4 +1,4 @@
-"""A request whose connection is opened ahead: nothing is sent before its turn, and nothing is lost by it."""
+"""A request on a connection that is opened early: nothing is sent before `send`, and nothing is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,14 +19,14 @@ BODY = b'{"prompt": "x"}'
 
 @dataclass
 class Listener:
-    """A server, as TCP sees it.
+    """A TCP server.
 
     Attributes:
         port: where it listens.
-        received: the bytes of each connection, in their order.
+        received: the bytes of each connection, in order.
         writers: of the connections.
         changed: set whenever one of these changes.
-        answers: whether it answers.
+        answers: whether it responds.
     """
 
     port: int = 0
@@ -67,7 +67,7 @@ def nothing() -> None:
     pass
 
 
-async def test_nothing_is_sent_before_its_turn() -> None:
+async def test_nothing_is_sent_before_send() -> None:
     async with listening() as (listener, http):
         post = http.hold("/a", BODY)
         await listener.connections(1)
@@ -82,7 +82,7 @@ async def test_nothing_is_sent_before_its_turn() -> None:
         post.close()
 
 
-async def test_the_deadline_is_checked_last_thing() -> None:
+async def test_the_deadline_is_checked_immediately_before_the_send() -> None:
     def too_late() -> None:
         raise ShutdownError("too late")
 
@@ -120,7 +120,7 @@ async def test_a_connection_that_was_lost_meanwhile_is_opened_again() -> None:
         post.close()
 
 
-async def test_fails_when_nobody_listens_any_more() -> None:
+async def test_fails_when_the_server_no_longer_listens() -> None:
     async with listening() as (listener, _):
         pass
     async with aiohttp.ClientSession() as session:
@@ -130,7 +130,7 @@ async def test_fails_when_nobody_listens_any_more() -> None:
         assert error.value.accepted is False
 
 
-async def test_fails_when_the_server_hangs_up_once_it_has_the_request() -> None:
+async def test_fails_when_the_server_closes_the_connection_after_the_request() -> None:
     async with listening() as (listener, http):
         listener.answers = False
         post = http.hold("/a", BODY)
@@ -141,7 +141,7 @@ async def test_fails_when_the_server_hangs_up_once_it_has_the_request() -> None:
         assert len(listener.received) == 1
 
 
-async def test_a_request_that_is_never_sent_lets_its_connection_go() -> None:
+async def test_a_request_that_is_never_sent_closes_its_connection() -> None:
     async with listening() as (listener, http):
         post = http.hold("/a", BODY)
         await listener.connections(1)

@@ -1,4 +1,4 @@
-"""Kinds of files, by their first bytes and by their names. The files are as real encoders begin them."""
+"""Media types, from first bytes and names. The bytes are from real encoders."""
 
 import struct
 
@@ -175,7 +175,7 @@ def test_first_bytes_say_what_a_file_is(extension: str, content_type: str, data:
         b"it's wide open",
         b"Good" + b" " * 184 + b"Good",
         b"v 1 2\nf x\n",
-        b"v" + (b" " + b"1" * 400) * 8 + b" x\n",  # no vertex, and there is one way alone to see that
+        b"v" + (b" " + b"1" * 400) * 8 + b" x\n",  # not a vertex, and the pattern must not backtrack
         b"v 1 2 3\nand what else is in a list\n",
         b"# a comment\n",
         b"solid as a rock\nand so on",
@@ -183,12 +183,12 @@ def test_first_bytes_say_what_a_file_is(extension: str, content_type: str, data:
         triangles(3) + b"\0",
     ],
 )
-def test_what_nobody_knows_stays_unknown(data: bytes) -> None:
+def test_other_data_is_unknown(data: bytes) -> None:
     assert kind_of_data(data) is UNKNOWN
 
 
 @pytest.mark.parametrize("text", [b"<html>", b"a,b,c\n", b'{"secret": 1}', "жшщ".encode()])
-def test_text_is_never_presumed_to_be_a_model_before_its_size_is_known(text: bytes) -> None:
+def test_text_is_never_assumed_to_be_a_model_before_its_size_is_known(text: bytes) -> None:
     assert kind_of_start((text * SNIFFED_BYTES)[:SNIFFED_BYTES], None) is UNKNOWN
 
 

@@ -1,4 +1,4 @@
-"""What the SD Web UI and its forks answer in place of images: their own words come through, and what they mean."""
+"""Error responses of the SD Web UI and its forks: their messages and classification."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ OOM = "CUDA out of memory. Tried to allocate 2.00 GiB"
 
 
 async def answered(status: int, body: Any, headers: dict[str, str] | None = None) -> Exception:
-    """The error of a task to which the server answers this, over real HTTP."""
+    """The error of a task for this response of the server, over real HTTP."""
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(status=status, text=body if isinstance(body, str) else json.dumps(body), headers=headers)
@@ -51,7 +51,7 @@ def forge(error: str, message: str, detail: str = "") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("error", ["RuntimeError", "AcceleratorError"])
-async def test_forges_words_on_a_broken_gpu_are_read(error: str) -> None:
+async def test_a_gpu_failure_of_forge_is_detected(error: str) -> None:
     raised = await answered(500, forge(error, CUDA))
     assert isinstance(raised, GpuFaultError)
     assert str(raised) == CUDA
@@ -71,7 +71,7 @@ async def test_forges_words_on_a_broken_gpu_are_read(error: str) -> None:
         (500, "", "runtime_error", "the runtime failed without a message"),
     ],
 )
-async def test_fails_in_the_words_of_every_fork(status: int, body: Any, code: str, says: str) -> None:
+async def test_fails_with_the_message_of_every_fork(status: int, body: Any, code: str, says: str) -> None:
     raised = await answered(status, body)
     assert isinstance(raised, TaskFailedError)
     assert (raised.code, str(raised)) == (code, says)
@@ -98,7 +98,7 @@ def empty(info: Any = "", **more: Any) -> dict[str, Any]:
         ({}, "no_output", "the runtime returned no image"),
     ],
 )
-async def test_an_answer_without_images_fails_in_the_servers_words(body: Any, code: str, says: str) -> None:
+async def test_a_response_without_images_fails_with_the_servers_message(body: Any, code: str, says: str) -> None:
     raised = await answered(200, body)
     assert isinstance(raised, TaskFailedError)
     assert raised.code == code
@@ -119,18 +119,14 @@ async def test_a_failed_gpu_is_detected_in_a_response_without_images_too() -> No
         ({"Retry-After": "-1"}, 5.0),
     ],
 )
-async def test_a_server_that_is_asked_too_often_has_not_failed_the_task(
-    headers: dict[str, str], retry_after_s: float
-) -> None:
+async def test_a_rate_limit_does_not_fail_the_task(headers: dict[str, str], retry_after_s: float) -> None:
     raised = await answered(429, {"error": "HTTPException", "errors": "rate limit exceeded"}, headers)
     assert isinstance(raised, RuntimeBusyError)
     assert (raised.accepted, raised.retry_after_s) == (False, retry_after_s)
 
 
 @pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
-async def test_a_server_that_is_asked_too_often_is_not_taken_for_idle(
-    runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rate_limited_server_is_not_idle(runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"queue_agent.runtimes.{runtime_type}.server._POLL_INTERVAL_S", 0.02)
     async with bench(runtime_type) as one:
         await one.fault("busy")
@@ -140,7 +136,7 @@ async def test_a_server_that_is_asked_too_often_is_not_taken_for_idle(
         assert await one.runtime.interrupt_until_idle(0.1)
 
 
-async def test_progress_that_may_not_be_asked_for_ends_no_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rate_limited_progress_does_not_stop_the_inference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.sdwebui.request._POLL_INTERVAL_S", 0.02)
     async with bench("sdwebui", seconds_per_task=0.4) as one:
         running = asyncio.ensure_future(one.run(SMALL))
@@ -151,7 +147,7 @@ async def test_progress_that_may_not_be_asked_for_ends_no_inference(monkeypatch:
         assert len((await running).files) == 1
 
 
-async def test_outputs_are_asked_for_again_where_the_server_is_asked_too_often(
+async def test_rate_limited_outputs_are_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("queue_agent.runtimes.http._BUSY_S", 0.02)
@@ -164,7 +160,7 @@ async def test_outputs_are_asked_for_again_where_the_server_is_asked_too_often(
         assert len((await reading).files) == 1
 
 
-async def test_a_graph_goes_on_whose_server_is_asked_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_workflow_continues_on_a_rate_limited_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._QUIET_S", 0.02)
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._POLL_INTERVAL_S", 0.02)
     graph = workflow()

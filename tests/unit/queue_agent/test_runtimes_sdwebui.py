@@ -1,4 +1,4 @@
-"""The SD Web UI over real HTTP, against a stand-in with the real server's awkward sides."""
+"""The SD Web UI over real HTTP, with a stand-in for the server."""
 
 import asyncio
 import base64
@@ -76,7 +76,7 @@ async def test_keys_that_route_a_task_do_not_reach_the_server() -> None:
         ({**SMALL, "init_images": ["%%%"]}, "image-to-image", "Invalid encoded image"),
     ],
 )
-async def test_fails_in_the_servers_own_words(content: dict[str, Any], tasktype: str, says: str) -> None:
+async def test_fails_with_the_servers_message(content: dict[str, Any], tasktype: str, says: str) -> None:
     async with bench("sdwebui") as one:
         with pytest.raises(TaskFailedError, match=says) as error:
             await one.run(content, tasktype)
@@ -107,13 +107,13 @@ async def test_fails_when_the_connection_is_reset(fault: str) -> None:
     assert error.value.accepted is True
 
 
-async def test_a_short_inference_is_not_asked_for_its_progress() -> None:
+async def test_the_progress_of_a_short_inference_is_not_polled() -> None:
     async with bench("sdwebui", seconds_per_task=0.2) as one:
         await one.run(SMALL)
     assert one.progress == [0.0]  # the request was sent
 
 
-async def test_a_server_that_encodes_its_images_takes_no_progress_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_does_not_decrease_while_images_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def idle(_stand_in: object, _request: web.Request) -> web.Response:
         return web.json_response({"progress": 0.0, "state": {"job_count": 0}})
 
@@ -124,7 +124,7 @@ async def test_a_server_that_encodes_its_images_takes_no_progress_back(monkeypat
     assert one.progress == [0.0]  # the request was sent
 
 
-async def test_no_question_for_progress_outlives_the_inference() -> None:
+async def test_progress_is_not_polled_after_the_inference() -> None:
     async with bench("sdwebui", seconds_per_task=0.7) as one:
         await one.run(SMALL)
         heard = list(one.progress)
@@ -143,7 +143,7 @@ async def test_a_large_batch_is_whole() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, [], "x", {"sd_model_checkpoint": None}])
-async def test_odd_override_settings_are_no_fault_of_the_server(odd: Any) -> None:
+async def test_invalid_override_settings_are_rejected_by_the_server(odd: Any) -> None:
     async with bench("sdwebui") as one:
         task = one.task({**SMALL, "override_settings": odd})
         assert one.runtime.duration_key(task)
@@ -178,7 +178,7 @@ async def test_a_vae_is_the_tasks_that_names_it() -> None:
     assert [info["sd_vae_name"] for info in ran] == ["vae-ft-mse.safetensors", None]
 
 
-async def test_a_setting_is_written_once_for_each_life_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_setting_is_written_once_per_server_process(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[object] = []
     set_options = SdWebUi._set_options
 
@@ -197,6 +197,6 @@ async def test_a_setting_is_written_once_for_each_life_of_the_server(monkeypatch
 
 
 @pytest.mark.parametrize("odd", [{"no_such_setting": 1}, {"sd_vae": None}, [], "x", {}])
-async def test_settings_that_the_server_does_not_have_are_left_to_it(odd: object) -> None:
+async def test_unknown_settings_are_not_written(odd: object) -> None:
     async with bench("sdwebui") as one:
         assert (await one.run({**SMALL, "override_settings": odd})).files

@@ -1,4 +1,4 @@
-"""Settings of the agent: what its environment says of inputs."""
+"""Settings of the agent: the limits of inputs."""
 
 import pytest
 
@@ -27,15 +27,13 @@ ENVIRONMENT = {
         ("sdwebui", "500", (20, 60)),
     ],
 )
-def test_inputs_are_as_large_as_the_runtime_takes(
-    runtime_type: str, variable: str | None, mib: tuple[int, int]
-) -> None:
+def test_limits_of_inputs_depend_on_the_runtime(runtime_type: str, variable: str | None, mib: tuple[int, int]) -> None:
     given = {} if variable is None else {"MAX_INPUT_MB": variable}
     sizes = Settings.from_environment({**ENVIRONMENT, "RUNTIME_TYPE": runtime_type, **given}).input_limits.sizes
     assert (sizes.max_bytes, sizes.max_total_bytes) == (mib[0] * 2**20, mib[1] * 2**20)
 
 
 @pytest.mark.parametrize("variable", ["0", "2001", "-5", "1.5", "many", "\u0661"])
-def test_fails_when_the_largest_input_is_no_size(variable: str) -> None:
+def test_fails_when_the_maximum_input_size_is_not_valid(variable: str) -> None:
     with pytest.raises(SettingsError, match="MAX_INPUT_MB must be a whole number from 1 to 2000, got"):
         Settings.from_environment({**ENVIRONMENT, "MAX_INPUT_MB": variable})

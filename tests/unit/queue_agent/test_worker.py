@@ -1,4 +1,4 @@
-"""The agent: what it does in which order, and how every case ends."""
+"""The agent: the order of its calls, and how every case ends."""
 
 import json
 from itertools import pairwise
@@ -69,7 +69,7 @@ async def test_objects_carry_the_tag_of_the_claim_that_finished(world: Any, work
     }
 
 
-async def test_what_a_predecessor_left_running_is_interrupted_before_the_first_receive(world: Any, work: Any) -> None:
+async def test_a_leftover_inference_is_interrupted_before_the_first_receive(world: Any, work: Any) -> None:
     await work()
     assert world.names()[0] == "interrupt"
 
@@ -194,7 +194,9 @@ async def test_an_old_message_without_submission_is_given_up(world: Any, work: A
     "failure",
     [TaskFailedError("runtime_error", "no such sampler", node_id="3"), BadTaskError("unknown_checkpoint", "x")],
 )
-async def test_a_failure_ends_the_task_in_the_runtimes_words(world: Any, work: Any, failure: TaskFailedError) -> None:
+async def test_a_failure_ends_the_task_with_the_runtimes_message(
+    world: Any, work: Any, failure: TaskFailedError
+) -> None:
     await work(runtime={"outcome": failure})
     assert world.names()[-3:] == ["finish: failed", "delete h1", "exit"]
     assert (error(world)["code"], error(world)["message"]) == (failure.code, str(failure))
@@ -217,7 +219,7 @@ async def test_an_unavailable_runtime_releases_the_task_at_once(
     assert (world.record[table.STATUS], world.record[table.ATTEMPTS]) == ("queued", attempts)
 
 
-async def test_a_runtime_that_is_asked_too_often_is_left_alone_for_as_long_as_it_says(world: Any, work: Any) -> None:
+async def test_a_rate_limited_runtime_is_not_used_for_the_retry_time(world: Any, work: Any) -> None:
     await work(seconds=12, runtime={"seconds": 1, "outcome": RuntimeBusyError(retry_after_s=9.0)})
     assert world.names()[:6] == [*START, "claim: running", "post", "release: queued", "visibility 0"]
     assert world.times("receive m1") == [0, 10]
@@ -351,9 +353,7 @@ async def test_an_inference_over_the_longest_task_is_failed(world: Any, work: An
     assert error(world)["message"] == "the task took longer than 480 s"
 
 
-async def test_an_error_that_nobody_foresaw_ends_the_task_after_its_attempts_and_not_the_agent(
-    world: Any, work: Any
-) -> None:
+async def test_an_unexpected_error_ends_the_task_after_its_attempts_and_not_the_agent(world: Any, work: Any) -> None:
     await work(runtime={"outcome": ZeroDivisionError("surprise")})
     assert world.names().count("post") == 3
     assert error(world)["code"] == "attempts"
@@ -450,7 +450,7 @@ async def test_results_are_dropped_and_the_message_deleted_where_the_task_was_ca
 async def test_a_process_that_slept_past_its_deadline_does_not_post(
     world: Any, work: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The process is stopped after its claim and goes on 27 s later: nothing has run in between, no timer, no heartbeat.
+    # The process is suspended for 27 s after its claim: no timer and no heartbeat has run meanwhile.
     asleep_s = 0.0
     real = clock.monotonic_s
     monkeypatch.setattr(clock, "monotonic_s", lambda: real() + asleep_s)

@@ -1,4 +1,4 @@
-"""The janitor of ComfyUI's image deletes what is listed and old, and nothing else."""
+"""The janitor of the ComfyUI image deletes only files that are listed and old."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class Pod:
         return file
 
     def list(self, *entries: object) -> None:
-        """Replace the list, as the agent does: a string is a line as it is."""
+        """Replace the list, as the agent does. A string is a raw line."""
         lines = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
         replacement = self._list.with_suffix(".new")
         replacement.write_text("".join(f"{line}\n" for line in lines))
@@ -148,7 +148,7 @@ def test_folder_that_something_was_put_into_stays(pod: Pod) -> None:
 
 @pytest.mark.parametrize("tasks", [60, pytest.param(2500, marks=pytest.mark.soak)])
 def test_files_on_disk_do_not_grow_with_the_number_of_tasks(pod: Pod, tasks: int) -> None:
-    task_s = 2 * LEAST_AGE_S / tasks  # so that half of the tasks are too young
+    task_s = 2 * LEAST_AGE_S / tasks  # so that the files of half of the tasks are too new
     listed: list[list[str]] = []
 
     def size_after(first: int) -> int:

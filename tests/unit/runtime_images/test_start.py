@@ -1,4 +1,4 @@
-"""What the start scripts start: where the server listens, what reaches it, where it finds each kind of model."""
+"""The start scripts: address, arguments and model folders of the server."""
 
 import json
 import os
@@ -13,20 +13,20 @@ import yaml
 from task_record.model_folders import COMFYUI, FOLDERS_WITHOUT_CHECKPOINTS, ROOT, SDWEBUI
 from tests.fakes.runtime_container import PROGRAMS, RuntimeContainer
 
-pytestmark = pytest.mark.xdist_group("start_scripts")  # so that each is started once
+pytestmark = pytest.mark.xdist_group("start_scripts")  # so that each server is started once
 
 SDWEBUI_KINDS: Final = """
     Stable-diffusion embeddings VAE Lora LyCORIS hypernetworks ControlNet ESRGAN RealESRGAN DAT HAT ScuNET SwinIR LDSR
     GFPGAN Codeformer VAE-approx VAE-taesd CLIP BLIP torch_deepdanbooru karlo midas opencv
 """
-"""Folders that AUTOMATIC1111 1.10.1 and sd-webui-controlnet 1.1.455 name below their models; read on 2026-11-29."""
+"""Model subfolders of AUTOMATIC1111 1.10.1 and sd-webui-controlnet 1.1.455; read on 2026-11-29."""
 
 COMFYUI_KINDS: Final = """
     checkpoints configs loras vae text_encoders diffusion_models clip_vision style_models embeddings diffusers
     vae_approx controlnet gligen upscale_models latent_upscale_models hypernetworks photomaker classifiers
     model_patches audio_encoders background_removal frame_interpolation geometry_estimation optical_flow detection
 """
-"""Kinds of models of `folder_paths` of ComfyUI 0.33.0; read on 2026-11-29."""
+"""Model types in `folder_paths` of ComfyUI 0.33.0; read on 2026-11-29."""
 
 EXISTING_SOLUTION: Final = """
     CLIP Codeformer ControlNet ESRGAN GFPGAN LDSR Lora RealESRGAN ScuNET Stable-diffusion SwinIR VAE VAE-approx
@@ -38,7 +38,7 @@ FOLDERS: Final = sorted({folder for one in SDWEBUI.values() for folder in one.fo
 
 
 class Started(NamedTuple):
-    """A server that was started on a bucket with a file in each folder, and has ended."""
+    """A server that was started with a file in each folder of the bucket, and has exited."""
 
     container: RuntimeContainer
     arguments: list[str]
@@ -64,13 +64,13 @@ def file_of(folder: str) -> str:
 
 
 def value(arguments: Sequence[str], name: str) -> str:
-    """Value of an argument as argparse reads it: the last one counts."""
+    """Value of an argument. As in argparse, the last one takes precedence."""
     return arguments[len(arguments) - arguments[::-1].index(name)]
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Started]:
-    """Each image's server, given arguments of the user's that would open it to the network."""
+    """The server of each image, with user arguments that would open it to the network."""
     found = {}
     for name in PROGRAMS:
         container = RuntimeContainer(name, tmp_path_factory.mktemp(name))
@@ -112,7 +112,7 @@ def test_kinds_of_the_pinned_servers_are_mapped() -> None:
 
 
 def sdwebui_finds(started: Started, kind: str) -> set[str]:
-    """File names that the SD Web UI finds of a kind, by walking its folders as it does."""
+    """File names of a model type that the SD Web UI finds when it walks its folders."""
     data = started.container.scratch / "data"
     own = data / "models" / kind
     if kind == "ControlNet":
@@ -121,7 +121,7 @@ def sdwebui_finds(started: Started, kind: str) -> set[str]:
         }
     arguments = {"Stable-diffusion": "--ckpt-dir", "embeddings": "--embeddings-dir", "VAE": "--vae-dir"}
     further = [Path(value(started.arguments, arguments[kind]))] if kind in arguments else []
-    # Forge follows no links inside these two; the server opens the others by their very place in the folder.
+    # Forge follows no links inside these two. The server opens the others by their path in the folder.
     follows = SDWEBUI[kind].way != "is" and kind != "text_encoder"
     is_flat = SDWEBUI[kind].way == "files"
     return {
@@ -134,7 +134,7 @@ def sdwebui_finds(started: Started, kind: str) -> set[str]:
 
 
 def stat_all(folder: Path) -> Iterator[str]:
-    """What ControlNet finds; it fails where a link leads nowhere, as `traverse_all_files` does."""
+    """The files that ControlNet finds. A broken link fails, as in `traverse_all_files`."""
     for entry in os.scandir(folder) if folder.exists() else ():
         if stat.S_ISDIR(entry.stat().st_mode):
             yield from stat_all(Path(entry.path))
@@ -149,7 +149,7 @@ def test_sdwebui_finds_every_kind_in_each_of_its_folders(started: dict[str, Star
 
 
 def comfyui_finds(started: Started) -> dict[str, set[str]]:
-    """File names that ComfyUI finds of each kind, by reading its file of paths as `utils/extra_config.py` does."""
+    """File names of each model type that ComfyUI finds with its path file, parsed as in `utils/extra_config.py`."""
     file = Path(value(started.arguments, "--extra-model-paths-config"))
     (section,) = yaml.safe_load(file.read_text()).values()
     base = section.pop("base_path").replace("$MODELS_DIR", str(started.container.models))
@@ -260,7 +260,7 @@ def test_model_at_start_is_none_of_two_that_the_name_fits(tmp_path: Path) -> Non
 
 
 def test_image_has_the_folder_that_the_server_makes_beside_its_code() -> None:
-    # The root file system is read-only, and there is no argument for it.
+    # The root file system is read-only, and the folder has no argument.
     dockerfile = (Path(__file__).parents[3] / "runtime_images/sdwebui/Dockerfile").read_text()
     assert "RUN mkdir --parents /opt/sdwebui/config_states\n" in dockerfile
 

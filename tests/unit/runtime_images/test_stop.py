@@ -1,6 +1,6 @@
-"""The inference server stops when its container is stopped, and the container when its server ends.
+"""The inference server stops with its container, and the container stops with its server.
 
-The real scripts run on stand-ins for the servers; so does the command that the stack gives an image by reference.
+The real scripts, and the command of the stack for images by reference, run with stand-ins for the servers.
 """
 
 import os
@@ -27,7 +27,7 @@ Entry = tuple[RuntimeContainer, list[str]]
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Callable[[str], Entry]:
-    """A container, and what is run in it: an image's own start script, or a wrapped command."""
+    """A container with its command: the start script of an image, or a wrapped command."""
 
     def make(name: str) -> Entry:
         container = RuntimeContainer(name if name in PROGRAMS else "comfyui", tmp_path)
@@ -104,7 +104,7 @@ def processes() -> Iterator[int]:
 def command_line(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it has ended
+    except OSError:  # it has exited
         return b""
 
 
@@ -144,7 +144,7 @@ def test_container_that_is_stopped_while_its_server_starts_ends(entry: Callable[
 
 
 def shadow(program: str, first: str, environment: dict[str, str], folder: Path) -> None:
-    """Let a program do something before it does what it does."""
+    """Run a command before a program."""
     real = shutil.which(program, path=environment["PATH"])
     (folder / "bin").mkdir(exist_ok=True)
     (folder / "bin" / program).write_text(f'#!/bin/sh\n{first}\nexec {real} "$@"\n')

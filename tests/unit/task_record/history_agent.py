@@ -1,4 +1,4 @@
-"""The steps of one agent with its runtime, and the faults that they meet."""
+"""The steps of one agent and its runtime, with faults."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ from tests.unit.task_record.history_state import (
 )
 
 Step: TypeAlias = tuple[str, State, str]
-"""What happens, the state after it, and the promise that it breaks by itself."""
+"""The event, the state after it, and the guarantee that it violates."""
 
 STOP_TICKS = int(TIMES.interrupt_s)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSteps:
-    """What an agent may do next.
+    """The possible next steps of an agent.
 
     Attributes:
-        number: the agent's place in the state.
+        number: index of the agent in the state.
         skew: its clock minus the table's, in half ticks.
-        rules: the protocol, or less.
-        bounds: how much of each fault.
-        writes: the product's writes.
+        rules: the rules of the protocol, some of them removed.
+        bounds: limits of each fault.
+        writes: the writes of the product.
     """
 
     number: int
@@ -104,7 +104,7 @@ class AgentSteps:
             return
         given_up, _ = self.writes.apply(record, "give up", skew=self.skew)
         if given_up is not None:
-            # Queued or lapsed, and yet refused: attempts are used up.
+            # Queued or expired, but rejected: no attempts are left.
             ended = given_up if self.rules.task_out_of_attempts_ends_before_its_message else record
             yield "gives up and deletes", state.with_message_deleted()._replace(record=ended), ""
         elif not self.rules.message_stays_under_a_live_lease:
@@ -133,7 +133,7 @@ class AgentSteps:
         held = agent._replace(phase=HOLDING)
         if not self.rules.deadline_counts_from_the_first_send:
             held = held._replace(deadline=self.deadline_ticks)
-        # The same write again: with the clock as it was, and so the lease that was asked for.
+        # The same write again, with the same clock and so the same lease.
         since_first_send = self.deadline_ticks - agent.deadline
         new, done = self.writes.apply(state.record, "claim", agent.claim, self.skew - 2 * since_first_send)
         if new is not None:

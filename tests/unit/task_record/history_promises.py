@@ -1,6 +1,6 @@
-"""What the protocol promises of one submission, as checks of its states and steps.
+"""The guarantees of the protocol for one submission, as checks of its states and steps.
 
-Each answers with the broken promise, or an empty string.
+Each returns the violated guarantee, or an empty string.
 """
 
 from task_record.status import Status

@@ -1,8 +1,8 @@
-"""The rules of the task protocol, each of which a search can take away.
+"""The rules of the task protocol. A search can remove each of them.
 
-Not here, since no promise of `history_promises` rests on them: visibility timeouts (a message may come at any
-time), the order in which tasks are taken, and what concerns more than one record: the submit's transaction, the
-submission that stands for a message's own, the relay and the notifier.
+Excluded, because no guarantee of `history_promises` depends on them: visibility timeouts (a message may be received at
+any time), the order of tasks, and everything that concerns more than one record: the transaction of the submit, the
+generated submission of a message, the relay and the notifier.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from task_record.transition import Transition
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the protocol asks for. A field that is False is a rule taken away."""
+    """The rules of the protocol. A rule that is False is removed."""
 
     # Times.
     lease_lapses_beyond_the_clock_error: bool = True
@@ -26,7 +26,7 @@ class Rules:
     deadline_counts_from_the_first_send: bool = True
     deadline_is_checked_before_the_post: bool = True
     inference_is_interrupted_at_the_deadline: bool = True
-    # What the writes ask of the record.
+    # Conditions of the writes.
     claim_is_fresh_for_every_receipt: bool = True
     claim_respects_a_live_lease: bool = True
     claim_makes_no_record_for_a_submission: bool = True
@@ -40,7 +40,7 @@ class Rules:
     give_up_leaves_an_ended_task: bool = True
     give_up_respects_a_live_lease: bool = True
     give_up_takes_the_claim_away: bool = True
-    # What a refusal means.
+    # Meaning of a rejection.
     refused_claim_counts_only_as_mine: bool = True
     refused_finish_counts_only_as_mine: bool = True
     refused_renewal_is_final: bool = True
@@ -101,11 +101,11 @@ WEAKENED: Final[dict[str, tuple[str, Weakening]]] = {
     "refused_claim_counts_only_as_mine": ("claim", _always_counts),
     "refused_finish_counts_only_as_mine": ("finish", _always_counts),
 }
-"""What a write is without a rule: the write's own name, and how it is made weaker."""
+"""For each rule, the name of the write, and how the removal weakens it."""
 
 
 def weakened(write: Transition, rules: Rules) -> Transition:
-    """A write without the rules that are taken away."""
+    """A write without the removed rules."""
     for rule, (name, weaken) in WEAKENED.items():
         if name == write.name and not getattr(rules, rule):
             write = weaken(write)

@@ -1,10 +1,10 @@
-"""An explicit search over the histories of one submission, on the very functions that the product sends.
+"""A model checker: it searches all histories of one submission, with the write functions of the product.
 
 Two agents with a runtime each, one message that may be delivered at any time and any number of times, lost requests and
-replies, crashes, pauses, runtime deaths, a cancel, a dead-letter handler, a queue that loses the message, a reconciler
-that publishes it again, and clocks that differ: `history_state` is what there is, `history_agent` and
-`history_surroundings` are what may happen, `history_promises` what must not. Without one of the `history_rules` the
-search must find a promise broken.
+responses, crashes, pauses, runtime failures, a cancellation, a dead-letter handler, a queue that loses the message, a
+reconciler that publishes it again, and different clocks. `history_state` has the state, `history_agent` and
+`history_surroundings` have the events, `history_promises` has the guarantees. If one of the `history_rules` is removed,
+the search must find a violated guarantee.
 """
 
 from collections import deque
@@ -20,15 +20,15 @@ from tests.unit.task_record.history_surroundings import Surroundings
 
 
 class BrokenPromiseError(AssertionError):
-    """A promise of the protocol that a history breaks."""
+    """A guarantee of the protocol that a history violates."""
 
 
 class Visited:
-    """States by numbers: a step between two of a million states is a number, not a copy of the state.
+    """States by number: a step between two of a million states is a number, not a copy of the state.
 
     Attributes:
-        states: all of them, as they were found.
-        predecessors: for each the states that a step led from.
+        states: all states, in the order of discovery.
+        predecessors: for each state, the states before it.
     """
 
     def __init__(self, start: State) -> None:
@@ -57,7 +57,7 @@ class Visited:
         return BrokenPromiseError("\n    ".join(steps))
 
     def leading_to(self, ends: Iterator[int]) -> set[int]:
-        """Numbers of all states from which one of these can be reached, themselves included."""
+        """Numbers of all states from which one of these can be reached, including themselves."""
         found = set(ends)
         todo = deque(found)
         while todo:
@@ -73,9 +73,9 @@ class Search:
     """A breadth-first search.
 
     Attributes:
-        rules: the protocol, or less.
-        bounds: how much of each fault.
-        skews: clock of each agent minus the table's, in half ticks.
+        rules: the rules of the protocol, some of them removed.
+        bounds: limits of each fault.
+        skews: clock of each agent minus the table's clock, in half ticks.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -90,13 +90,13 @@ class Search:
         self._surroundings = Surroundings(self.rules, self.bounds, writes)
 
     def run(self) -> int:
-        """Visit every state.
+        """Visit all states.
 
         Returns:
-            How many states there are.
+            Number of states.
 
         Raises:
-            BrokenPromiseError: a promise is broken; the history that breaks it is in the message.
+            BrokenPromiseError: a guarantee is violated; the message has the history.
         """
         record = Record("queued") if self.bounds.has_submission else ABSENT
         visited = Visited(State(record=record, agents=(Agent(), Agent())))
@@ -129,7 +129,7 @@ class Search:
             number for number, state in enumerate(states) if state.record.has_ended and state.messages == 0
         )
         for number, state in enumerate(states):
-            # Beyond the bound on claims a history is cut off, not stuck.
+            # Beyond the limit of claims, a history is truncated, not stuck.
             if state.claims >= self.bounds.claims:
                 continue
             if number not in can_end:

@@ -1,4 +1,4 @@
-"""One submission and all that works on it, as a value: what a search over its histories visits.
+"""The state of one submission and its agents, as a value.
 
 Time is counted in ticks of one second, and every stored time is relative to now, so that the number of states is
 finite.
@@ -7,8 +7,8 @@ finite.
                                            |    |  \\______________\\-> failing -> idle
                                            |    \\-> stalled -> failing
                                            \\-> stopping -> idle
-    message    is there until somebody deletes it or it is lost; a visibility timeout is only a hint, so it may be
-               received at any time. Published again it is there twice.
+    message    exists until it is deleted or lost; a visibility timeout is only a hint, so it may be
+               received at any time. If it is published again, it exists twice.
 """
 
 from dataclasses import dataclass
@@ -36,21 +36,21 @@ ASKED: Final = "asked"
 HOLDING: Final = "holding"
 INFERRING: Final = "inferring"
 STALLED: Final = "stalled"
-"""Inferring, and never to end by itself."""
+"""An inference that never ends."""
 STOPPING: Final = "stopping"
 DELIVERING: Final = "delivering"
 STORED: Final = "stored"
 STORED_APART: Final = "stored apart"
-"""Stored under a name that was drawn again, the first being taken."""
+"""Stored with the next tag, because the first key already existed."""
 FAILING: Final = "failing"
-"""Nothing but the failure is left to be written."""
+"""Only the failure must still be written."""
 DOWN: Final = "down"
 """The agent's process has exited, and its runtime continues the inference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much of each fault one history may hold."""
+    """Limits of each fault in one history."""
 
     faults: int = 2
     lost_replies: int = 1
@@ -58,17 +58,17 @@ class Bounds:
     losses: int = 0
     republishes: int = 0
     has_submission: bool = True
-    """Whether a submit made the record; else the first claim does."""
+    """Whether a submit created the record; otherwise the first claim does."""
     is_cancelled: bool = True
     """Whether the caller may cancel."""
     expires: bool = False
-    """Whether the task may come to its `expires_at`."""
+    """Whether the task may reach its `expires_at`."""
     is_removed: bool = False
-    """Whether an ended record may go by its time to live while a message of it is left."""
+    """Whether the TTL may delete a terminal record before its message."""
 
 
 class Record(NamedTuple):
-    """META: the attributes that the protocol's writes read. `lease` is in half ticks from now."""
+    """META: the attributes that the writes read. `lease` is in half ticks from now."""
 
     status: str
     claim: int = 0
@@ -78,14 +78,14 @@ class Record(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing may write it again."""
+        """Whether the record is terminal."""
         return self.status in _ENDED
 
 
 ABSENT: Final = Record("absent")
 """No record yet."""
 GONE: Final = Record("gone")
-"""No record any more: its time to live has passed."""
+"""The record was deleted by its TTL."""
 _ENDED: Final = frozenset({*(str(status) for status in TERMINAL), GONE.status})
 
 
@@ -98,20 +98,20 @@ class Agent(NamedTuple):
     stop: int = 0
     paused: bool = False
     orphan: bool = False
-    """The runtime computes on while nobody can fence it: its agent was killed or stopped."""
+    """The runtime continues without a fence: its agent was killed or suspended."""
     cut_off: bool = False
-    """The table is out of its reach: its lease runs out although it lives."""
+    """The agent cannot reach the table, so its lease expires."""
 
 
 class State(NamedTuple):
-    """Everything there is."""
+    """The complete state."""
 
     record: Record
     agents: tuple[Agent, Agent]
     messages: int = 1
     finished_by: int = 0
     objects: int = 0
-    """Whose results lie under the name that every claim draws first."""
+    """The claim whose results have the first key of every claim."""
     inferences: int = 0
     deaths: int = 0
     faults: int = 0
@@ -121,21 +121,21 @@ class State(NamedTuple):
     republishes: int = 0
 
     def with_agent(self, number: int, agent: Agent, **changes: Any) -> "State":
-        """The state with another agent in this place, and other changes."""
+        """The state with another agent at this index, and other changes."""
         agents = (agent, self.agents[1]) if number == 0 else (self.agents[0], agent)
         return self._replace(agents=agents, **changes)
 
     def with_message_deleted(self) -> "State":
-        """The state with one message less; a message that was delivered to both agents is deleted by both."""
+        """The state without one message. If both agents received it, it is deleted for both."""
         return self._replace(messages=max(self.messages - 1, 0))
 
 
 class Writes:
-    """The product's writes, applied to a record: each is made by `task_record` and then weakened.
+    """The writes of the product, applied to a record. `task_record` builds each write, then it is weakened.
 
     Args:
-        rules: the protocol, or less.
-        has_submission: whether the message came with a submission.
+        rules: the rules of the protocol, some of them removed.
+        has_submission: whether the message has a submission.
     """
 
     def __init__(self, rules: Rules, *, has_submission: bool) -> None:
@@ -158,16 +158,16 @@ class Writes:
         self._known: dict[tuple[Record, str, int, int], tuple[Record | None, bool]] = {}
 
     def apply(self, record: Record, name: str, claim: int = 0, skew: int = 0) -> tuple[Record | None, bool]:
-        """Write.
+        """Apply a write.
 
         Args:
-            record: the record as it is.
-            name: one of those in `_made`.
-            claim: the writer's claim.
-            skew: the writer's clock minus the table's, in half ticks.
+            record: the current record.
+            name: a name in `_made`.
+            claim: claim of the writer.
+            skew: clock of the writer minus the table's clock, in half ticks.
 
         Returns:
-            The new record, `None` where refused; and whether the refused write counts as done before.
+            The new record, `None` if the write was rejected; and whether a rejected write counts as already applied.
         """
         what = (record, name, claim, skew)
         if what not in self._known:

@@ -1,4 +1,4 @@
-"""What happens around the agents: the caller, the handlers, the queue, and time."""
+"""Events outside of the agents: the caller, the handlers, the queue, and time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ from tests.unit.task_record.history_state import (
 )
 
 LONG_LAPSED = -8
-"""Leases that ended this many half ticks ago or earlier are alike to every clock."""
+"""Leases that expired this many half ticks ago or earlier are expired on every clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What may happen next that no agent does.
+    """The possible next events outside of the agents.
 
     Attributes:
-        rules: the protocol, or less.
-        bounds: how much of each fault.
-        writes: the product's writes.
+        rules: the rules of the protocol, some of them removed.
+        bounds: limits of each fault.
+        writes: the writes of the product.
     """
 
     rules: Rules
@@ -79,11 +79,11 @@ class Surroundings:
         if state.messages == 0 and noted is not None:
             yield "is published again", again, ""
         elif state.republishes < self.bounds.republishes:
-            # The index that says `queued` lags, and the first record was queued: so it may come at any time.
+            # The index with the status `queued` lags, and the first record was queued, so this can happen at any time.
             yield "is published once too often", again._replace(republishes=state.republishes + 1), ""
 
     def _tick(self, state: State) -> State | None:
-        """One second passes; `None` where an agent that runs must act first."""
+        """One second passes; `None` if a running agent must act first."""
         agents = []
         for agent in state.agents:
             if self._must_act(agent):

@@ -15,13 +15,13 @@ from task_record.transitions import TaskRef
 
 @dataclass
 class Fate:
-    """What became of one submission.
+    """The history of one submission.
 
     Attributes:
-        status: the state after the last write that went through; empty before the first.
-        holder: claim under which it runs.
-        attempts: claims that count.
-        ends: how often it came to a terminal state.
+        status: the state after the last successful write; empty before the first one.
+        holder: claim that holds it.
+        attempts: counted claims.
+        ends: number of terminal writes.
         finished_by: claim that finished it.
     """
 
@@ -32,7 +32,7 @@ class Fate:
     finished_by: str = ""
 
     def note(self, write: Transition, claim_id: str) -> None:
-        """Note a write that went through."""
+        """Add a successful write."""
         self.attempts += write.adds.get(table.ATTEMPTS, 0)
         if write.name == "claim":
             self.status, self.holder = Status.RUNNING, claim_id
@@ -43,7 +43,7 @@ class Fate:
             self.finished_by = claim_id if write.name == "finish" else ""
 
     def counts_as_done(self, write: Transition, claim_id: str) -> bool:
-        """Whether a refused repeat of a write is a success, by what happened and not by what the record says."""
+        """Whether a rejected retry of a write is a success, from the history and not from the record."""
         return {
             "claim": self.holder == claim_id,
             "release": self.status == Status.QUEUED,
@@ -58,8 +58,8 @@ class TableModel:
     """The task table.
 
     Attributes:
-        items: by partition and sort key.
-        fates: what became of each submission.
+        items: items by partition key and sort key.
+        fates: history of each submission.
     """
 
     items: dict[tuple[str, str], Item] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class TableModel:
         """Submit.
 
         Returns:
-            Nothing where it committed, else for each item the old one that refused it, `None` where none did.
+            Nothing after a commit, otherwise for each item the old item that rejected it, or `None`.
         """
         puts = [one["Put"] for one in submission.transact_write_items("tasks")["TransactItems"]]
         reasons = [self._refusing(put) for put in puts]

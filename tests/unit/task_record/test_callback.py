@@ -1,4 +1,4 @@
-"""The callback: made from the record alone."""
+"""The callback, which is built only from the record."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_callback_has_result_context_and_timings() -> None:
     assert "error" not in body
 
 
-def test_callback_repeated_is_word_for_word_the_same() -> None:
+def test_repeated_callback_is_identical() -> None:
     assert callback_of(RECORD, "b") == callback_of(dict(RECORD), "b")
 
 
@@ -60,7 +60,7 @@ def test_running_callback_carries_no_progress_and_no_result() -> None:
     assert "progress" not in json.dumps(body)
 
 
-def test_callback_too_large_for_the_topic_carries_the_place_of_the_answer() -> None:
+def test_callback_that_is_too_large_has_the_url_of_the_response() -> None:
     large = {"output_url": "s3://b/t1/t1-0123.out", "image_url": [], "info": "x" * CALLBACK_MAX_BYTES}
     callback = callback_of({**RECORD, table.RESULT: json.dumps(large)}, "b")
     body = json.loads(callback.body)
@@ -77,7 +77,7 @@ def test_callback_too_large_for_the_topic_carries_the_place_of_the_answer() -> N
         (("outputs", "warnings", "texts"), set()),
     ],
 )
-def test_outputs_are_cut_first_then_warnings_then_texts(large: tuple[str, ...], left: set[str]) -> None:
+def test_outputs_are_removed_first_then_warnings_then_texts(large: tuple[str, ...], left: set[str]) -> None:
     lists = {name: ["x" * CALLBACK_MAX_BYTES if name in large else "x"] for name in ("outputs", "warnings", "texts")}
     result = {"output_url": "s3://b/t1/t1-0123.out", "image_url": ["s3://b/t1/t1-0123-0.png"], "seeds": [1], **lists}
     callback = callback_of({**RECORD, table.RESULT: json.dumps(result)}, "b")

@@ -1,4 +1,4 @@
-"""Which file a checkpoint's name means."""
+"""The resolution of checkpoint names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which checkpoint a task runs, and settings that are in the wrong place."""
+"""The checkpoint of a task, and settings in the wrong place."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ PLACES = ("override_settings", "alwayson_scripts", "alwayson_scripts.override_se
 
 
 def naming(checkpoint: Any, place: str) -> dict[str, Any]:
-    """A body that names a checkpoint in one place."""
+    """A request body with a checkpoint in one field."""
     body: Any = {"sd_model_checkpoint": checkpoint}
     for key in reversed(place.split(".")):
         body = {key: body}

@@ -1,4 +1,4 @@
-"""Searches over all histories of one submission: the protocol's promises hold, and each of its rules is needed."""
+"""Searches of all histories of one submission: the guarantees hold, and each rule of the protocol is needed."""
 
 from dataclasses import fields
 
@@ -9,7 +9,7 @@ from tests.unit.task_record.history_search import BrokenPromiseError, Search
 from tests.unit.task_record.history_state import Bounds
 
 WITHIN_HALF_THE_CLOCK_ERROR = (-1, 1)
-"""Half ticks: one agent half a second behind the table's clock, the other half a second before it; e is one second."""
+"""Half ticks: one agent is half a second behind the table's clock, the other half a second ahead; e is one second."""
 
 BROKEN_WITHOUT = {
     "lease_lapses_beyond_the_clock_error": "two inferences at once",
@@ -53,7 +53,7 @@ BROKEN_WITHOUT = {
     "stalled_inference_is_interrupted": "the task can never end",
     "start_interrupts_what_runs": "an inference began while its runtime computed another",
 }
-"""For each rule the promise whose breach the search meets first without it."""
+"""For each rule, the guarantee that the search first finds violated without it."""
 
 NO_FAULT = Bounds(faults=0, lost_replies=0, claims=2)
 SHORTEST = {
@@ -71,7 +71,7 @@ SHORTEST = {
     "attempts_are_bounded": Bounds(lost_replies=0),
     "task_out_of_attempts_ends_before_its_message": Bounds(lost_replies=0),
 }
-"""Bounds under which a rule's absence shows, and soon, where those of most rules do not."""
+"""Limits that reveal the absence of a rule quickly, if the default limits do not."""
 
 
 def test_every_history_keeps_the_promises() -> None:
@@ -106,7 +106,7 @@ def test_every_longer_history_with_a_lost_and_a_double_message_keeps_the_promise
 
 
 def test_two_agents_each_off_by_the_whole_clock_error_overlap() -> None:
-    # So an agent is ready only within half of it: see docs/adr/0004-clocks.md.
+    # So an agent is ready only within half of the clock error: see docs/adr/0004-clocks.md.
     with pytest.raises(BrokenPromiseError, match="two inferences at once"):
         Search(skews=(-2, 2), bounds=Bounds(faults=1, claims=2)).run()
 

@@ -1,4 +1,4 @@
-"""The message: what is written is read back, in every wrapping that a queue delivers it in."""
+"""The message: encoding and decoding, with and without an envelope."""
 
 import json
 from dataclasses import replace
@@ -42,7 +42,7 @@ OFFLOADED_INPUTS = replace(
 @pytest.mark.parametrize(
     "message", [MESSAGE, OFFLOADED, OFFLOADED_INPUTS], ids=["inline", "offloaded", "inputs offloaded"]
 )
-def test_message_comes_back_as_it_was_written(message: TaskMessage) -> None:
+def test_decoded_message_equals_the_encoded_one(message: TaskMessage) -> None:
     assert decode_message(encode_message(message)) == message
 
 
@@ -104,11 +104,11 @@ def test_fails_when_the_message_is_not_valid(body: str, says: str) -> None:
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-def test_any_json_is_read_or_refused_in_our_words(value: object) -> None:
+def test_any_json_is_decoded_or_rejected_with_our_message(value: object) -> None:
     try:
         decode_message(json.dumps({"metadata": {"id": "a", "context": value, "prefix": value}, "content": {}}))
     except MalformedMessageError as error:
-        assert "prefix" in str(error)  # noqa: PT017 (both outcomes are right; this one must say so)
+        assert "prefix" in str(error)  # noqa: PT017 (both outcomes are correct; this one must have a message)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names of the objects in the output bucket."""
+"""Keys of the objects in the output bucket."""
 
 import pytest
 
@@ -7,18 +7,18 @@ from task_record.object_keys import TAGS_OF_A_CLAIM, answer_key, claim_tag, outp
 CLAIM = "0123abcd-4567-89ef-fedc-ba9876543210"
 
 
-def test_objects_stand_under_prefix_and_id() -> None:
+def test_keys_start_with_prefix_and_id() -> None:
     folder = task_folder("t1", "a/b/")
     assert output_key(folder, "t1", claim_tag(CLAIM), 0, "png") == "a/b/t1/t1-0123-0.png"
     assert answer_key(folder, "t1", claim_tag(CLAIM)) == "a/b/t1/t1-0123.out"
 
 
-def test_objects_stand_under_the_id_where_no_prefix_is_given() -> None:
+def test_keys_start_with_the_id_without_a_prefix() -> None:
     assert task_folder("t1", None) == "t1/"
 
 
 @pytest.mark.parametrize("task_id", ["uploads", "payloads", "parked"])
-def test_results_are_not_stored_where_the_product_keeps_its_own(task_id: str) -> None:
+def test_results_are_not_stored_under_reserved_prefixes(task_id: str) -> None:
     assert task_folder(task_id, None) == f"%{task_id.encode().hex()[:2].upper()}{task_id[1:]}/"
     assert task_folder(task_id, "a") == f"a/{task_id}/"
 

@@ -1,4 +1,4 @@
-"""The relations between the protocol's times."""
+"""The relations between the times of the protocol."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which addresses are public."""
+"""Public and private addresses."""
 
 from ipaddress import ip_address
 

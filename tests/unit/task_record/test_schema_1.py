@@ -1,7 +1,7 @@
-"""Schema version 1 under load: its messages and records are read by today's code, and today's by its readers.
+"""Schema version 1: current code reads its messages and records, and its readers accept current ones.
 
-`tests/fixtures/schema-1` is frozen: a deployment holds such messages and records while it is changed. The examples are
-what code of version 1 wrote; the schemas are what its readers rely on. Unknown keys are allowed in all of them.
+`tests/fixtures/schema-1` is frozen: a deployment has such messages and records during an update. Code of version 1
+wrote the examples. Its readers depend on the schemas. Unknown keys are allowed in all of them.
 """
 
 import json
@@ -113,7 +113,7 @@ CONTENTS = st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=2)
 
 @st.composite
 def submissions(draw: st.DrawFn) -> Submission:
-    """What the API may submit today."""
+    """Submissions of the current API."""
     task = TaskRef(
         owner=draw(st.just("-") | NAMES),
         id=draw(st.from_regex(ID_PATTERN, fullmatch=True).filter(lambda text: not text.endswith("\n"))),
@@ -145,7 +145,7 @@ def submissions(draw: st.DrawFn) -> Submission:
 
 
 def afterwards(queued: Item) -> Iterator[Item]:
-    """The record in every state that today's writes bring it to."""
+    """The record in all states of the current writes."""
     task = TaskRef.of_record(queued)
     claim = transitions.claim(task, claim_id="c", now_ms=NOW, times=TIMES)
     writes = [

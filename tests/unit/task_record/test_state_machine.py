@@ -1,4 +1,4 @@
-"""Any sequence of the protocol's writes, on several submissions of one owner, keeps the promises to each of them.
+"""Any sequence of writes on several submissions of one owner keeps the guarantees of each of them.
 
 Agents whose clocks differ within the clock error claim, renew, release and finish; callers submit and cancel;
 handlers give up; requests and replies are lost and writes repeated; time passes. A former
@@ -36,7 +36,7 @@ from tests.unit.task_record.table_model import Fate, TableModel
 
 OWNER = "key1"
 TIMES = ProtocolTimes(clock_error_s=8, visibility_s=38, max_attempts=2)
-"""A clock error that a random history meets soon, and few attempts, which it soon uses up."""
+"""A clock error and a number of attempts that a random history reaches quickly."""
 START_MS = 1_800_000_000_000
 LEASE_MS = round(TIMES.lease_s * 1000)
 HALF_THE_CLOCK_ERROR_MS = round(TIMES.clock_error_s * 500)
@@ -52,14 +52,14 @@ PAUSES_MS = st.sampled_from(
 
 @dataclass
 class Claim:
-    """A claim that an agent made, or thinks that it made.
+    """A claim of an agent, successful or with a lost response.
 
     Attributes:
         task: the task.
-        claim_id: the claim.
-        skew_ms: the agent's clock minus the table's.
-        computes_until_ms: when its runtime has stopped at the latest; 0 once it is known to have, or never began.
-        unanswered: the write under it that no answer came to.
+        claim_id: id of the claim.
+        skew_ms: clock of the agent minus the table's clock.
+        computes_until_ms: latest stop of its runtime; 0 if it has stopped or never started.
+        unanswered: its write with a lost response.
     """
 
     task: TaskRef
@@ -71,7 +71,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sent:
-    """A write, to be repeated as it was while no answer comes."""
+    """A write that is retried unchanged until it has a response."""
 
     write: Transition
     task: TaskRef
@@ -97,7 +97,7 @@ class TaskWrites(RuleBasedStateMachine):
         self.numbers = count(1)
 
     def may_grow(self) -> bool:
-        # Few tasks, so that much happens to each.
+        # Few tasks, so that each has many events.
         return len(self.table.fates) < 3
 
     @precondition(lambda self: self.may_grow())
@@ -152,7 +152,7 @@ class TaskWrites(RuleBasedStateMachine):
         self.now_ms += pause_ms
         creates = self.creates.get(task)
         if creates is not None and int(creates[table.EXPIRES_AT]) <= self.now_ms + skew_ms:
-            # There may be no record whose `expires_at` could refuse the claim, so the agent looks itself.
+            # Without a record, no `expires_at` can reject the claim, so the agent checks it itself.
             self.give_up(task, skew_ms, call)
             return multiple()
         claim = Claim(task, f"claim {next(self.numbers)}", skew_ms)
@@ -261,7 +261,7 @@ class TaskWrites(RuleBasedStateMachine):
         return [claim for claim in self.made if claim.task == task and claim.computes_until_ms > self.now_ms]
 
     def _call(self, sent: Sent, call: str, *, repeats: bool = False) -> Sent | None:
-        """Send a write; what comes back is to be repeated."""
+        """Send a write, and return it if it must be retried."""
         if call == REQUEST_LOST:
             return sent
         claim_id = sent.claim.claim_id if sent.claim else ""
@@ -278,7 +278,7 @@ class TaskWrites(RuleBasedStateMachine):
         if repeats and new is None:
             assert done == fate.counts_as_done(write, claim_id), f"a refused {write.name} was taken for {done}"
         if sent.claim is not None and write.name in {"claim", "renew"}:
-            # The deadline counts from the first send; the interrupt takes the rest of the lease.
+            # The deadline counts from the first send. The interrupt uses the rest of the lease.
             sent.claim.computes_until_ms = sent.sent_at_ms + LEASE_MS if new is not None or done else 0
         return None
 
@@ -322,7 +322,7 @@ def test_a_weaker_write_is_found(times: ProtocolTimes, rules: Rules) -> None:
 
 @pytest.mark.parametrize(("clock_error_s", "live"), [(TIMES.clock_error_s, 1), (0, 2)])
 def test_a_lease_is_kept_from_a_faster_clock_by_the_clock_error_alone(clock_error_s: float, live: int) -> None:
-    # A second before the end of the lease; random histories seldom come upon it.
+    # A second before the end of the lease, which random histories rarely reach.
     machine = type("WeakerWrites", (TaskWrites,), {"times": replace(TIMES, clock_error_s=clock_error_s)})()
     task = machine.publish("a")
     machine.claim(task, 0, -HALF_THE_CLOCK_ERROR_MS, ANSWERED)

@@ -164,7 +164,7 @@ def test_a_holders_write_is_refused_without_the_claim(write: Transition, old: It
 
 
 @pytest.mark.parametrize("write", [renew(), release(), finish()], ids=lambda write: write.name)
-def test_a_holders_write_goes_through_under_a_lapsed_lease_that_nobody_took(write: Transition) -> None:
+def test_a_holders_write_succeeds_under_an_expired_lease_without_another_claim(write: Transition) -> None:
     assert write.apply(running(MINE, LAPSED)) is not None
 
 
