@@ -1,21 +1,21 @@
-"""Environment variables, complete or rejected.
+"""Required environment variables.
 
-A Lambda handler reads them when it is imported and the agent before it starts: what lacks one fails at once, before it
-takes a task, with one line that names all that are missing.
+A Lambda handler reads them at import, and the agent reads them at start. A missing variable fails immediately, before
+the first task, with one message that names all missing variables.
 """
 
 from collections.abc import Mapping
 
 
 class SettingsError(Exception):
-    """The environment is incomplete or wrong: which variables, what came and what is allowed."""
+    """Environment variables are missing or not valid."""
 
 
 def required(environment: Mapping[str, str], *names: str) -> dict[str, str]:
-    """Pick variables, all of which must be there and not empty.
+    """Return the values of required variables.
 
     Raises:
-        SettingsError: some are missing; the message names every one.
+        SettingsError: variables are missing or empty. The message names all of them.
     """
     missing = [name for name in names if not environment.get(name)]
     if missing:
