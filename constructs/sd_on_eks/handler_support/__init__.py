@@ -1,7 +1,7 @@
-"""What Lambda handlers find around them, staged into their assets beside them.
+"""Code that Lambda handlers share, staged into the asset of each of them.
 
-    clients    AWS clients with limits that fit into an invocation
-    topic      a topic to publish to
+    clients    AWS clients whose timeouts fit into an invocation
+    topic      an SNS topic to publish to
 
-Handlers do not import each other; what two of them need stands here. See docs/adr/0013-shared-handler-code.md.
+Handlers do not import each other; what two of them need is in this package. See docs/adr/0013-shared-handler-code.md.
 """

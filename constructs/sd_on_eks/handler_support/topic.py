@@ -1,4 +1,4 @@
-"""A topic to publish to."""
+"""An SNS topic to publish to."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -8,20 +8,21 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors: what is wrong with the message itself.
-_WRONG_MESSAGE: Final = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
+# The errors that are caused by the message itself:
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
+_INVALID_MESSAGE: Final = frozenset({"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid"})
 
 
-class MessageRefusedError(Exception):
-    """SNS will never take this message, however often it is tried: why."""
+class MessageRejectedError(Exception):
+    """SNS rejects this message; a retry cannot succeed."""
 
 
 class Topic:
     """An SNS topic.
 
     Args:
-        client: SNS.
-        arn: the topic.
+        client: SNS client.
+        arn: ARN of the topic.
     """
 
     def __init__(self, client: "SNSClient", arn: str) -> None:
@@ -32,8 +33,8 @@ class Topic:
         """Publish a message.
 
         Raises:
-            MessageRefusedError: SNS will never take this message.
-            ClientError: SNS did not take it this time.
+            MessageRejectedError: SNS rejects this message; do not retry.
+            ClientError: SNS returned another error; a retry may succeed.
             BotoCoreError: SNS could not be reached.
         """
         try:
@@ -45,6 +46,6 @@ class Topic:
                 },
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] in _WRONG_MESSAGE:
-                raise MessageRefusedError(f"SNS refuses the message: {error.response['Error']['Code']}") from error
+            if error.response["Error"]["Code"] in _INVALID_MESSAGE:
+                raise MessageRejectedError(f"SNS rejects the message: {error.response['Error']['Code']}") from error
             raise

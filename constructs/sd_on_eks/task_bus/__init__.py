@@ -1,1 +1,1 @@
-"""Topics and queues: how a task reaches its runtime, and how its end reaches who waits for it."""
+"""Topics and queues: they carry a task to its runtime, and its callback to the subscribers."""

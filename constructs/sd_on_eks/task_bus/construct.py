@@ -1,4 +1,4 @@
-"""The topics, and the two functions that carry from the table to them."""
+"""The topics, and the two functions that publish changes of the task table to them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ from task_record.table import BODY_SK_PREFIX, META_SK_PREFIX
 
 _PUBLISHER: Final = Path(__file__).parent / "publisher"
 _MAX_RECORD_AGE: Final = Duration.hours(12)
-"""Half of what the stream keeps: as long as an outage of SNS may last before the failure bucket gets the record."""
+"""Half of the retention of a stream. A record that cannot be published for so long is written to the failure bucket."""
 
 
 class TaskBus(Construct):
@@ -30,15 +30,15 @@ class TaskBus(Construct):
         scope: the stack.
         construct_id: `TaskBus`.
         table: the task table, with a stream of old and new images.
-        failure_bucket: where records go that can never be sent.
-        output_bucket: where results are; callbacks mention it.
-        notify_running: whether a claim is told as well as an end.
+        failure_bucket: receives the records that cannot be published.
+        output_bucket: the output bucket, whose name is part of callbacks.
+        notify_running: whether to publish a callback when a task starts, too.
 
     Attributes:
-        input_topic: tasks, with the message attribute `runtime`.
-        output_topic: callbacks, with the message attributes `runtime` and `status`.
-        relay: table -> input topic.
-        notifier: table -> output topic.
+        input_topic: receives tasks, with the message attribute `runtime`.
+        output_topic: receives callbacks, with the message attributes `runtime` and `status`.
+        relay: publishes new tasks to the input topic.
+        notifier: publishes callbacks to the output topic.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class TaskBus(Construct):
             "OUTPUT_BUCKET_NAME": output_bucket.bucket_name,
             "NOTIFY_RUNNING": "true" if notify_running else "false",
         }
-        told = [Status.RUNNING, *sorted(TERMINAL)] if notify_running else sorted(TERMINAL)
+        published = [Status.RUNNING, *sorted(TERMINAL)] if notify_running else sorted(TERMINAL)
         self.input_topic: sns.ITopic = self._build_topic("InputTopic")
         self.output_topic: sns.ITopic = self._build_topic("OutputTopic")
         with handler_asset(_PUBLISHER) as code:
@@ -84,13 +84,13 @@ class TaskBus(Construct):
                     "eventName": ["INSERT", "MODIFY"],
                     "dynamodb": {
                         "Keys": {"sk": {"S": [{"prefix": META_SK_PREFIX}]}},
-                        "NewImage": {"status": {"S": [status.value for status in told]}},
+                        "NewImage": {"status": {"S": [status.value for status in published]}},
                     },
                 },
             )
 
     def _build_topic(self, construct_id: str) -> sns.Topic:
-        # No customer key: the payload is encrypted in transit, and queues hold it encrypted.
+        # No customer managed key: messages are encrypted in transit, and at rest in the queues.
         return sns.Topic(self, construct_id, enforce_ssl=True)
 
     def _build_function(
@@ -115,7 +115,7 @@ class TaskBus(Construct):
         topic.grant_publish(handler.role)
         stream_arn = self._table.table_stream_arn
         if stream_arn is None:
-            raise ValueError(f"{self._table.node.path} has no stream: the {entry_point} has nothing to read")
+            raise ValueError(f"{self._table.node.path}: must have a stream, which the {entry_point} reads; got none")
         for statement in (
             iam.PolicyStatement(
                 sid="ReadStream",
@@ -132,7 +132,7 @@ class TaskBus(Construct):
                 actions=["s3:PutObject"],
                 resources=[self._failure_bucket.arn_for_objects("*")],
             ),
-            # Lambda checks the bucket before it writes a failed batch there.
+            # Lambda checks that the bucket exists before it writes a failed batch to it.
             iam.PolicyStatement(
                 sid="FindFailureBucket", actions=["s3:ListBucket"], resources=[self._failure_bucket.bucket_arn]
             ),
@@ -140,7 +140,7 @@ class TaskBus(Construct):
             handler.role.add_to_policy(statement)
         handler.acknowledge_wildcards(
             [self._failure_bucket.arn_for_objects("*")],
-            reason="Objects of the failure bucket are named by stream records, which nobody knows beforehand.",
+            reason="Objects of the failure bucket are named after stream records, whose ids are not known in advance.",
         )
         self._map_stream(handler, stream_arn, changes)
         return handler
@@ -154,11 +154,11 @@ class TaskBus(Construct):
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=25,
             bisect_batch_on_error=True,
-            # No limit on attempts: an outage is longer than any number of them. Age is the limit.
+            # No limit of attempts: during an outage any number of them would be used up. The record's age is the limit.
             max_record_age=_MAX_RECORD_AGE,
-            # An SQS destination would keep positions in the stream only, worthless after a day.
+            # An SQS destination would store positions in the stream only, which are invalid after 24 hours.
             on_failure=event_sources.S3OnFailureDestination(self._failure_bucket),
             filters=[lambda_.FilterCriteria.filter(dict(changes))],
         )
-        # Lambda checks the role's rights when the mapping is made.
+        # Lambda checks the permissions of the role when the mapping is created.
         mapping.node.add_dependency(handler.role)

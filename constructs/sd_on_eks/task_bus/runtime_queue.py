@@ -1,4 +1,4 @@
-"""The queue of one runtime."""
+"""The SQS queue of one runtime."""
 
 from typing import Final
 
@@ -12,25 +12,25 @@ from task_record.message import RUNTIME_ATTRIBUTE
 from task_record.protocol_times import ProtocolTimes
 
 DEAD_LETTER_HANDLER_TIMEOUT: Final = Duration.seconds(60)
-"""How long one invocation of the dead-letter handler may take."""
+"""Timeout of the dead-letter handler's function."""
 
 _DEAD_LETTER_VISIBILITY: Final = Duration.seconds(6 * 60)
-"""Six times the function's timeout, as Lambda asks for: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+"""Six times the function's timeout, as Lambda recommends: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
 
 
 class RuntimeQueue(Construct):
-    """A queue that gets the tasks of one runtime, and a dead-letter queue for what no agent can handle.
+    """A queue that receives the tasks of one runtime, and its dead-letter queue.
 
     Args:
         scope: the runtime's own scope.
         construct_id: `RuntimeQueue`.
-        runtime_name: name of the runtime; messages with this value in their attribute `runtime` arrive here.
-        input_topic: where tasks are published.
-        times: visibility, receives and retentions of the protocol.
+        runtime_name: the queue receives the messages with this value in their attribute `runtime`.
+        input_topic: the topic that tasks are published to.
+        times: visibility timeout, maximum receive count and retention periods.
 
     Attributes:
         queue: the queue.
-        dead_letter_queue: the dead-letter queue, of the queue and of the subscription.
+        dead_letter_queue: the dead-letter queue of the queue and of its subscription.
     """
 
     def __init__(
@@ -46,7 +46,8 @@ class RuntimeQueue(Construct):
         self.dead_letter_queue: sqs.IQueue = sqs.Queue(
             self,
             "DeadLetterQueue",
-            # SQS keeps counting from the first send, so this has to be longer than the queue's.
+            # Retention counts from the first send, so this period must be longer than that of the queue:
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
             retention_period=Duration.seconds(times.dead_letter_retention_s),
             visibility_timeout=_DEAD_LETTER_VISIBILITY,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -57,7 +58,7 @@ class RuntimeQueue(Construct):
             "Queue",
             retention_period=Duration.seconds(times.queue_retention_s),
             visibility_timeout=Duration.seconds(times.visibility_s),
-            # SQS's own encryption: SNS cannot send to a queue under the AWS managed key.
+            # SSE-SQS: SNS cannot send to a queue that is encrypted with the AWS managed key.
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(
@@ -67,10 +68,10 @@ class RuntimeQueue(Construct):
         input_topic.add_subscription(
             subscriptions.SqsSubscription(
                 self.queue,
-                # The envelope brings the MessageId and the time that a message without a submission is named by.
+                # The envelope has the MessageId and the Timestamp that name a message without a submission.
                 raw_message_delivery=False,
                 filter_policy={RUNTIME_ATTRIBUTE: sns.SubscriptionFilter.string_filter(allowlist=[runtime_name])},
-                # SNS drops what it may not deliver, unless the subscription itself has a dead-letter queue.
+                # SNS drops a message that it cannot deliver, unless the subscription has a dead-letter queue.
                 dead_letter_queue=self.dead_letter_queue,
             )
         )

@@ -1,1 +1,1 @@
-"""Recovery: what brings tasks to an end whose message was lost, was dead-lettered, or that nobody can run any more."""
+"""Recovery: ends or publishes again the tasks whose message was lost or dead-lettered, or whose runtime was removed."""

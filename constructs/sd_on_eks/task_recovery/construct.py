@@ -24,25 +24,25 @@ from task_record.table import INDEX_BY_STATUS, INDEX_OPEN
 _RECOVERY: Final = Path(__file__).parent / "recovery"
 _PERIOD: Final = Duration.minutes(5)
 _RECONCILER_TIMEOUT: Final = Duration.minutes(4)
-"""Less than the period, so that a run has ended before the next one begins."""
+"""Less than the period, so that a run has ended before the next one starts."""
 
 
 class TaskRecovery(Construct):
-    """What ends or brings back the tasks that queues and agents lost.
+    """Ends or publishes again the tasks that queues and agents lost.
 
     Args:
         scope: the stack.
         construct_id: `TaskRecovery`.
         table: the task table.
-        output_bucket: where messages are parked.
-        input_topic: where the messages of lost tasks are published again.
-        queues: name of a runtime -> its queues; all runtimes.
-        times: the protocol's.
+        output_bucket: receives quarantined messages.
+        input_topic: receives the messages that are published again.
+        queues: queues by the name of their runtime, for all runtimes.
+        times: times of the task protocol.
 
     Attributes:
-        dead_letter: dead-letter queues -> table. Its metric `DeadLettered` is the sign that something is wrong: the
-            queues drain.
-        reconciler: table -> table and input topic, every five minutes.
+        dead_letter: ends the tasks of dead-lettered messages. Watch its metric `DeadLettered`, not the length of the
+            dead-letter queues, which it empties.
+        reconciler: runs every five minutes, ends overdue tasks and publishes lost messages again.
     """
 
     def __init__(
@@ -82,16 +82,18 @@ class TaskRecovery(Construct):
             timeout=DEAD_LETTER_HANDLER_TIMEOUT,
             description="Ends the tasks whose messages no agent could handle",
         )
-        parked = output_bucket.arn_for_objects(f"{QUARANTINE}/*")
+        quarantined = output_bucket.arn_for_objects(f"{QUARANTINE}/*")
         self._grant(handler, "Tasks", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [self._table.table_arn])
-        self._grant(handler, "Park", ["s3:PutObject"], [parked])
+        self._grant(handler, "Park", ["s3:PutObject"], [quarantined])
         self._grant(
             handler,
             "TakeDeadLetters",
             ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
             [queue.dead_letter_queue.queue_arn for queue in self._queues.values()],
         )
-        handler.acknowledge_wildcards([parked], reason="Parked messages are named by ids that SQS gives.")
+        handler.acknowledge_wildcards(
+            [quarantined], reason="Quarantined messages are named after their MessageId, which SQS assigns."
+        )
         return handler
 
     def _build_reconciler(self, code: lambda_.Code, input_topic: sns.ITopic) -> HandlerFunction:
@@ -134,11 +136,11 @@ class TaskRecovery(Construct):
                 batch_size=10,
                 report_batch_item_failures=True,
             )
-            # Lambda checks the role's rights when the mapping is made.
+            # Lambda checks the permissions of the role when the mapping is created.
             mapping.node.add_dependency(self.dead_letter.role)
 
     def _schedule(self) -> None:
-        # A run that failed is not repeated: the next one comes soon enough.
+        # A failed run is not retried: the next one starts within the period.
         target = targets.LambdaFunction(self.reconciler.function, retry_attempts=0, max_event_age=_PERIOD)
         events.Rule(
             self,
@@ -149,11 +151,11 @@ class TaskRecovery(Construct):
         )
 
     def _json(self, value: Mapping[str, str]) -> str:
-        # The names of queues are tokens.
+        # Names of queues are CDK tokens, which json.dumps would write as they are.
         return Stack.of(self).to_json_string(dict(value))
 
     @staticmethod
     def _grant(handler: HandlerFunction, sid: str, actions: list[str], resources: list[str]) -> None:
-        # A deployment without runtimes has no queues, and a statement must have a resource.
+        # A deployment without runtimes has no queues, and IAM requires a resource in every statement.
         if resources:
             handler.role.add_to_policy(iam.PolicyStatement(sid=sid, actions=actions, resources=resources))

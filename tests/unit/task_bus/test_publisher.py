@@ -1,4 +1,4 @@
-"""Relay and notifier: what they publish, what they keep, and what they let the stream bring again."""
+"""Relay and notifier: what they publish, which records they store as failed, and when Lambda retries a batch."""
 
 import json
 from collections.abc import Callable
@@ -20,21 +20,21 @@ from task_record.table import Item
 
 
 class Sns:
-    """SNS that notes what is published, and refuses what it is told to."""
+    """SNS that records what is published; `error_for` returns the error code of a message."""
 
     def __init__(self) -> None:
         self.published: list[dict[str, Any]] = []
-        self.refuse: Callable[[str], str | None] = lambda _: None
+        self.error_for: Callable[[str], str | None] = lambda _: None
 
     def publish(self, **parameters: Any) -> None:
-        code = self.refuse(parameters["Message"])
+        code = self.error_for(parameters["Message"])
         if code:
             raise ClientError({"Error": {"Code": code, "Message": ""}}, "Publish")
         self.published.append(parameters)
 
 
 class S3:
-    """S3 that notes what is put, and refuses everything where it is down."""
+    """S3 that records what is put, and fails if it is down."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -47,7 +47,7 @@ class S3:
 
 
 class Bench:
-    """The handlers on stubs."""
+    """The handlers with stubs of SNS and S3."""
 
     def __init__(self) -> None:
         self.sns, self.s3 = Sns(), S3()
@@ -55,7 +55,7 @@ class Bench:
         topic = Topic(self.sns, "arn:topic")  # type: ignore[arg-type] # a stub of the one call that is used
         self.relay = Relay(topic)
         self.notifier = Notifier(topic, output_bucket="bucket", notify_running=False)
-        self.loud_notifier = Notifier(topic, output_bucket="bucket", notify_running=True)
+        self.notifier_of_starts = Notifier(topic, output_bucket="bucket", notify_running=True)
 
     def run(self, handler: Relay | Notifier, *records: dict[str, Any]) -> None:
         process(
@@ -110,19 +110,19 @@ def test_relay_publishes_the_message_with_its_runtime(bench: Bench) -> None:
     [change("MODIFY", body(), body()), change("REMOVE", None, body()), change("INSERT", meta("queued"))],
     ids=["change", "removal", "record"],
 )
-def test_relay_publishes_new_messages_alone(bench: Bench, record: dict[str, Any]) -> None:
+def test_relay_publishes_new_messages_only(bench: Bench, record: dict[str, Any]) -> None:
     bench.run(bench.relay, record)
     assert (bench.sns.published, bench.outcomes) == ([], [])
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
-def test_notifier_tells_every_end(bench: Bench, status: str) -> None:
+def test_notifier_publishes_every_end(bench: Bench, status: str) -> None:
     bench.run(bench.notifier, change("MODIFY", meta(status), meta("running")))
     (published,) = bench.sns.published
     assert json.loads(published["Message"])["status"] == status
 
 
-def test_notifier_tells_an_end_that_has_no_old_image(bench: Bench) -> None:
+def test_notifier_publishes_an_end_that_has_no_old_image(bench: Bench) -> None:
     bench.run(bench.notifier, change("INSERT", meta("failed")))
     assert len(bench.sns.published) == 1
 
@@ -137,18 +137,18 @@ def test_notifier_tells_an_end_that_has_no_old_image(bench: Bench) -> None:
     ],
     ids=["queued", "running", "removal", "message"],
 )
-def test_notifier_tells_nothing_else(bench: Bench, record: dict[str, Any]) -> None:
+def test_notifier_publishes_no_other_change(bench: Bench, record: dict[str, Any]) -> None:
     bench.run(bench.notifier, record)
     assert bench.sns.published == []
 
 
-def test_notifier_tells_a_claim_once_where_asked_to(bench: Bench) -> None:
+def test_notifier_publishes_a_claim_once_if_configured(bench: Bench) -> None:
     claimed, renewed = meta("running", claim="c", lease_until=1), meta("running", claim="c", lease_until=2)
-    bench.run(bench.loud_notifier, change("MODIFY", claimed, meta("queued")), change("MODIFY", renewed, claimed))
+    bench.run(bench.notifier_of_starts, change("MODIFY", claimed, meta("queued")), change("MODIFY", renewed, claimed))
     assert len(bench.sns.published) == 1
 
 
-def test_a_repeat_is_word_for_word_the_same(bench: Bench) -> None:
+def test_a_callback_that_is_published_again_is_identical(bench: Bench) -> None:
     record = change("MODIFY", meta("completed", result='{"image_url": []}'), meta("running"))
     bench.run(bench.notifier, record)
     bench.run(bench.notifier, record)
@@ -161,16 +161,16 @@ def test_a_repeat_is_word_for_word_the_same(bench: Bench) -> None:
     [body(message=""), body(runtime="")],
     ids=["no message", "no runtime"],
 )
-def test_a_record_that_can_never_be_sent_is_kept_and_the_others_go_on(bench: Bench, poison: Item) -> None:
+def test_a_poison_record_is_stored_and_the_others_are_published(bench: Bench, poison: Item) -> None:
     bench.run(bench.relay, change("INSERT", poison, event_id="bad"), change("INSERT", body(), event_id="good"))
     assert bench.outcomes == ["Poison", "Sent"]
-    kept = json.loads(bench.s3.objects["handler/bad.json"])
-    assert kept["record"]["eventID"] == "bad"
-    assert kept["reason"]
+    stored = json.loads(bench.s3.objects["handler/bad.json"])
+    assert stored["record"]["eventID"] == "bad"
+    assert stored["reason"]
 
 
-def test_a_message_that_sns_will_never_take_is_kept(bench: Bench) -> None:
-    bench.sns.refuse = lambda _: "InvalidParameter"
+def test_a_message_that_sns_rejects_is_stored(bench: Bench) -> None:
+    bench.sns.error_for = lambda _: "InvalidParameter"
     bench.run(bench.relay, change("INSERT", body()))
     assert list(bench.s3.objects) == ["handler/e1.json"]
 
@@ -185,14 +185,14 @@ def test_a_message_that_sns_will_never_take_is_kept(bench: Bench) -> None:
         meta("failed", error="[" * 5000),
         {name: value for name, value in meta("failed").items() if name != table.ID},
     ],
-    ids=["state nobody knows", "no JSON", "a list", "a number", "deep", "no id"],
+    ids=["unknown status", "no JSON", "a list", "a number", "deep", "no id"],
 )
-def test_a_record_that_no_callback_can_be_made_of_is_kept_and_the_others_go_on(bench: Bench, poison: Item) -> None:
+def test_a_record_without_a_valid_callback_is_stored_and_the_others_are_published(bench: Bench, poison: Item) -> None:
     bench.run(bench.notifier, change("MODIFY", poison), change("MODIFY", meta("failed"), event_id="good"))
     assert bench.outcomes == ["Poison", "Sent"]
 
 
-def test_a_callback_over_200_kib_carries_the_place_of_the_whole_answer(bench: Bench) -> None:
+def test_a_callback_over_200_kib_has_the_location_of_the_whole_response(bench: Bench) -> None:
     result = {
         "image_url": ["s3://bucket/t/t-0123-0.png"],
         "output_url": "s3://bucket/t/t-0123.out",
@@ -205,38 +205,38 @@ def test_a_callback_over_200_kib_carries_the_place_of_the_whole_answer(bench: Be
     assert (callback["result"], callback["output_url"]) == (None, "s3://bucket/t/t-0123.out")
 
 
-def test_event_ids_name_the_event_and_not_the_delivery(bench: Bench) -> None:
-    claimed, again = meta("running", claim="c"), meta("running", claim="d")
+def test_event_ids_identify_the_event_and_not_the_delivery(bench: Bench) -> None:
+    claimed, claimed_again = meta("running", claim="c"), meta("running", claim="d")
     bench.run(
-        bench.loud_notifier,
+        bench.notifier_of_starts,
         change("MODIFY", claimed, meta("queued"), event_id="1"),
         change("MODIFY", claimed, meta("queued"), event_id="2"),
-        change("MODIFY", again, meta("queued"), event_id="3"),
-        change("MODIFY", meta("failed", claim="d"), again, event_id="4"),
+        change("MODIFY", claimed_again, meta("queued"), event_id="3"),
+        change("MODIFY", meta("failed", claim="d"), claimed_again, event_id="4"),
     )
-    first, double, second, end = (json.loads(one["Message"])["event_id"] for one in bench.sns.published)
-    assert first == double
+    first, duplicate, second, end = (json.loads(one["Message"])["event_id"] for one in bench.sns.published)
+    assert first == duplicate
     assert len({first, second, end}) == 3
 
 
-def test_a_running_callback_carries_neither_progress_nor_result(bench: Bench) -> None:
+def test_a_running_callback_has_neither_progress_nor_result(bench: Bench) -> None:
     record = meta("running", claim="c", progress="0.5", result='{"image_url": ["x"]}')
-    bench.run(bench.loud_notifier, change("MODIFY", record, meta("queued")))
+    bench.run(bench.notifier_of_starts, change("MODIFY", record, meta("queued")))
     (published,) = bench.sns.published
     callback = json.loads(published["Message"])
     assert (callback["result"], callback["image_url"], "progress" in callback) == (None, [], False)
 
 
 def test_fails_when_sns_is_down_after_every_other_record_was_tried(bench: Bench) -> None:
-    bench.sns.refuse = lambda message: "Throttling" if "first" in message else None
+    bench.sns.error_for = lambda message: "Throttling" if "first" in message else None
     first, second = body(message='{"first": 1}'), body()
-    with pytest.raises(BatchNotDoneError, match="1 of 2 records"):
+    with pytest.raises(BatchNotDoneError, match="1 of 2 records could not be published; Lambda retries the batch"):
         bench.run(bench.relay, change("INSERT", first, event_id="e1"), change("INSERT", second, event_id="e2"))
     assert [one["Message"] for one in bench.sns.published] == [MESSAGE]
     assert bench.s3.objects == {}
 
 
-def test_fails_when_what_can_never_be_sent_cannot_be_kept(bench: Bench) -> None:
+def test_fails_when_a_poison_record_cannot_be_stored(bench: Bench) -> None:
     bench.s3.is_down = True
     with pytest.raises(BatchNotDoneError):
         bench.run(bench.relay, change("INSERT", body(message="")))

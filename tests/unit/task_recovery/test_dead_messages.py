@@ -1,4 +1,4 @@
-"""The dead-letter handler: what ends, what stays, what is parked."""
+"""The dead-letter handler: which tasks end, which messages stay, and which are quarantined."""
 
 import json
 from typing import Any
@@ -7,21 +7,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sd_on_eks.task_recovery.recovery.dead_messages import DeadMessage, DeadMessages, Outcome
-from sd_on_eks.task_recovery.recovery.records import Refused
+from sd_on_eks.task_recovery.recovery.records import Rejected
 from task_record import table
 from task_record.message import TaskMessage, encode_message
 from task_record.status import Status
 from task_record.table import Item
 from task_record.transition import Transition
 from task_record.transitions import TaskRef
-from tests.unit.task_recovery.world import NOW, TIMES, World, refusal
+from tests.unit.task_recovery.world import NOW, TIMES, World, client_error
 
 LIVE, LAPSED = NOW + 10_000, NOW - 2_001
 DIRECT = {"metadata": {"id": "a direct ü", "tasktype": "text-to-image"}, "content": {"prompt": "x"}}
 
 
 class S3:
-    """S3 that notes what is put, and refuses everything where it is down."""
+    """S3 that records what is put, and fails if it is down."""
 
     def __init__(self, order: list[str]) -> None:
         self.objects: dict[str, bytes] = {}
@@ -30,13 +30,13 @@ class S3:
 
     def put_object(self, **parameters: Any) -> None:
         if self.is_down:
-            raise refusal("SlowDown", "PutObject")
-        self.order.append("park")
+            raise client_error("SlowDown", "PutObject")
+        self.order.append("quarantine")
         self.objects[parameters["Key"]] = parameters["Body"]
 
 
 class Bench:
-    """The handler on a table in memory; `order` is what it did to table and bucket."""
+    """The handler with a table in memory; `order` has its writes to table and bucket."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,9 +51,9 @@ class Bench:
             now_ms=lambda: self.now_ms,
         )
         self._write = world.records.write
-        world.records.write = self._note_and_write  # type: ignore[method-assign] # notes the order
+        world.records.write = self._record_and_write  # type: ignore[method-assign] # records the order
 
-    def _note_and_write(self, transition: Transition) -> Refused | None:
+    def _record_and_write(self, transition: Transition) -> Rejected | None:
         self.order.append("write")
         return self._write(transition)
 
@@ -87,12 +87,12 @@ def envelope(message: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "held",
+    "attributes",
     [{}, {"status": "running", "claim": "c", "lease_until": LAPSED}],
-    ids=["queued", "lapsed lease"],
+    ids=["queued", "expired lease"],
 )
-def test_a_task_that_nobody_holds_fails(bench: Bench, held: dict[str, Any]) -> None:
-    task = bench.world.submit("t", **held)
+def test_a_task_without_a_live_lease_fails(bench: Bench, attributes: dict[str, Any]) -> None:
+    task = bench.world.submit("t", **attributes)
     assert bench.end(bench.message_of(task)) is Outcome.GIVEN_UP
     record = bench.world.record(task)
     assert record is not None
@@ -101,23 +101,23 @@ def test_a_task_that_nobody_holds_fails(bench: Bench, held: dict[str, Any]) -> N
     assert bench.s3.objects == {}
 
 
-@pytest.mark.parametrize("lease_until", [LIVE, LAPSED + 1], ids=["valid", "lapsed, but not for every clock"])
-def test_a_task_under_a_live_lease_stays(bench: Bench, lease_until: int) -> None:
+@pytest.mark.parametrize("lease_until", [LIVE, LAPSED + 1], ids=["valid", "expired, but not by every clock"])
+def test_a_task_with_a_live_lease_stays(bench: Bench, lease_until: int) -> None:
     task = bench.world.submit("t", status="running", claim="c", lease_until=lease_until)
     before = bench.world.record(task)
-    assert bench.end(bench.message_of(task)) is Outcome.HELD
+    assert bench.end(bench.message_of(task)) is Outcome.LEASED
     assert bench.world.record(task) == before
 
 
-def test_a_task_that_stayed_is_given_up_once_its_lease_has_lapsed(bench: Bench) -> None:
+def test_a_task_that_stayed_is_given_up_when_its_lease_expires(bench: Bench) -> None:
     task = bench.world.submit("t", status="running", claim="c", lease_until=LIVE)
-    assert bench.end(bench.message_of(task)) is Outcome.HELD
+    assert bench.end(bench.message_of(task)) is Outcome.LEASED
     bench.now_ms = LIVE + 2_001
     assert bench.end(bench.message_of(task)) is Outcome.GIVEN_UP
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_an_ended_task_is_dropped_unchanged(bench: Bench, status: Status) -> None:
+def test_the_message_of_an_ended_task_is_deleted_and_the_task_unchanged(bench: Bench, status: Status) -> None:
     task = bench.world.submit("t", status=status)
     before = bench.world.record(task)
     assert bench.end(bench.message_of(task)) is Outcome.ENDED
@@ -125,12 +125,12 @@ def test_an_ended_task_is_dropped_unchanged(bench: Bench, status: Status) -> Non
     assert bench.order == []
 
 
-def test_a_submission_whose_record_is_gone_is_dropped_and_makes_none(bench: Bench) -> None:
-    assert bench.end(bench.message_of(TaskRef(owner="o", id="t", submission="S"))) is Outcome.GONE
+def test_a_message_whose_record_does_not_exist_is_deleted_and_creates_none(bench: Bench) -> None:
+    assert bench.end(bench.message_of(TaskRef(owner="o", id="t", submission="S"))) is Outcome.UNKNOWN_TASK
     assert (bench.world.items(), bench.order) == ([], [])
 
 
-def test_a_claim_between_look_and_write_keeps_the_task(bench: Bench) -> None:
+def test_a_claim_between_read_and_write_keeps_the_task(bench: Bench) -> None:
     task = bench.world.submit("t")
     read = bench.world.records.read
 
@@ -140,29 +140,29 @@ def test_a_claim_between_look_and_write_keeps_the_task(bench: Bench) -> None:
         return found
 
     bench.world.records.read = read_then_claimed  # type: ignore[method-assign] # the moment that is tested
-    assert bench.end(bench.message_of(task)) is Outcome.HELD
+    assert bench.end(bench.message_of(task)) is Outcome.LEASED
     assert bench.order == ["write"]
 
 
 @pytest.mark.parametrize("body", [json.dumps(DIRECT), envelope(DIRECT)], ids=["raw", "in an envelope"])
-def test_a_message_without_submission_is_parked_then_fails(bench: Bench, body: str) -> None:
+def test_a_message_without_submission_is_quarantined_then_its_task_fails(bench: Bench, body: str) -> None:
     assert bench.end(body) is Outcome.GIVEN_UP
-    assert bench.order == ["park", "write"]
+    assert bench.order == ["quarantine", "write"]
     assert bench.s3.objects == {"parked/sd-dead/m-1": body.encode()}
     (record,) = bench.world.items()
     assert (record[table.STATUS], record[table.RUNTIME], record[table.ID]) == ("failed", "sd", "a direct ü")
     assert record[table.PK] == "T#-#a%20direct%20%C3%BC"
 
 
-def test_a_message_without_submission_is_one_task_however_often_it_comes(bench: Bench) -> None:
+def test_a_message_without_submission_is_one_task_when_it_is_received_again(bench: Bench) -> None:
     assert [bench.end(envelope(DIRECT)) for _ in range(2)] == [Outcome.GIVEN_UP, Outcome.ENDED]
     assert len(bench.world.items()) == 1
 
 
-def test_a_task_whose_stored_message_is_gone_is_parked_then_fails(bench: Bench) -> None:
+def test_a_message_that_is_not_stored_is_quarantined_then_its_task_fails(bench: Bench) -> None:
     task = bench.world.submit("t", body=False)
     assert bench.end(bench.message_of(task)) is Outcome.GIVEN_UP
-    assert bench.order == ["park", "write"]
+    assert bench.order == ["quarantine", "write"]
 
 
 @pytest.mark.parametrize(
@@ -170,31 +170,31 @@ def test_a_task_whose_stored_message_is_gone_is_parked_then_fails(bench: Bench) 
     ["no JSON", '{"metadata": {}}', '{"metadata": {"id": "t"}, "content": ' + "[" * 5000 + "]" * 5000 + "}"],
     ids=["no JSON", "no id", "deep"],
 )
-def test_a_message_that_cannot_be_read_is_parked(bench: Bench, body: str) -> None:
-    assert bench.end(body) is Outcome.PARKED
+def test_a_message_that_cannot_be_decoded_is_quarantined(bench: Bench, body: str) -> None:
+    assert bench.end(body) is Outcome.QUARANTINED
     assert bench.s3.objects == {"parked/sd-dead/m-1": body.encode()}
 
 
-def test_a_message_whose_key_the_table_will_never_take_is_parked(bench: Bench) -> None:
-    # moto takes any key; DynamoDB takes 2,048 bytes.
-    def refuse(_key: Item) -> Item | None:
-        raise refusal("ValidationException", "GetItem")
+def test_a_message_whose_key_is_invalid_is_quarantined(bench: Bench) -> None:
+    # moto accepts any key; DynamoDB accepts 2,048 bytes.
+    def fail(_key: Item) -> Item | None:
+        raise client_error("ValidationException", "GetItem")
 
-    bench.world.records.read = refuse  # type: ignore[assignment,method-assign] # a fault of the table
-    assert bench.end(bench.message_of(TaskRef(owner="o" * 3000, id="t", submission="S"))) is Outcome.PARKED
+    bench.world.records.read = fail  # type: ignore[assignment,method-assign] # an error of the table
+    assert bench.end(bench.message_of(TaskRef(owner="o" * 3000, id="t", submission="S"))) is Outcome.QUARANTINED
 
 
-def test_fails_when_the_table_refuses_this_time(bench: Bench) -> None:
-    def refuse(_key: Item) -> Item | None:
-        raise refusal("ProvisionedThroughputExceededException", "GetItem")
+def test_fails_when_the_table_returns_a_temporary_error(bench: Bench) -> None:
+    def fail(_key: Item) -> Item | None:
+        raise client_error("ProvisionedThroughputExceededException", "GetItem")
 
-    bench.world.records.read = refuse  # type: ignore[assignment,method-assign] # a fault of the table
+    bench.world.records.read = fail  # type: ignore[assignment,method-assign] # an error of the table
     with pytest.raises(ClientError, match="ProvisionedThroughputExceededException"):
         bench.end(bench.message_of(TaskRef(owner="o", id="t", submission="S")))
     assert bench.s3.objects == {}
 
 
-def test_fails_when_a_message_cannot_be_parked_and_leaves_its_task_open(bench: Bench) -> None:
+def test_fails_when_a_message_cannot_be_quarantined_and_leaves_its_task_open(bench: Bench) -> None:
     bench.s3.is_down = True
     with pytest.raises(ClientError, match="SlowDown"):
         bench.end(envelope(DIRECT))

@@ -1,4 +1,4 @@
-"""The handlers as Lambda functions: their settings, their answers, what they count."""
+"""The handlers as Lambda functions: settings, responses and metrics."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ from task_record import table
 from task_record.environment import SettingsError
 from task_record.protocol_times import ProtocolTimes
 from task_record.table import Item
-from tests.unit.task_recovery.world import TIMES, World, refusal
+from tests.unit.task_recovery.world import TIMES, World, client_error
 
 ROOT = Path(__file__).parents[3]
 RECOVERY = "sd_on_eks.task_recovery.recovery"
@@ -55,10 +55,10 @@ def context() -> Context:
 
 @pytest.fixture
 def cold_start(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[str], ModuleType]:
-    """Import an entry point as Lambda does, once and with its environment; AWS is in memory."""
+    """Import an entry point as Lambda does: once, and with its environment. AWS is in memory."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    # A logger is known by this name, and writes to the output that it was made with.
+    # Loggers are cached by this name, and write to the output that they were created with.
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
 
     def load(name: str) -> ModuleType:
@@ -90,7 +90,7 @@ def body_of(world: World, task_id: str) -> str:
     return body
 
 
-def test_dead_letter_handler_names_what_stays_and_counts_the_rest(
+def test_dead_letter_handler_returns_the_messages_that_stay_and_counts_the_others(
     world: World,
     cold_start: Callable[[str], ModuleType],
     context: Context,
@@ -99,14 +99,14 @@ def test_dead_letter_handler_names_what_stays_and_counts_the_rest(
 ) -> None:
     boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="output")
     handler = cold_start("dead_letter")
-    world.submit("held", status="running", claim="c", lease_until=2**52)
+    world.submit("leased", status="running", claim="c", lease_until=2**52)
     world.submit("fails")
     down = world.submit("down")
     read = handler._messages._records.read
 
     def read_unless_down(key: Item) -> Item | None:
         if key == down.key:
-            raise refusal("InternalServerError", "GetItem")
+            raise client_error("InternalServerError", "GetItem")
         found: Item | None = read(key)
         return found
 
@@ -114,7 +114,7 @@ def test_dead_letter_handler_names_what_stays_and_counts_the_rest(
     event = {
         "Records": [
             sqs_record("1", "no JSON"),
-            *(sqs_record(str(2 + i), body_of(world, name)) for i, name in enumerate(("held", "down", "fails"))),
+            *(sqs_record(str(2 + i), body_of(world, name)) for i, name in enumerate(("leased", "down", "fails"))),
         ]
     }
     answer = handler.lambda_handler(event, context)
@@ -126,7 +126,7 @@ def test_dead_letter_handler_names_what_stays_and_counts_the_rest(
     assert counted["runtime"] == "sd"
 
 
-def test_dead_letter_handler_logs_no_body(
+def test_dead_letter_handler_does_not_log_bodies(
     cold_start: Callable[[str], ModuleType], context: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
     boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="output")
@@ -139,22 +139,22 @@ def test_dead_letter_handler_logs_no_body(
     assert "a-key" not in captured.out + captured.err
 
 
-def test_reconciler_answers_what_it_did(
+def test_reconciler_returns_its_counts(
     world: World, cold_start: Callable[[str], ModuleType], context: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
     boto3.client("sqs", region_name="us-east-1").create_queue(QueueName="sd-queue")
     boto3.client("sns", region_name="us-east-1").create_topic(Name="input")
-    world.submit("gone", runtime="old", expires_at=2**52)
+    world.submit("stranded", runtime="removed", expires_at=2**52)
     world.submit("long", expires_at=2**52)
     handler = cold_start("reconciler")
-    # The clock of the tests is ahead of the machine's: the tasks would be of the future.
+    # The time of the tests is after that of the machine: without this, the tasks would be in the future.
     handler._tasks._now_ms = handler._messages._now_ms = lambda: 1_800_000_000_000
     assert handler.lambda_handler({}, context) == {"RuntimeGone": 1, "Republished": 1}
     (counted,) = metrics(capsys.readouterr().out)
     assert (counted["Runs"], counted["RuntimeGone"], counted["Republished"]) == ([1.0], [1.0], [1.0])
 
 
-def test_fails_when_a_service_refused_after_everything_else_was_done(
+def test_fails_when_a_call_failed_after_everything_else_was_done(
     world: World, cold_start: Callable[[str], ModuleType], context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNTIME_QUEUES", '{"sd": "no-such-queue"}')
@@ -195,21 +195,21 @@ def test_fails_at_the_cold_start_when_the_environment_is_incomplete(module: str,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"RUNTIME_QUEUES": "{"}, "RUNTIME_QUEUES is no JSON"),
-        ({"RUNTIME_QUEUES": "[1]"}, "RUNTIME_QUEUES must be an object, got list"),
+        ({"RUNTIME_QUEUES": "{"}, "RUNTIME_QUEUES: must be a JSON object, got invalid JSON"),
+        ({"RUNTIME_QUEUES": "[1]"}, "RUNTIME_QUEUES: must be a JSON object, got list"),
         ({"LEASE_S": "soon"}, "LEASE_S must be a number, got 'soon'"),
         ({"LEASE_S": "1"}, "must be at least"),
         ({"TASK_TABLE_NAME": "", "BEAT_S": ""}, "are missing: TASK_TABLE_NAME, BEAT_S"),
     ],
 )
-def test_fails_when_a_variable_cannot_be_read(
+def test_fails_when_a_variable_is_invalid(
     settings: type[DeadLetterSettings | ReconcilerSettings], change: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         settings.from_environment({**ENVIRONMENT, **change})
 
 
-def test_settings_are_read_as_they_were_written() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     times = ProtocolTimes(max_task_age_s=3600, queue_retention_s=7200)
     settings = ReconcilerSettings.from_environment({**ENVIRONMENT, **times.environment()})
     assert (settings.times, settings.queues) == (times, {"sd": "sd-queue"})

@@ -1,4 +1,4 @@
-"""The reconciler: overdue tasks, and tasks of runtimes that are not there any more."""
+"""The reconciler: overdue tasks, and tasks of removed runtimes."""
 
 import json
 
@@ -10,7 +10,7 @@ from task_record import table
 from task_record.status import Status
 from task_record.transition import Transition
 from task_record.transitions import TaskRef
-from tests.unit.task_recovery.world import MINUTE, NOW, TIMES, World, refusal
+from tests.unit.task_recovery.world import MINUTE, NOW, TIMES, World, client_error
 
 LONG = 240.0
 
@@ -33,13 +33,13 @@ def test_an_overdue_task_fails(world: World) -> None:
     assert error_of(world, task) == "expired"
 
 
-def test_a_task_in_time_stays(world: World) -> None:
+def test_a_task_that_is_not_overdue_stays(world: World) -> None:
     task = world.submit("t", expires_at=NOW + 1)
     assert end(world, "sd").counts == {}
     assert error_of(world, task) is None
 
 
-def test_an_overdue_task_under_a_live_lease_stays_until_it_has_lapsed(world: World) -> None:
+def test_an_overdue_task_with_a_live_lease_stays_until_the_lease_expires(world: World) -> None:
     task = world.submit("t", expires_at=NOW - 1, status="running", claim="c", lease_until=NOW + 1)
     assert end(world, "sd").counts == {}
     world.submit("t", expires_at=NOW - 1, status="running", claim="c", lease_until=NOW - 2_001)
@@ -47,22 +47,22 @@ def test_an_overdue_task_under_a_live_lease_stays_until_it_has_lapsed(world: Wor
     assert error_of(world, task) == "expired"
 
 
-def test_a_task_whose_runtime_is_gone_fails_and_names_it(world: World) -> None:
-    stays, goes = world.submit("stays"), world.submit("goes", runtime="old")
+def test_a_task_of_a_removed_runtime_fails_and_names_it(world: World) -> None:
+    stays, fails = world.submit("stays"), world.submit("fails", runtime="old")
     assert end(world, "sd", "comfy").counts == {"RuntimeGone": 1}
-    assert (error_of(world, stays), error_of(world, goes)) == (None, "runtime_gone")
-    record = world.record(goes)
+    assert (error_of(world, stays), error_of(world, fails)) == (None, "runtime_gone")
+    record = world.record(fails)
     assert record is not None
-    assert "there is no runtime old any more" in str(record[table.ERROR])
+    assert "the runtime old was removed from the deployment" in str(record[table.ERROR])
 
 
-def test_a_running_task_of_a_removed_runtime_ends_by_its_agent(world: World) -> None:
+def test_a_running_task_of_a_removed_runtime_is_left_to_its_agent(world: World) -> None:
     task = world.submit("t", runtime="old", status="running", claim="c", lease_until=NOW + 1)
     assert end(world, "sd").counts == {}
     assert error_of(world, task) is None
 
 
-def test_a_first_task_of_a_runtime_that_this_run_cannot_know_yet_stays(world: World) -> None:
+def test_a_new_task_of_a_runtime_that_this_run_does_not_know_yet_stays(world: World) -> None:
     task = world.submit("t", runtime="new", ago_ms=9 * MINUTE)
     assert end(world, "sd").counts == {}
     assert error_of(world, task) is None
@@ -82,20 +82,20 @@ def test_every_page_is_read(world: World) -> None:
     assert end(world, "sd").counts == {"Expired": 4, "RuntimeGone": 1}
 
 
-def test_a_run_out_of_time_reads_no_further_page_though_none_has_a_task(world: World) -> None:
+def test_a_run_that_is_out_of_time_reads_no_further_page_even_if_all_are_empty(world: World) -> None:
     pages = []
     events = world.dynamodb.meta.events
     events.register("provide-client-params.dynamodb.Query", lambda params, **_: {**params, "Limit": 1})
     events.register("before-call.dynamodb.Query", lambda **_: pages.append(1))
     for number in range(9):
         world.submit(f"t{number}")
-    # One look at the clock after each page: the overdue have one, of the others four are looked at.
+    # The clock is read once after each page: overdue tasks have one page, of the others four are read.
     remaining = iter([LONG, LONG, *(LONG / 2 + seconds for seconds in (4, 3, 2, 1, 0))])
     end(world, "sd", run=Run(lambda: next(remaining)))
     assert len(pages) == 1 + 5
 
 
-def test_ended_tasks_are_never_looked_at(world: World) -> None:
+def test_ended_tasks_are_never_read(world: World) -> None:
     task = world.submit("t", runtime="old", status=Status.COMPLETED)
     record = world.record(task)
     assert record is not None
@@ -104,25 +104,25 @@ def test_ended_tasks_are_never_looked_at(world: World) -> None:
     assert end(world, "sd").counts == {}
 
 
-def test_a_record_that_the_table_refuses_does_not_stop_the_others(world: World) -> None:
+def test_a_record_that_cannot_be_written_does_not_stop_the_others(world: World) -> None:
     bad, good = world.submit("bad", expires_at=NOW - 2), world.submit("good", expires_at=NOW - 1)
     write = world.records.write
 
-    def refuse_one(transition: Transition) -> object:
+    def fail_one(transition: Transition) -> object:
         if transition.key == bad.key:
-            raise refusal("ValidationException", "UpdateItem")
+            raise client_error("ValidationException", "UpdateItem")
         return write(transition)
 
-    world.records.write = refuse_one  # type: ignore[assignment,method-assign] # a fault of the table
+    world.records.write = fail_one  # type: ignore[assignment,method-assign] # an error of the table
     run = end(world, "sd")
     assert (run.counts, run.errors) == ({"Expired": 1}, {"UpdateItem: ValidationException": 1})
     assert error_of(world, good) == "expired"
 
 
-def test_half_of_a_run_is_left_for_others_and_the_next_run_goes_on(world: World) -> None:
+def test_half_of_a_run_is_left_for_lost_messages_and_the_next_run_continues(world: World) -> None:
     for number in range(4):
         world.submit(f"t{number}", expires_at=NOW - 1)
-    # Each look at the clock takes a second: a run of ten seconds more than its half ends two tasks.
+    # Each time the clock is read, a second passes: two tasks end before half of the run's time is over.
     remaining = iter([LONG, *(LONG / 2 + seconds for seconds in (2, 1, 0))])
     run = end(world, "sd", run=Run(lambda: next(remaining, 0.0)))
     assert run.counts == {"Expired": 2}
@@ -130,7 +130,7 @@ def test_half_of_a_run_is_left_for_others_and_the_next_run_goes_on(world: World)
 
 
 @pytest.mark.parametrize(("owner", "task_id"), [("a#b", "t"), ("-", "a%20b")])
-def test_a_record_is_found_by_its_key_however_its_id_is_spelled(world: World, owner: str, task_id: str) -> None:
+def test_a_record_is_found_by_its_key_and_not_by_its_id(world: World, owner: str, task_id: str) -> None:
     task = TaskRef(owner=owner, id=task_id, submission="01J00000000000000000000000")
     world.put({**task.key, "id": "a b", "runtime": "sd", "status": "queued", "open": 1, "expires_at": NOW})
     assert end(world, "sd").counts == {"Expired": 1}

@@ -1,4 +1,4 @@
-"""A task table with tasks in it, for the tests of recovery."""
+"""A task table with tasks, for the tests of recovery."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ INDEXES = {
 NUMBERS = {table.SUBMITTED_AT, table.EXPIRES_AT, table.OPEN}
 
 
-def refusal(code: str, operation: str = "Operation") -> ClientError:
+def client_error(code: str, operation: str = "Operation") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": ""}}, operation)
 
 
 class World:
-    """The table, with tasks in it."""
+    """The task table, and methods that put tasks into it."""
 
     def __init__(self, dynamodb: Any) -> None:
         self.dynamodb = dynamodb
@@ -38,7 +38,7 @@ class World:
     def submit(
         self, task_id: str, *, runtime: str = "sd", ago_ms: int = 2 * HOUR, body: bool = True, **changes: str | int
     ) -> TaskRef:
-        """A queued task of some time ago, with further attributes."""
+        """Submit a task some time ago, queued unless `changes` have another status."""
         task = TaskRef(owner="o", id=task_id, submission=first_submission(NOW - ago_ms))
         message = TaskMessage(
             id=task_id, runtime=runtime, tasktype="pipeline", owner="o", submission=task.submission, content={}

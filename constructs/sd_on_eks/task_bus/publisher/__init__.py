@@ -1,7 +1,7 @@
-"""Two handlers on the task table's stream, in one asset: each publishes what the table says to one topic.
+"""Two handlers of the task table's stream, in one asset: each publishes changes of the table to one topic.
 
     relay     messages of new tasks -> input topic
-    notifier  records that changed state -> output topic
+    notifier  callbacks of records whose status changed -> output topic
 
-They share how a batch is gone through and what happens to a record that can never be sent.
+They share how a batch is processed, and what happens to a record that cannot be published.
 """

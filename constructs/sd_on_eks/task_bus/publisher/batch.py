@@ -1,8 +1,9 @@
-"""How a batch of stream records is gone through.
+"""How a batch of stream records is processed.
 
-A record that can never be sent must not hold up the others, and one that could not be sent this time must not be lost.
-The former is put into the failure bucket and counts as done. For the latter every other record is tried first, then the
-handler raises, and the stream brings the whole batch again: doubles are word for word the same, or fenced by the claim.
+A poison record, which can never be published, must not block the others: it is written to the failure bucket and
+counts as done. A record that fails with a temporary error must not be lost: the other records are tried first, then the
+handler raises, and Lambda retries the whole batch. Duplicates are harmless: a callback that is published again is
+identical, and only one claim of a task succeeds.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sd_on_eks.handler_support.topic import MessageRefusedError
+from sd_on_eks.handler_support.topic import MessageRejectedError
 
 from .stream_record import PoisonRecordError, StreamRecord
 
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class BatchNotDoneError(Exception):
-    """Some records could not be handled this time; the stream will bring them again."""
+    """Some records failed with a temporary error; Lambda retries the batch."""
 
 
 Outcome = Callable[[str, str, str], None]
-"""Counts what became of a record: outcome, id of the record, reason (empty where it was sent)."""
+"""Counts the outcome of a record. Arguments: outcome, id of the record, reason (empty if it was published)."""
 
 
 class FailureBucket:
-    """Where records are kept that can never be sent; `scripts/resend.py` sends them again once the cause is gone.
+    """Stores the records that cannot be published; `scripts/resend.py` sends them again when the cause is fixed.
 
     Args:
-        client: S3.
-        bucket: its name.
-        handler: name of the handler, the first part of the key.
+        client: S3 client.
+        bucket: name of the bucket.
+        handler: name of the handler, the first segment of an object's key.
     """
 
     def __init__(self, client: "S3Client", bucket: str, handler: str) -> None:
@@ -42,7 +43,7 @@ class FailureBucket:
         self._handler = handler
 
     def put(self, record: Mapping[str, Any], reason: str) -> None:
-        """Keep a record under its own key: putting it again changes nothing."""
+        """Store a record under a key of its own, so that storing it again changes nothing."""
         self._client.put_object(
             Bucket=self._bucket,
             Key=f"{self._handler}/{record.get('eventID', 'unknown')}.json",
@@ -58,16 +59,16 @@ def process(
     failures: FailureBucket,
     outcome: Outcome,
 ) -> None:
-    """Send every record.
+    """Publish every record of a batch.
 
     Args:
-        records: the event's records.
-        send: sends one; False where there is nothing to send.
-        failures: takes what can never be sent.
+        records: the records of the event.
+        send: publishes one; returns False if there is nothing to publish.
+        failures: stores the poison records.
         outcome: counts `Sent`, `Poison` and `NotSent`.
 
     Raises:
-        BatchNotDoneError: some could not be sent this time.
+        BatchNotDoneError: some records failed with a temporary error.
     """
     not_done = 0
     for raw in records:
@@ -76,11 +77,13 @@ def process(
             try:
                 if send(StreamRecord.from_event(raw)):
                     outcome("Sent", record_id, "")
-            except (PoisonRecordError, MessageRefusedError) as poison:
+            except (PoisonRecordError, MessageRejectedError) as poison:
                 failures.put(raw, str(poison))
                 outcome("Poison", record_id, str(poison))
         except (ClientError, BotoCoreError) as error:
             not_done += 1
             outcome("NotSent", record_id, type(error).__name__)
     if not_done:
-        raise BatchNotDoneError(f"{not_done} of {len(records)} records could not be handled this time")
+        raise BatchNotDoneError(
+            f"{not_done} of {len(records)} records could not be published; Lambda retries the batch"
+        )

@@ -1,4 +1,4 @@
-"""The two handlers as Lambda functions: settings and clients once a process, logs, metrics."""
+"""The two handlers as Lambda functions: settings and clients, which a process creates once, logs and metrics."""
 
 import os
 from collections import Counter
@@ -25,10 +25,10 @@ _topic = Topic(sns_client(), _settings.topic_arn)
 
 
 def _lambda_handler(name: str, send: Callable[[StreamRecord], bool]) -> LambdaHandler:
-    """Make a handler's entry point.
+    """Create the entry point of a handler.
 
-    It returns how many records came to which end, which the stream ignores and `scripts/resend.py` reads, and raises
-    `BatchNotDoneError` where some records could not be sent this time.
+    It returns the number of records by outcome, which the stream ignores and `scripts/resend.py` reads. It raises
+    `BatchNotDoneError` if some records failed with a temporary error.
     """
     logger, metrics = Logger(), Metrics()
     failures = FailureBucket(s3_client(), _settings.failure_bucket, name)

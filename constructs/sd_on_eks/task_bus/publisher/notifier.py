@@ -1,4 +1,4 @@
-"""Notifier: publishes the callback of every task that ended; the one and only publisher to the output topic."""
+"""Notifier: publishes the callback of every task that ended. It is the only publisher of the output topic."""
 
 from typing import Final
 
@@ -10,16 +10,16 @@ from task_record.status import Status
 from .stream_record import PoisonRecordError, StreamRecord
 
 _UNREADABLE: Final = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
-"""What reading a record raises that is none of ours: an attribute is missing, is no JSON or is other JSON."""
+"""Errors of a malformed record: an attribute is missing, is not valid JSON, or has another shape."""
 
 
 class Notifier:
-    """Tells how tasks stand.
+    """Publishes callbacks.
 
     Args:
         topic: the output topic.
-        output_bucket: name of the output bucket, which callbacks mention.
-        notify_running: whether a claim is told as well as an end.
+        output_bucket: name of the output bucket, which is part of callbacks.
+        notify_running: whether to publish a callback when a task starts, too.
     """
 
     def __init__(self, topic: Topic, *, output_bucket: str, notify_running: bool) -> None:
@@ -31,12 +31,12 @@ class Notifier:
         """Publish the callback of a record that changed.
 
         Returns:
-            False where the change is none that is told.
+            False if this change has no callback.
 
         Raises:
-            PoisonRecordError: the record cannot be told.
-            MessageRefusedError: SNS will never take the callback.
-            ClientError: SNS did not take it this time.
+            PoisonRecordError: the record is malformed.
+            MessageRejectedError: SNS rejects the callback; do not retry.
+            ClientError: SNS returned another error; a retry may succeed.
             BotoCoreError: SNS could not be reached.
         """
         new = record.new
@@ -45,18 +45,18 @@ class Notifier:
         if not str(new.get(table.SK)).startswith(table.META_SK_PREFIX):
             return False
         try:
-            if not self._is_told(Status(str(new.get(table.STATUS))), record):
+            if not self._has_callback(Status(str(new.get(table.STATUS))), record):
                 return False
             callback = callback_of(new, self._output_bucket)
         except _UNREADABLE as error:
-            raise PoisonRecordError(f"no callback can be made of the record: {error!r}") from error
+            raise PoisonRecordError(f"the record has no valid callback: {error!r}") from error
         self._topic.publish(callback.body, callback.attributes)
         return True
 
-    def _is_told(self, status: Status, record: StreamRecord) -> bool:
+    def _has_callback(self, status: Status, record: StreamRecord) -> bool:
         if status.is_terminal:
             return True
         if status is not Status.RUNNING or not self._notify_running or record.new is None:
             return False
-        # A heartbeat changes the same record; only another claim is news.
+        # A heartbeat changes the same record; only a new claim has a callback.
         return record.old is None or record.old.get(table.CLAIM) != record.new.get(table.CLAIM)

@@ -8,7 +8,7 @@ from .stream_record import PoisonRecordError, StreamRecord
 
 
 class Relay:
-    """Sends messages on.
+    """Publishes messages of new tasks.
 
     Args:
         topic: the input topic.
@@ -21,12 +21,12 @@ class Relay:
         """Publish the message of a new task.
 
         Returns:
-            False where the record is none of a new message.
+            False if the record is not that of a new message.
 
         Raises:
             PoisonRecordError: the record has no message or no runtime.
-            MessageRefusedError: SNS will never take the message.
-            ClientError: SNS did not take it this time.
+            MessageRejectedError: SNS rejects the message; do not retry.
+            ClientError: SNS returned another error; a retry may succeed.
             BotoCoreError: SNS could not be reached.
         """
         new = record.new

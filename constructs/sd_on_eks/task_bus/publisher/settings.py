@@ -11,10 +11,10 @@ class Settings:
     """Settings of a handler.
 
     Attributes:
-        topic_arn: where it publishes.
-        failure_bucket: where records go that can never be sent.
-        output_bucket: name of the output bucket, which callbacks mention.
-        notify_running: whether a claim is told as well as an end.
+        topic_arn: the topic that it publishes to.
+        failure_bucket: receives the records that cannot be published.
+        output_bucket: name of the output bucket, which is part of callbacks.
+        notify_running: whether to publish a callback when a task starts, too.
     """
 
     topic_arn: str

@@ -1,4 +1,4 @@
-"""A record of the task table's stream."""
+"""A record of the task table's DynamoDB stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from task_record.table import Item
 
 
 class PoisonRecordError(Exception):
-    """A record that can never be sent, however often it is tried: why."""
+    """A record that can never be published; a retry cannot succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRecord:
-    """What changed in the table.
+    """A change of the table.
 
     Attributes:
-        event_id: names the change.
+        event_id: id of the change.
         event_name: INSERT, MODIFY or REMOVE.
-        old: the item before, `None` where there was none.
-        new: the item after, `None` where there is none.
+        old: the item before; `None` if it did not exist.
+        new: the item after; `None` if it was removed.
     """
 
     event_id: str
@@ -35,7 +35,7 @@ class StreamRecord:
         https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 
         Raises:
-            PoisonRecordError: an attribute is none that the table holds.
+            PoisonRecordError: an attribute has a type that the table does not use.
         """
         change = record.get("dynamodb", {})
         try:

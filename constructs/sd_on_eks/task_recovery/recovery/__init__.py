@@ -1,7 +1,7 @@
-"""Two handlers that only ever write the table, in one asset; the callback follows from there.
+"""Two handlers in one asset. They write the task table only; the notifier publishes the callbacks.
 
-    dead_letter  messages of the dead-letter queues
+    dead_letter  processes messages of the dead-letter queues
     reconciler   every five minutes: overdue tasks, tasks of removed runtimes, lost messages
 
-Both are entry points, which read their settings when they are imported; what they do stands in the other modules.
+Both modules are entry points and read their settings when they are imported; the logic is in the other modules.
 """

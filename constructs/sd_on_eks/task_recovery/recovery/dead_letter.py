@@ -1,7 +1,7 @@
 """Entry point of the dead-letter handler.
 
-The metric `DeadLettered` counts what it takes from the queues, for the function and for each runtime. It is the sign
-that something is wrong: the queues drain, so their lengths tell nothing.
+The metric `DeadLettered` counts the messages that it removes from the queues, for the function and for each runtime.
+Watch it instead of the lengths of the queues, which the handler empties.
 """
 
 import os
@@ -35,13 +35,13 @@ _messages = DeadMessages(
 @metrics.log_metrics
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 (Lambda's signature)
-    """End the tasks of a batch of messages; those that must stay are named in the answer.
+    """End the tasks of a batch of messages; the response lists the messages that must stay in the queue.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
     """
     messages = [_read(record) for record in event["Records"]]
-    stay: list[dict[str, str]] = []
-    # A batch comes from one queue. The second set stands beside the function's own.
+    kept: list[dict[str, str]] = []
+    # All messages of a batch are from one queue. This set of dimensions is added to the function's own.
     metrics.add_dimensions(runtime=messages[0].runtime)
     for message in messages:
         try:
@@ -49,8 +49,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         except (ClientError, BotoCoreError) as error:
             outcome = "NotHandled"
             logger.warning("message not handled", extra={"message_id": message.id, "reason": type(error).__name__})
-        if outcome in {Outcome.HELD, "NotHandled"}:
-            stay.append({"itemIdentifier": message.id})
+        if outcome in {Outcome.LEASED, "NotHandled"}:
+            kept.append({"itemIdentifier": message.id})
         else:
             metrics.add_metric(name="DeadLettered", unit=MetricUnit.Count, value=1)
             logger.warning(
@@ -58,7 +58,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
                 extra={"message_id": message.id, "runtime": message.runtime, "outcome": outcome},
             )
         metrics.add_metric(name=outcome, unit=MetricUnit.Count, value=1)
-    return {"batchItemFailures": stay}
+    return {"batchItemFailures": kept}
 
 
 def _read(record: Mapping[str, Any]) -> DeadMessage:

@@ -1,4 +1,4 @@
-"""What becomes of a message in a dead-letter queue."""
+"""What happens to a message of a dead-letter queue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from .records import Records
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_NEVER: Final = frozenset({"ValidationException", "SerializationException"})
-"""What DynamoDB says of a key or a value that it will never take."""
+_INVALID_ITEM: Final = frozenset({"ValidationException", "SerializationException"})
+"""Errors of DynamoDB for an invalid key or value; a retry cannot succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,7 @@ class DeadMessage:
     """A message of a dead-letter queue.
 
     Attributes:
-        id: MessageId.
-        body: its body.
+        id: MessageId of SQS.
         sent_at_ms: SentTimestamp, epoch milliseconds.
         queue: name of the dead-letter queue.
         runtime: name of the runtime whose queue it was in.
@@ -44,22 +43,22 @@ class DeadMessage:
 
 
 class Outcome(StrEnum):
-    """What became of a message. All but `HELD` take it from the queue."""
+    """The outcome of a message, as its metric is called. Any outcome but `LEASED` deletes it from the queue."""
 
     GIVEN_UP = "GivenUp"
     """The task was ended."""
 
     ENDED = "Ended"
-    """The task had ended."""
+    """The task had ended before."""
 
-    GONE = "Gone"
-    """There is no such task."""
+    UNKNOWN_TASK = "Gone"
+    """The task's record does not exist."""
 
-    PARKED = "Parked"
-    """It is no message of ours, and lies in the output bucket."""
+    QUARANTINED = "Parked"
+    """The message cannot be decoded; it was stored in the output bucket."""
 
-    HELD = "Held"
-    """An agent works on the task: the message stays."""
+    LEASED = "Held"
+    """An agent has a lease of the task; the message stays in the queue."""
 
 
 class DeadMessages:
@@ -67,10 +66,10 @@ class DeadMessages:
 
     Args:
         records: the task table.
-        s3: for the output bucket.
+        s3: S3 client.
         bucket: name of the output bucket.
-        times: the protocol's.
-        now_ms: the clock.
+        times: times of the task protocol.
+        now_ms: the current time, epoch milliseconds.
     """
 
     def __init__(
@@ -83,21 +82,21 @@ class DeadMessages:
         self._now_ms = now_ms
 
     def end(self, dead: DeadMessage) -> Outcome:
-        """End the task of a message, unless an agent holds it.
+        """End the task of a message, unless an agent has a lease of it.
 
         Raises:
-            ClientError: a service refuses this time.
+            ClientError: a service returned a temporary error.
             BotoCoreError: a service could not be reached.
         """
         try:
             return self._end(dead, decode_message(dead.body))
         except MalformedMessageError:
-            self._park(dead)
+            self._quarantine(dead)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _NEVER:
+            if error.response["Error"]["Code"] not in _INVALID_ITEM:
                 raise
-            self._park(dead)
-        return Outcome.PARKED
+            self._quarantine(dead)
+        return Outcome.QUARANTINED
 
     def _end(self, dead: DeadMessage, message: TaskMessage) -> Outcome:
         sent_at_ms = message.sns_timestamp_ms or dead.sent_at_ms
@@ -121,13 +120,13 @@ class DeadMessages:
         old = self._records.read(task.key)
         if not write.condition.holds(old):
             return _outcome(write, old)
-        # Parked before the record says that the task has ended: afterwards nobody looks at this message again.
+        # Quarantined before the record says that the task has ended: this message is not processed again afterwards.
         if creates is not None or self._records.read(table.body_key(task.owner, task.id, task.submission)) is None:
-            self._park(dead)
-        refused = self._records.write(write)
-        return Outcome.GIVEN_UP if refused is None else _outcome(write, refused.old)
+            self._quarantine(dead)
+        rejected = self._records.write(write)
+        return Outcome.GIVEN_UP if rejected is None else _outcome(write, rejected.old)
 
-    def _park(self, dead: DeadMessage) -> None:
+    def _quarantine(self, dead: DeadMessage) -> None:
         self._s3.put_object(
             Bucket=self._bucket,
             Key=quarantine_key(dead.queue, dead.id),
@@ -136,7 +135,7 @@ class DeadMessages:
         )
 
 
-def _outcome(refused: Transition, old: Item | None) -> Outcome:
+def _outcome(rejected: Transition, old: Item | None) -> Outcome:
     if old is None:
-        return Outcome.GONE
-    return Outcome.ENDED if refused.was_done(old) else Outcome.HELD
+        return Outcome.UNKNOWN_TASK
+    return Outcome.ENDED if rejected.was_done(old) else Outcome.LEASED

@@ -42,10 +42,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     """Run once.
 
     Returns:
-        What was done, by the names of the metrics.
+        The counts, by the names of the metrics.
 
     Raises:
-        RunNotDoneError: services refused some calls; everything else was done.
+        RunNotDoneError: some calls failed; everything else was done.
     """
     run = Run(remaining_s=lambda: context.get_remaining_time_in_millis() / 1000)
     _tasks.end(run)

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HasTime = Callable[[], bool]
-"""Whether there is time for one more call."""
+"""Returns whether there is time for one more call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A write that the item refused.
+class Rejected:
+    """A write whose condition does not hold.
 
     Attributes:
-        old: the item; `None` where there is none.
+        old: the item as it is; `None` if it does not exist.
     """
 
     old: Item | None
@@ -33,11 +33,12 @@ class Refused:
 class Records:
     """The task table.
 
-    An index lags behind its table, so what is read from one is a hint; the condition of the write decides.
+    Global secondary indexes are eventually consistent, so an item that is read from one may be outdated. The condition
+    of the write decides.
 
     Args:
-        client: DynamoDB.
-        table_name: the table.
+        client: DynamoDB client.
+        table_name: name of the table.
     """
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
@@ -45,21 +46,21 @@ class Records:
         self._table_name = table_name
 
     def read(self, key: Item) -> Item | None:
-        """Read an item, consistently.
+        """Read an item, with a consistent read.
 
         Raises:
-            ClientError: the table refuses.
-            BotoCoreError: the table could not be reached.
+            ClientError: DynamoDB returned an error.
+            BotoCoreError: DynamoDB could not be reached.
         """
         found = self._client.get_item(TableName=self._table_name, Key=to_attribute_values(key), ConsistentRead=True)
         return from_attribute_values(found["Item"]) if "Item" in found else None
 
-    def write(self, transition: Transition) -> Refused | None:
-        """Send a write; `None` where it happened.
+    def write(self, transition: Transition) -> Rejected | None:
+        """Write an item; returns `None` if it was written.
 
         Raises:
-            ClientError: the table refuses for another reason than the item.
-            BotoCoreError: the table could not be reached.
+            ClientError: DynamoDB returned another error than that the condition does not hold.
+            BotoCoreError: DynamoDB could not be reached.
         """
         try:
             self._client.update_item(**transition.update_item(self._table_name))
@@ -67,15 +68,15 @@ class Records:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             response: dict[str, Any] = dict(error.response)  # the stubs know one error shape for all calls
-            return Refused(from_attribute_values(response["Item"]) if "Item" in response else None)
+            return Rejected(from_attribute_values(response["Item"]) if "Item" in response else None)
         return None
 
     def overdue(self, *, now_ms: int, has_time: HasTime) -> Iterator[Item]:
         """Open records past their `expires_at`, the longest overdue first.
 
         Raises:
-            ClientError: the table refuses.
-            BotoCoreError: the table could not be reached.
+            ClientError: DynamoDB returned an error.
+            BotoCoreError: DynamoDB could not be reached.
         """
         return self._query(
             has_time,
@@ -88,17 +89,17 @@ class Records:
     def of_other_runtimes(
         self, runtimes: Collection[str], *, now_ms: int, before: str, has_time: HasTime
     ) -> Iterator[Item]:
-        """Open records that are not overdue and whose runtime is none of these.
+        """Open records that are not overdue and whose runtime is not one of `runtimes`.
 
         Args:
-            runtimes: at most 100, which is as many as one expression takes.
-            now_ms: what is overdue then is left out.
-            before: submissions that are not less are left out.
-            has_time: asked before every page.
+            runtimes: names of runtimes, at most 100: the limit of the operator IN.
+            now_ms: the current time, epoch milliseconds.
+            before: only submissions that sort before this one.
+            has_time: checked before every page.
 
         Raises:
-            ClientError: the table refuses.
-            BotoCoreError: the table could not be reached.
+            ClientError: DynamoDB returned an error.
+            BotoCoreError: DynamoDB could not be reached.
         """
         known = {f":runtime{number}": runtime for number, runtime in enumerate(runtimes)}
         among = f" AND NOT #runtime IN ({', '.join(known)})" if known else ""
@@ -116,12 +117,13 @@ class Records:
 
         Args:
             runtime: name of the runtime.
-            has_time: asked before every page.
-            published_before_ms: leave out what was published, or submitted and not published again, at or after this.
+            has_time: checked before every page.
+            published_before_ms: only records that were last published (or submitted, if not published again) before
+                this time, epoch milliseconds.
 
         Raises:
-            ClientError: the table refuses.
-            BotoCoreError: the table could not be reached.
+            ClientError: DynamoDB returned an error.
+            BotoCoreError: DynamoDB could not be reached.
         """
         key = "#runtime = :runtime AND #status = :status"
         names = [table.RUNTIME, table.STATUS]
@@ -159,6 +161,6 @@ class Records:
         )
         for page in pages:
             yield from map(from_attribute_values, page["Items"])
-            # A filter may leave page after page empty.
+            # With a filter, any number of pages may be empty.
             if not has_time():
                 return

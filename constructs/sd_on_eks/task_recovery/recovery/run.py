@@ -1,4 +1,4 @@
-"""One run of the reconciler: how long it may go on, and what it did."""
+"""One run of the reconciler: its time limit, and the counts of its results."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,11 +8,11 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 _RESERVE_S: Final = 20.0
-"""As long as the calls for one record may take when a service hangs."""
+"""The calls for one record take at most this long when a service does not respond."""
 
 
 class RunNotDoneError(Exception):
-    """Services refused some of a run's calls; the next run makes them again."""
+    """Some calls of a run failed; the next run repeats them."""
 
 
 class Run:
@@ -22,8 +22,8 @@ class Run:
         remaining_s: seconds until Lambda ends the invocation.
 
     Attributes:
-        counts: what was done, by the names of its metrics.
-        errors: what services said this time, and how often.
+        counts: results, by the names of their metrics.
+        errors: number of errors by operation and code.
     """
 
     def __init__(self, remaining_s: Callable[[], float]) -> None:
@@ -36,13 +36,13 @@ class Run:
         """Whether there is time for one more record.
 
         Args:
-            keep: share of the run, 0 to 1, that must be left for others.
+            keep: share of the run's time, 0 to 1, that must remain.
         """
         return self._remaining_s() > max(_RESERVE_S, self._whole_s * keep)
 
     @contextmanager
-    def passing_errors(self) -> Iterator[None]:
-        """Count what a service refuses this time, and go on: one record or queue never holds up the others."""
+    def counting_errors(self) -> Iterator[None]:
+        """Count errors of services and continue, so that one record or queue never blocks the others."""
         try:
             yield
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""The runtimes' queues, as the reconciler looks at them."""
+"""The runtimes' queues, as the reconciler reads them."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -15,14 +15,14 @@ class RuntimeQueues:
     """The runtimes' queues.
 
     Args:
-        client: SQS.
-        names: name of a runtime -> name of its queue.
+        client: SQS client.
+        names: names of the queues, by the names of their runtimes.
     """
 
     def __init__(self, client: "SQSClient", names: Mapping[str, str]) -> None:
         self._client = client
         self._names = names
-        # Names instead of URLs stand in the environment, which takes 4 KB.
+        # The environment has names instead of URLs, since Lambda limits its size to 4 KB.
         self._url = cache(lambda name: client.get_queue_url(QueueName=name)["QueueUrl"])
 
     def __iter__(self) -> Iterator[str]:
@@ -30,10 +30,10 @@ class RuntimeQueues:
         return iter(self._names)
 
     def is_empty(self, runtime: str) -> bool:
-        """Whether no message waits in a runtime's queue and none is in flight.
+        """Whether the queue of a runtime has neither visible messages nor messages in flight.
 
         Raises:
-            ClientError: there is no such queue, or SQS refuses.
+            ClientError: the queue does not exist, or SQS returned an error.
             BotoCoreError: SQS could not be reached.
         """
         found = self._client.get_queue_attributes(

@@ -13,10 +13,10 @@ class DeadLetterSettings:
     """Settings of the dead-letter handler.
 
     Attributes:
-        table_name: the task table.
-        output_bucket: where messages are parked.
-        runtimes: name of a dead-letter queue -> name of its runtime.
-        times: the protocol's.
+        table_name: name of the task table.
+        output_bucket: receives quarantined messages.
+        runtimes: names of the runtimes, by the names of their dead-letter queues.
+        times: times of the task protocol.
     """
 
     table_name: str
@@ -29,7 +29,7 @@ class DeadLetterSettings:
         """Read the settings.
 
         Raises:
-            SettingsError: variables are missing or cannot be read.
+            SettingsError: variables are missing or invalid.
         """
         found = required(environment, "TASK_TABLE_NAME", "OUTPUT_BUCKET_NAME", "RUNTIME_QUEUES", *_TIMES)
         return cls(
@@ -45,10 +45,10 @@ class ReconcilerSettings:
     """Settings of the reconciler.
 
     Attributes:
-        table_name: the task table.
+        table_name: name of the task table.
         topic_arn: the input topic.
-        queues: name of a runtime -> name of its queue; all runtimes of the deployment.
-        times: the protocol's.
+        queues: names of the queues, by the names of their runtimes, for all runtimes of the deployment.
+        times: times of the task protocol.
     """
 
     table_name: str
@@ -61,7 +61,7 @@ class ReconcilerSettings:
         """Read the settings.
 
         Raises:
-            SettingsError: variables are missing or cannot be read.
+            SettingsError: variables are missing or invalid.
         """
         found = required(environment, "TASK_TABLE_NAME", "TOPIC_ARN", "RUNTIME_QUEUES", *_TIMES)
         return cls(
@@ -79,9 +79,9 @@ def _queues(environment: Mapping[str, str]) -> dict[str, str]:
     try:
         queues = json.loads(environment["RUNTIME_QUEUES"])
     except ValueError as error:
-        raise SettingsError(f"RUNTIME_QUEUES is no JSON: {error}") from error
+        raise SettingsError(f"RUNTIME_QUEUES: must be a JSON object, got invalid JSON: {error}") from error
     if not isinstance(queues, dict):
-        raise SettingsError(f"RUNTIME_QUEUES must be an object, got {type(queues).__name__}")
+        raise SettingsError(f"RUNTIME_QUEUES: must be a JSON object, got {type(queues).__name__}")
     return {str(runtime): str(queue) for runtime, queue in queues.items()}
 
 

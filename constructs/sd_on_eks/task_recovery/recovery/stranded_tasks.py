@@ -1,4 +1,4 @@
-"""Open tasks that nobody will run: past their time, or of a runtime that is not there any more."""
+"""Open tasks that no agent will run: overdue tasks, and tasks of removed runtimes."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -14,21 +14,21 @@ from .records import Records
 from .run import Run
 
 _NEW_RUNTIME_MS: Final = 10 * 60 * 1000
-"""How old a task must be to be of a removed runtime. A run that began before a deployment does not know the runtimes
-that this adds, and their first tasks come at once."""
+"""Minimum age of a task whose runtime counts as removed. A run that started before a deployment does not know the
+runtimes that the deployment adds, and these may receive tasks at once."""
 
 _KEEP: Final = 0.5
-"""Share of a run that is left for lost messages."""
+"""Share of a run's time that is left for lost messages."""
 
 
 class StrandedTasks:
-    """Ends them, W7; a live lease keeps its task until the next run.
+    """Ends stranded tasks with the write `give_up`. A task with a live lease stays until the next run.
 
     Args:
         records: the task table.
         runtimes: names of all runtimes.
-        times: the protocol's.
-        now_ms: the clock.
+        times: times of the task protocol.
+        now_ms: the current time, epoch milliseconds.
     """
 
     def __init__(
@@ -40,23 +40,23 @@ class StrandedTasks:
         self._now_ms = now_ms
 
     def end(self, run: Run) -> None:
-        """End as many as half of the run's time allows."""
+        """End stranded tasks, for at most half of the run's time."""
         now_ms, has_time = self._now_ms(), partial(run.has_time, keep=_KEEP)
-        with run.passing_errors():
+        with run.counting_errors():
             for record in self._records.overdue(now_ms=now_ms, has_time=has_time):
                 if not has_time():
                     return
                 if self._give_up(run, record, "expired", "the task expired before it was completed"):
                     run.counts["Expired"] += 1
         before = first_submission(now_ms - _NEW_RUNTIME_MS)
-        with run.passing_errors():
+        with run.counting_errors():
             for record in self._records.of_other_runtimes(
                 self._runtimes, now_ms=now_ms, before=before, has_time=has_time
             ):
                 if not has_time():
                     return
-                gone = f"there is no runtime {record.get(table.RUNTIME)} any more"
-                if self._give_up(run, record, "runtime_gone", gone):
+                removed = f"the runtime {record.get(table.RUNTIME)} was removed from the deployment"
+                if self._give_up(run, record, "runtime_gone", removed):
                     run.counts["RuntimeGone"] += 1
 
     def _give_up(self, run: Run, record: Item, code: str, message: str) -> bool:
@@ -66,6 +66,6 @@ class StrandedTasks:
             times=self._times,
             error=transitions.error_text(code, message),
         )
-        with run.passing_errors():
+        with run.counting_errors():
             return self._records.write(write) is None
         return False
