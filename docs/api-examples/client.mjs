@@ -1,17 +1,17 @@
-// A client of the task API in Node's own fetch and JSON. Whole numbers beyond 2 ** 53 need Node 22; else 20 is enough.
+// A client of the task API that uses fetch and JSON of Node.js. Numbers beyond 2 ** 53 need Node 22, others Node 20.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const { ENDPOINT, API_KEY } = process.env; // ENDPOINT with the slash at its end
+const { ENDPOINT, API_KEY } = process.env; // ENDPOINT with the slash at the end
 const ATTEMPTS = 6;
 const RETRIED = new Set([429, 500, 502, 503, 504]);
 
-/** Write JSON: a BigInt keeps its digits, which a number beyond 2 ** 53 does not. */
+/** Convert a value to JSON. A BigInt keeps all its digits; a number beyond 2 ** 53 does not. */
 export function toJson(value) {
   return JSON.stringify(value, (_, one) => (typeof one === "bigint" ? JSON.rawJSON(String(one)) : one));
 }
 
-/** Read JSON: a whole number beyond 2 ** 53 becomes a BigInt. */
+/** Parse JSON. A whole number beyond 2 ** 53 becomes a BigInt. */
 export function fromJson(text) {
   return JSON.parse(text, (_, one, context) => {
     const isLarge = Number.isInteger(one) && !Number.isSafeInteger(one);
@@ -19,21 +19,21 @@ export function fromJson(text) {
   });
 }
 
-/** Send a request and return the answer; an answer other than 200 is thrown with its words. */
+/** Send a request and return the response body. Throws an error if the status is not 200. */
 export async function call(method, path, body, key = randomUUID()) {
   const request = { method, headers: { "x-api-key": API_KEY } };
   if (body !== undefined) {
     Object.assign(request.headers, { "Content-Type": "application/json", "Idempotency-Key": key });
     request.body = toJson(body);
   }
-  const reply = await send(ENDPOINT + path, request);
-  const text = await reply.text();
-  if (reply.status !== 200) throw new Error(`${reply.status} ${words(text)}`);
+  const response = await send(ENDPOINT + path, request);
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`${response.status} ${errorMessage(text)}`);
   return fromJson(text);
 }
 
-// What an error says. For a body over 10 MB it is API Gateway's own text, and no JSON.
-function words(text) {
+// The message of an error. For a body over 10 MB, API Gateway returns plain text instead of JSON.
+function errorMessage(text) {
   try {
     const { code, message } = JSON.parse(text).error;
     return `${code}: ${message}`;
@@ -42,12 +42,12 @@ function words(text) {
   }
 }
 
-/** Submit a task: its `metadata` and its `content` or `content_ref`. */
+/** Submit a task with `metadata`, and `content` or `content_ref`. */
 export function submit(task, key) {
   return call("POST", "v1alpha2", { task }, key);
 }
 
-/** Wait until the newest task of this id has ended. */
+/** Wait until the newest task with this id has ended. */
 export async function wait(taskId) {
   for (;;) {
     const task = await call("GET", `v1alpha2/tasks/${taskId}`);
@@ -56,14 +56,14 @@ export async function wait(taskId) {
   }
 }
 
-// Every request may be sent again: a POST carries an Idempotency-Key, so it becomes one task however often it arrives.
+// All requests can be retried: a POST has an Idempotency-Key, so it creates only one task.
 async function send(url, request) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const reply = await fetch(url, { ...request, signal: AbortSignal.timeout(30_000) });
-      if (attempt === ATTEMPTS || !RETRIED.has(reply.status)) return reply;
-      await reply.body?.cancel();
-      await sleep(1000 * Number(reply.headers.get("Retry-After") ?? attempt));
+      const response = await fetch(url, { ...request, signal: AbortSignal.timeout(30_000) });
+      if (attempt === ATTEMPTS || !RETRIED.has(response.status)) return response;
+      await response.body?.cancel();
+      await sleep(1000 * Number(response.headers.get("Retry-After") ?? attempt));
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
       await sleep(1000 * attempt);

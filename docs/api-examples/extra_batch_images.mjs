@@ -1,10 +1,10 @@
-// Make several images larger.
+// Upscale several images.
 import { readFile } from "node:fs/promises";
 
 import { submit } from "./client.mjs";
 
-const data = await readFile("picture.png", "base64");
-const answer = await submit({
+const data = await readFile("image.png", "base64");
+const response = await submit({
   metadata: { id: "cat-4", runtime: process.env.SDWEBUI_RUNTIME, tasktype: "extra-batch-images" },
   content: {
     imageList: [
@@ -15,4 +15,4 @@ const answer = await submit({
     upscaling_resize: 2,
   },
 });
-console.log(answer.output_location);
+console.log(response.output_location);

@@ -1,4 +1,4 @@
-"""Make several pictures larger."""
+"""Upscale several images."""
 
 import base64
 import os
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from client import TaskApi
 
-picture = base64.b64encode(Path("picture.png").read_bytes()).decode()
-answer = TaskApi().submit(
+image = base64.b64encode(Path("image.png").read_bytes()).decode()
+response = TaskApi().submit(
     metadata={"id": "cat-4", "runtime": os.environ["SDWEBUI_RUNTIME"], "tasktype": "extra-batch-images"},
     content={
-        "imageList": [{"name": "one.png", "data": picture}, {"name": "two.png", "data": picture}],
+        "imageList": [{"name": "one.png", "data": image}, {"name": "two.png", "data": image}],
         "upscaler_1": "R-ESRGAN 4x+",
         "upscaling_resize": 2,
     },
 )
-print(answer["output_location"])
+print(response["output_location"])

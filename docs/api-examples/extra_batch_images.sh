@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make several pictures larger.
+# Upscale several images.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
@@ -9,8 +9,8 @@ curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
     "metadata": {"id": "cat-4", "runtime": "$SDWEBUI_RUNTIME", "tasktype": "extra-batch-images"},
     "content": {
       "imageList": [
-        {"name": "one.png", "data": "$(base64 <picture.png | tr -d "\n")"},
-        {"name": "two.png", "data": "$(base64 <picture.png | tr -d "\n")"}
+        {"name": "one.png", "data": "$(base64 <image.png | tr -d "\n")"},
+        {"name": "two.png", "data": "$(base64 <image.png | tr -d "\n")"}
       ],
       "upscaler_1": "R-ESRGAN 4x+",
       "upscaling_resize": 2

@@ -1,4 +1,4 @@
-"""Make one picture larger."""
+"""Upscale one image."""
 
 import base64
 import os
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from client import TaskApi
 
-answer = TaskApi().submit(
+response = TaskApi().submit(
     metadata={"id": "cat-3", "runtime": os.environ["SDWEBUI_RUNTIME"], "tasktype": "extra-single-image"},
     content={
-        "image": base64.b64encode(Path("picture.png").read_bytes()).decode(),
+        "image": base64.b64encode(Path("image.png").read_bytes()).decode(),
         "upscaler_1": "R-ESRGAN 4x+",
         "upscaling_resize": 2,
     },
 )
-print(answer["output_location"])
+print(response["output_location"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make one picture larger.
+# Upscale one image.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
@@ -8,7 +8,7 @@ curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
   "task": {
     "metadata": {"id": "cat-3", "runtime": "$SDWEBUI_RUNTIME", "tasktype": "extra-single-image"},
     "content": {
-      "image": "$(base64 <picture.png | tr -d "\n")",
+      "image": "$(base64 <image.png | tr -d "\n")",
       "upscaler_1": "R-ESRGAN 4x+",
       "upscaling_resize": 2
     }

@@ -1,4 +1,4 @@
-// Wait until a task has ended, then fetch its results.
+// Wait until a task has ended, then download its results.
 import { writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 
@@ -7,8 +7,8 @@ import { wait } from "./client.mjs";
 const task = await wait("cat-1");
 console.log(task.status, task.error ?? "");
 for (const { s3_url, url } of task.results) {
-  const reply = await fetch(url);
-  if (!reply.ok) throw new Error(`the result cannot be fetched: ${reply.status}`);
-  await writeFile(basename(s3_url), Buffer.from(await reply.arrayBuffer()));
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the download failed with status ${response.status}`);
+  await writeFile(basename(s3_url), Buffer.from(await response.arrayBuffer()));
   console.log(basename(s3_url));
 }

@@ -1,4 +1,4 @@
-"""Wait until a task has ended, then fetch its results."""
+"""Wait until a task has ended, then download its results."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Wait until a task has ended, then fetch its results.
+# Wait until a task has ended, then download its results.
 set -euo pipefail
 
 while true; do

@@ -1,4 +1,4 @@
-"""Send again until there is an answer: with an Idempotency-Key of yours it becomes one task."""
+"""Send a request again until there is a response: with an Idempotency-Key it creates only one task."""
 
 import os
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Send again until there is an answer: with an Idempotency-Key of yours it becomes one task, however often it arrives.
+# Send a request again until there is a response: with an Idempotency-Key it creates only one task.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error --retry 5 --retry-all-errors "${ENDPOINT}v1alpha2" \

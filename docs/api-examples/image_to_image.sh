@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Image to image: the picture stands in the request, in base64.
+# Image to image, with the image in the request body in base64.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
@@ -9,7 +9,7 @@ curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2" \
     "metadata": {"id": "cat-2", "runtime": "$SDWEBUI_RUNTIME", "tasktype": "image-to-image"},
     "content": {
       "prompt": "a cat in a spacesuit, oil painting",
-      "init_images": ["$(base64 <picture.png | tr -d "\n")"],
+      "init_images": ["$(base64 <image.png | tr -d "\n")"],
       "denoising_strength": 0.6
     }
   }

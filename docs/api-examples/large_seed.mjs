@@ -1,4 +1,4 @@
-// A seed beyond 2 ** 53 is a BigInt: sent digit by digit, and read so from the answer.
+// A seed beyond 2 ** 53 is a BigInt, which keeps all digits in the request and in the response.
 import { call, submit } from "./client.mjs";
 
 const seed = 9223372036854775783n;

@@ -1,4 +1,4 @@
-"""A seed beyond 2 ** 53: Python's integers and its JSON keep every digit."""
+"""A seed beyond 2 ** 53: integers and JSON in Python keep all digits."""
 
 import os
 

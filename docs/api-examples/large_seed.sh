@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A seed beyond 2^53: curl sends and shows the digits as they are.
+# A seed beyond 2^53: curl sends and prints all digits.
 set -euo pipefail
 
-curl --fail-with-body --silent --show-error --output answer.json "${ENDPOINT}v1alpha2" \
+curl --fail-with-body --silent --show-error --output response.json "${ENDPOINT}v1alpha2" \
   --header "x-api-key: $API_KEY" --header "Content-Type: application/json" --data @- <<JSON
 {
   "task": {
@@ -17,6 +17,6 @@ curl --fail-with-body --silent --show-error --output answer.json "${ENDPOINT}v1a
 }
 JSON
 
-# jq before 1.7 would round the number: it is read from the text itself.
+# jq before 1.7 rounds the number, so read it from the text.
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2/tasks/cat-8" --header "x-api-key: $API_KEY" |
   grep --only-matching '"seed": [0-9]*'

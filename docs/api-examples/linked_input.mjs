@@ -1,15 +1,15 @@
-// An input is uploaded first; the workflow's node has its name, and the task says which upload that is.
+// Upload an input file, then submit a workflow whose node refers to it by name.
 import { readFile } from "node:fs/promises";
 
 import { call, fromJson, submit } from "./client.mjs";
 
-const image = await readFile("picture.png");
+const image = await readFile("image.png");
 
 const upload = await call("POST", "v1alpha2/uploads", { content_type: "image/png", content_length: image.length });
 const put = await fetch(upload.url, { method: upload.method, headers: upload.headers, body: image });
-if (!put.ok) throw new Error(`the upload was refused: ${put.status}`);
+if (!put.ok) throw new Error(`the upload failed with status ${put.status}`);
 
-const answer = await submit({
+const response = await submit({
   metadata: {
     id: "dog-2",
     runtime: process.env.COMFYUI_RUNTIME,
@@ -18,4 +18,4 @@ const answer = await submit({
   },
   content: fromJson(await readFile("workflow_with_input.json", "utf8")),
 });
-console.log(answer.output_location);
+console.log(response.output_location);

@@ -1,4 +1,4 @@
-"""An input is uploaded first; the workflow's node has its name, and the task says which upload that is."""
+"""Upload an input file, then submit a workflow whose node refers to it by name."""
 
 import json
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 from client import TaskApi
 
 api = TaskApi()
-picture = Path("picture.png").read_bytes()
+image = Path("image.png").read_bytes()
 
-upload = api.call("POST", "v1alpha2/uploads", {"content_type": "image/png", "content_length": len(picture)})
-put = api.http.request(upload["method"], upload["url"], body=picture, headers=upload["headers"])
+upload = api.call("POST", "v1alpha2/uploads", {"content_type": "image/png", "content_length": len(image)})
+put = api.http.request(upload["method"], upload["url"], body=image, headers=upload["headers"])
 if put.status != 200:
-    raise RuntimeError(f"the upload was refused: {put.status}")
+    raise RuntimeError(f"the upload failed with status {put.status}")
 
-answer = api.submit(
+response = api.submit(
     metadata={
         "id": "dog-2",
         "runtime": os.environ["COMFYUI_RUNTIME"],
@@ -23,4 +23,4 @@ answer = api.submit(
     },
     content=json.loads(Path("workflow_with_input.json").read_text()),
 )
-print(answer["output_location"])
+print(response["output_location"])

@@ -1,4 +1,4 @@
-"""All tasks of a runtime, newest first, page by page."""
+"""List all tasks of a runtime, newest first, page by page."""
 
 import os
 from urllib.parse import urlencode

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The newest tasks of a runtime.
+# List the newest tasks of a runtime.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha2/tasks?runtime=$SDWEBUI_RUNTIME&limit=10" \

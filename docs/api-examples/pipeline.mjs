@@ -1,10 +1,10 @@
-// Run a workflow of ComfyUI, exported in the API format.
+// Run a ComfyUI workflow that was exported in the API format.
 import { readFile } from "node:fs/promises";
 
 import { fromJson, submit } from "./client.mjs";
 
-const answer = await submit({
+const response = await submit({
   metadata: { id: "dog-1", runtime: process.env.COMFYUI_RUNTIME, tasktype: "pipeline" },
   content: fromJson(await readFile("workflow.json", "utf8")), // JSON.parse would round a large seed
 });
-console.log(answer.output_location);
+console.log(response.output_location);

@@ -1,4 +1,4 @@
-"""Run a workflow of ComfyUI, exported in the API format."""
+"""Run a ComfyUI workflow that was exported in the API format."""
 
 import json
 import os
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from client import TaskApi
 
-answer = TaskApi().submit(
+response = TaskApi().submit(
     metadata={"id": "dog-1", "runtime": os.environ["COMFYUI_RUNTIME"], "tasktype": "pipeline"},
     content=json.loads(Path("workflow.json").read_text()),
 )
-print(answer["output_location"])
+print(response["output_location"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run a workflow of ComfyUI, exported in the API format.
+# Run a ComfyUI workflow that was exported in the API format.
 set -euo pipefail
 
 content=$(cat workflow.json)

@@ -1,7 +1,7 @@
 // Text to image.
 import { submit } from "./client.mjs";
 
-const answer = await submit({
+const response = await submit({
   metadata: {
     id: "cat-1",
     runtime: process.env.SDWEBUI_RUNTIME,
@@ -18,4 +18,4 @@ const answer = await submit({
     seed: 42,
   },
 });
-console.log(answer.submission, answer.output_location);
+console.log(response.submission, response.output_location);

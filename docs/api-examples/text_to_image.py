@@ -4,7 +4,7 @@ import os
 
 from client import TaskApi
 
-answer = TaskApi().submit(
+response = TaskApi().submit(
     metadata={
         "id": "cat-1",
         "runtime": os.environ["SDWEBUI_RUNTIME"],
@@ -21,4 +21,4 @@ answer = TaskApi().submit(
         "seed": 42,
     },
 )
-print(answer["submission"], answer["output_location"])
+print(response["submission"], response["output_location"])

@@ -1,7 +1,7 @@
-// Text to image with the SD Web UI's own body: the checkpoint names the runtime.
+// Text to image with the request body of the SD Web UI; the checkpoint selects the runtime.
 import { call } from "./client.mjs";
 
-const answer = await call("POST", "v1alpha1", {
+const response = await call("POST", "v1alpha1", {
   alwayson_scripts: {
     task: "text-to-image",
     id_task: "cat-5",
@@ -14,4 +14,4 @@ const answer = await call("POST", "v1alpha1", {
   width: 512,
   height: 512,
 });
-console.log(answer.output_location);
+console.log(response.output_location);

@@ -1,8 +1,8 @@
-"""Text to image with the SD Web UI's own body: the checkpoint names the runtime."""
+"""Text to image with the request body of the SD Web UI; the checkpoint selects the runtime."""
 
 from client import TaskApi
 
-answer = TaskApi().call(
+response = TaskApi().call(
     "POST",
     "v1alpha1",
     {
@@ -19,4 +19,4 @@ answer = TaskApi().call(
         "height": 512,
     },
 )
-print(answer["output_location"])
+print(response["output_location"])

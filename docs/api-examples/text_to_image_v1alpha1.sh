@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Text to image with the SD Web UI's own body: the checkpoint names the runtime.
+# Text to image with the request body of the SD Web UI; the checkpoint selects the runtime.
 set -euo pipefail
 
 curl --fail-with-body --silent --show-error "${ENDPOINT}v1alpha1" \

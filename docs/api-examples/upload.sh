@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A content of more than 4 MiB is uploaded first; the task then refers to it.
+# Upload content of more than 4 MiB, then submit a task that refers to it.
 set -euo pipefail
 
 cat >content.json <<JSON
-{"prompt": "a cat in a spacesuit, oil painting", "init_images": ["$(base64 <picture.png | tr -d "\n")"]}
+{"prompt": "a cat in a spacesuit, oil painting", "init_images": ["$(base64 <image.png | tr -d "\n")"]}
 JSON
 
 upload=$(
@@ -13,7 +13,7 @@ upload=$(
 JSON
 )
 
-# The headers are part of the signature: exactly these, with exactly these values.
+# The headers are part of the signature: send exactly these headers and values.
 jq --raw-output '.headers | to_entries[] | "\(.key): \(.value)"' <<<"$upload" >headers.txt
 curl --fail-with-body --silent --show-error --upload-file content.json --header @headers.txt \
   "$(jq --raw-output .url <<<"$upload")"

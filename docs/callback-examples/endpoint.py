@@ -1,4 +1,4 @@
-"""Receive callbacks as an HTTP endpoint. A load balancer or the like in front of it terminates TLS."""
+"""Receive callbacks as an HTTP endpoint. TLS is terminated in front of it, for example by a load balancer."""
 
 import json
 import os
@@ -8,21 +8,21 @@ from typing import Any
 import sns_message
 
 TOPIC_ARN = os.environ["TOPIC_ARN"]
-MAX_BYTES = 512 * 1024  # a message of SNS has at most 256 KiB, and is escaped here
+MAX_BYTES = 512 * 1024  # an SNS message has at most 256 KiB, and is escaped in this body
 
 
 def handle(callback: dict[str, Any]) -> None:
-    """Do your work, or better, note it and do it later: SNS waits 15 seconds for the answer."""
+    """Process a callback, or better, queue it and process it later: SNS waits 15 seconds for the response."""
     print(callback["event_id"], callback["id"], callback["status"], *callback["image_url"], flush=True)
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """What SNS posts to."""
+    """The endpoint that SNS posts to."""
 
     timeout = 15
 
     def do_POST(self) -> None:
-        """Answer a message."""
+        """Respond to a message."""
         length = int(self.headers.get("Content-Length", "0"))
         self.send_response(self._status(self.rfile.read(length)) if length <= MAX_BYTES else 413)
         self.send_header("Content-Length", "0")
@@ -37,11 +37,11 @@ class Endpoint(BaseHTTPRequestHandler):
             elif message["Type"] == "Notification":
                 handle(json.loads(message["Message"]))
         except ValueError as error:
-            self.log_error("refused: the message %s", error)
-            return 403  # after which SNS does not send it again
+            self.log_error("rejected: the message %s", error)
+            return 403  # SNS does not retry
         except OSError as error:
-            self.log_error("not checked: %s", error)
-            return 503  # after which it does
+            self.log_error("not verified: %s", error)
+            return 503  # SNS retries
         return 200
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Receive callbacks from the queue until none has come for 20 seconds.
+# Receive callbacks from the queue until there is none for 20 seconds.
 set -euo pipefail
 
 queue_url=$(aws sqs get-queue-url --queue-name "$QUEUE_NAME" --output text --query QueueUrl)
@@ -9,7 +9,7 @@ while true; do
   if [[ -z $messages ]]; then break; fi
   while read -r message; do
     jq '.Body | fromjson | {event_id, id, status, image_url, error}' <<<"$message"
-    # Deleted only now: a message that was not handled comes again.
+    # Deleted last: a message that was not processed is received again.
     aws sqs delete-message --queue-url "$queue_url" --receipt-handle "$(jq --raw-output .ReceiptHandle <<<"$message")"
   done < <(jq --compact-output '.Messages[]' <<<"$messages")
 done

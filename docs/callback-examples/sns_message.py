@@ -1,4 +1,4 @@
-"""Messages that Amazon SNS posts: whether one is genuine.
+"""Verify messages that Amazon SNS posts.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -24,28 +24,28 @@ _SIGNED = {
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
 _HASHES = {"1": hashes.SHA1, "2": hashes.SHA256}
-_LONGEST_WAY = dt.timedelta(hours=1)  # what is older was recorded and sent again; SNS gives up before
+_MAX_AGE = dt.timedelta(hours=1)  # SNS does not retry for so long: an older message is a replay
 
 _http = urllib3.PoolManager(timeout=5, retries=urllib3.Retry(3, redirect=0))
 
 
 def get(url: str) -> bytes:
-    """Get something from SNS itself: over HTTPS, from its host, without a redirect.
+    """Send a GET request to SNS: over HTTPS, to a host of SNS, without redirects.
 
     Raises:
-        ValueError: it is an address of somebody else.
-        OSError: SNS does not answer now.
+        ValueError: the URL is not one of SNS.
+        OSError: SNS is unavailable.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or not _SNS.fullmatch(parts.netloc):
-        raise ValueError(f"is not an address of SNS: {url}")
+        raise ValueError(f"has a URL that is not one of SNS: {url}")
     try:
-        reply = _http.request("GET", url)
+        response = _http.request("GET", url)
     except urllib3.exceptions.HTTPError as error:
-        raise OSError(f"SNS does not answer: {error}") from error
-    if reply.status != 200:
-        raise OSError(f"SNS answered {reply.status}")
-    return reply.data
+        raise OSError(f"SNS is unavailable: {error}") from error
+    if response.status != 200:
+        raise OSError(f"SNS returned status {response.status}")
+    return response.data
 
 
 @functools.lru_cache(maxsize=8)
@@ -56,20 +56,20 @@ def _public_key(certificate_url: str) -> rsa.RSAPublicKey:
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc or not isinstance(
         key, rsa.RSAPublicKey
     ):
-        raise ValueError("the certificate is not valid")
+        raise ValueError("has a certificate that is expired or not RSA")
     return key
 
 
 def verify(message: dict[str, Any], topic_arn: str) -> None:
-    """Check that SNS has sent a message for a topic, and has sent it now.
+    """Verify that SNS sent a message for a topic within the last hour.
 
     Raises:
-        ValueError: it has not; act on nothing that the message says.
-        OSError: SNS does not answer now, so that it cannot be known.
+        ValueError: the message is not genuine; do not process it.
+        OSError: SNS is unavailable, so that the message cannot be verified.
     """
     try:
         if message["TopicArn"] != topic_arn:
-            raise ValueError("is of another topic")
+            raise ValueError("is from another topic")
         signed = "".join(f"{key}\n{message[key]}\n" for key in _SIGNED[message["Type"]] if key in message)
         _public_key(message["SigningCertURL"]).verify(
             base64.b64decode(message["Signature"], validate=True),
@@ -78,7 +78,7 @@ def verify(message: dict[str, Any], topic_arn: str) -> None:
             _HASHES[message["SignatureVersion"]](),
         )
         sent = dt.datetime.fromisoformat(message["Timestamp"])
-        if abs(dt.datetime.now(dt.UTC) - sent) > _LONGEST_WAY:
+        if abs(dt.datetime.now(dt.UTC) - sent) > _MAX_AGE:
             raise ValueError("is too old")
     except (KeyError, TypeError, AttributeError, InvalidSignature) as error:
-        raise ValueError(f"is not of SNS: {error!r}") from error
+        raise ValueError(f"is not from SNS: {error!r}") from error

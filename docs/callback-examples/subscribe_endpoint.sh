@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Subscribe an HTTPS endpoint to all callbacks. The endpoint must run already: it is asked to confirm at once.
+# Subscribe an HTTPS endpoint to all callbacks. Start the endpoint first: SNS asks it to confirm at once.
 set -euo pipefail
 
 topic=$(aws cloudformation describe-stacks --stack-name "$STACK_NAME" --output text \

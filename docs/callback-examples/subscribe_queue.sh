@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Subscribe a queue to the callbacks of one runtime's tasks that have ended.
+# Subscribe an SQS queue to the callbacks of ended tasks of one runtime.
 set -euo pipefail
 
 topic=$(aws cloudformation describe-stacks --stack-name "$STACK_NAME" --output text \
@@ -8,7 +8,7 @@ queue_url=$(aws sqs create-queue --queue-name "$QUEUE_NAME" --output text --quer
 queue=$(aws sqs get-queue-attributes --queue-url "$queue_url" --attribute-names QueueArn \
   --output text --query Attributes.QueueArn)
 
-# This topic may send to the queue, and nobody else.
+# Allow only this topic to send to the queue.
 policy=$(jq --null-input --compact-output --arg queue "$queue" --arg topic "$topic" '{
   Version: "2012-10-17",
   Statement: [{
@@ -22,7 +22,8 @@ policy=$(jq --null-input --compact-output --arg queue "$queue" --arg topic "$top
 aws sqs set-queue-attributes --queue-url "$queue_url" \
   --attributes "$(jq --null-input --arg policy "$policy" '{Policy: $policy}')"
 
-# Raw: a message of the queue is the callback itself. Without a FilterPolicy come all runtimes and statuses.
+# Raw message delivery: the body of a message is the callback. Without a FilterPolicy, the queue receives the callbacks
+# of all runtimes and statuses.
 filter=$(jq --null-input --compact-output --arg runtime "$SDWEBUI_RUNTIME" '{
   runtime: [$runtime],
   status: ["completed", "failed", "cancelled"]

@@ -73,7 +73,7 @@ def run(client_environment: dict[str, str], suffix: str, tmp_path_factory: pytes
     def run_example(name: str) -> Ran:
         folder = tmp_path_factory.mktemp(name) / "api-examples"
         shutil.copytree(EXAMPLES, folder)
-        Image.linear_gradient("L").resize((64, 64)).save(folder / "picture.png")
+        Image.linear_gradient("L").resize((64, 64)).save(folder / "image.png")
         done = subprocess.run(  # noqa: S603 (an example of ours)
             [PROGRAMS[suffix], name + suffix],
             cwd=folder,

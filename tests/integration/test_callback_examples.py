@@ -1,4 +1,4 @@
-"""The examples of the page about callbacks, run as they are written against the local stack."""
+"""The examples of docs/callbacks.md, run unchanged against the local stack."""
 
 import base64
 import datetime as dt
@@ -41,7 +41,7 @@ Message = dict[str, Any]
 def environment(
     client: Any, client_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """A shell that has sourced the file of `make up`, and the command line."""
+    """The environment of a shell that has sourced the file of `make up`, with an AWS CLI."""
     emulator = client.stack.emulator
 
     def make_client(service: str) -> Any:
@@ -56,8 +56,8 @@ def environment(
 
 
 def run(name: str, environment: dict[str, str]) -> str:
-    done = subprocess.run(  # noqa: S603 (an example of ours)
-        ["bash", EXAMPLES / name],  # noqa: S607 (the user's own)
+    done = subprocess.run(  # noqa: S603 (one of the examples)
+        ["bash", EXAMPLES / name],  # noqa: S607 (the one in PATH)
         env=environment,
         capture_output=True,
         text=True,
@@ -75,7 +75,7 @@ def topic(client: Any) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def unsubscribe(client: Any, topic: str) -> Iterator[None]:
-    """Leaves the topic with the subscriptions that it had."""
+    """Deletes the subscriptions that a test adds."""
     sns = client.stack.emulator.sns()
 
     def subscriptions() -> set[str]:
@@ -89,13 +89,13 @@ def unsubscribe(client: Any, topic: str) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def queue_url(client: Any, environment: dict[str, str]) -> str:
-    """The queue that the example subscribes."""
+    """URL of the queue that the example subscribes."""
     run("subscribe_queue.sh", environment)
     return str(client.stack.emulator.sqs().get_queue_url(QueueName=environment["QUEUE_NAME"])["QueueUrl"])
 
 
 def publish(client: Any, topic: str, name: str, *, runtime: str = "sd", status: str = "completed") -> None:
-    """Publish what looks like a callback."""
+    """Publish a message with the fields of a callback."""
     client.stack.emulator.sns().publish(
         TopicArn=topic,
         Message=json.dumps({"event_id": name, "id": name, "status": status, "image_url": []}),
@@ -107,31 +107,31 @@ def publish(client: Any, topic: str, name: str, *, runtime: str = "sd", status: 
 
 
 def documents(text: str) -> Iterator[Message]:
-    """JSON objects, one behind the other."""
+    """The JSON objects of a text, which follow each other."""
     while text := text.lstrip():
         document, end = json.JSONDecoder().raw_decode(text)
         text = text[end:]
         yield document
 
 
-def test_a_subscribed_queue_gets_the_callbacks_that_its_filter_names(
+def test_a_subscribed_queue_receives_the_callbacks_that_match_its_filter_policy(
     client: Any, environment: dict[str, str], topic: str, queue_url: str
 ) -> None:
     publish(client, topic, "other", runtime="comfy")
-    publish(client, topic, "begun", status="running")
+    publish(client, topic, "started", status="running")
     task = client.submit({"prompt": "a cat"})
     client.wait(task["id"])
     sqs = client.stack.emulator.sqs()
     attribute = "ApproximateNumberOfMessages"
     received: dict[str, Message] = {}
 
-    def has_come() -> bool:
-        # Tasks of earlier tests may end meanwhile.
+    def is_received() -> bool:
+        # Tasks of earlier tests may end in the meantime.
         received.update((one["id"], one) for one in documents(run("receive.sh", environment | {"WAIT_SECONDS": "0"})))
         return task["id"] in received
 
-    client.until(has_come)
-    assert received.keys().isdisjoint({"other", "begun"})
+    client.until(is_received)
+    assert received.keys().isdisjoint({"other", "started"})
     callback = received[task["id"]]
     assert (callback["status"], callback["error"]) == ("completed", None)
     assert callback["image_url"][0].startswith("s3://")
@@ -139,14 +139,14 @@ def test_a_subscribed_queue_gets_the_callbacks_that_its_filter_names(
     assert left == "0"
 
 
-def test_the_queue_takes_messages_from_this_topic_alone(client: Any, queue_url: str) -> None:
+def test_the_queue_accepts_messages_from_this_topic_only(client: Any, queue_url: str) -> None:
     sns, sqs = client.stack.emulator.sns(), client.stack.emulator.sqs()
     queue = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    stranger = sns.create_topic(Name="stranger")["TopicArn"]
-    sns.subscribe(TopicArn=stranger, Protocol="sqs", Endpoint=queue)
-    sns.publish(TopicArn=stranger, Message="not a callback")
+    other_topic = sns.create_topic(Name="other")["TopicArn"]
+    sns.subscribe(TopicArn=other_topic, Protocol="sqs", Endpoint=queue)
+    sns.publish(TopicArn=other_topic, Message="not a callback")
     assert "Messages" not in sqs.receive_message(QueueUrl=queue_url)
-    sns.delete_topic(TopicArn=stranger)
+    sns.delete_topic(TopicArn=other_topic)
 
 
 @pytest.mark.usefixtures("queue_url")
@@ -154,21 +154,21 @@ def test_the_python_receiver_prints_each_event_once(client: Any, environment: di
     publish(client, topic, "first")
     publish(client, topic, "first")
     publish(client, topic, "last", status="failed")
-    with subprocess.Popen(  # noqa: S603 (an example of ours)
+    with subprocess.Popen(  # noqa: S603 (one of the examples)
         [sys.executable, EXAMPLES / "receive.py"], env=environment, stdout=subprocess.PIPE, text=True
     ) as receiver:
         assert receiver.stdout is not None
         try:
-            said: list[str] = []
-            while not {"first completed\n", "last failed\n"} <= set(said):
-                said.append(receiver.stdout.readline())
+            lines: list[str] = []
+            while not {"first completed\n", "last failed\n"} <= set(lines):
+                lines.append(receiver.stdout.readline())
         finally:
             receiver.kill()
-    assert said.count("first completed\n") == 1
+    assert lines.count("first completed\n") == 1
 
 
 class Signer:
-    """Amazon SNS's signature, which the emulator does not make."""
+    """Signs messages as Amazon SNS does; the emulator does not sign them."""
 
     def __init__(self, *, days: int = 1) -> None:
         self._key = rsa.generate_private_key(65_537, 2048)
@@ -227,7 +227,7 @@ def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
         server.server_close()
 
 
-def test_an_endpoint_confirms_its_subscription_and_gets_callbacks(
+def test_an_endpoint_confirms_its_subscription_and_receives_callbacks(
     client: Any,
     environment: dict[str, str],
     topic: str,
@@ -254,7 +254,7 @@ def test_an_endpoint_confirms_its_subscription_and_gets_callbacks(
     statuses: list[int] = []
 
     class Signing(BaseHTTPRequestHandler):
-        """Between the emulator, which signs nothing, and the endpoint."""
+        """A proxy in front of the endpoint that signs the messages of the emulator."""
 
         def do_POST(self) -> None:
             message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -268,8 +268,7 @@ def test_an_endpoint_confirms_its_subscription_and_gets_callbacks(
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (the library's own name)
             pass
 
-    said = run("subscribe_endpoint.sh", environment | {"ENDPOINT_URL": serve(Signing)})
-    assert said
+    assert run("subscribe_endpoint.sh", environment | {"ENDPOINT_URL": serve(Signing)})
     client.until(lambda: statuses == [200])
     task = client.submit({"prompt": "a cat"}, context={"user": "ann"})
     client.wait(task["id"])
@@ -279,7 +278,7 @@ def test_an_endpoint_confirms_its_subscription_and_gets_callbacks(
     assert set(statuses) == {200}
 
 
-def test_what_the_emulator_sends_unsigned_is_refused(
+def test_an_unsigned_message_is_rejected(
     endpoint: ModuleType,
     environment: dict[str, str],
     client: Any,
@@ -289,12 +288,12 @@ def test_what_the_emulator_sends_unsigned_is_refused(
     run("subscribe_endpoint.sh", environment | {"ENDPOINT_URL": serve(endpoint.Endpoint)})
     errors = ""
 
-    def refused() -> bool:
+    def is_rejected() -> bool:
         nonlocal errors
         errors += capsys.readouterr().err
         return '"POST /callbacks HTTP/1.1" 403' in errors
 
-    client.until(refused)
+    client.until(is_rejected)
 
 
 def notification(topic: str, **changes: str) -> Message:
@@ -317,32 +316,32 @@ def test_a_signed_message_is_genuine(
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "error"),
     [
-        ({"Message": "another"}, "is not of SNS: InvalidSignature"),
-        ({"TopicArn": "arn:aws:sns:us-east-1:111122223333:another"}, "is of another topic"),
-        ({"Type": "Other"}, "is not of SNS: KeyError"),
-        ({"SignatureVersion": "3"}, "is not of SNS: KeyError"),
-        ({"Signature": "FAKE"}, "is not of SNS: InvalidSignature"),
+        ({"Message": "another"}, "is not from SNS: InvalidSignature"),
+        ({"TopicArn": "arn:aws:sns:us-east-1:111122223333:another"}, "is from another topic"),
+        ({"Type": "Other"}, "is not from SNS: KeyError"),
+        ({"SignatureVersion": "3"}, "is not from SNS: KeyError"),
+        ({"Signature": "FAKE"}, "is not from SNS: InvalidSignature"),
         ({"Signature": "not base64!"}, "."),
-        ({"Timestamp": "2020-01-01T00:00:00.000Z"}, "is not of SNS: InvalidSignature"),
+        ({"Timestamp": "2020-01-01T00:00:00.000Z"}, "is not from SNS: InvalidSignature"),
     ],
 )
-def test_fails_when_a_message_was_changed_on_its_way(
-    sns_message: ModuleType, signer: Signer, topic: str, changes: dict[str, str], says: str
+def test_fails_when_a_message_was_changed(
+    sns_message: ModuleType, signer: Signer, topic: str, changes: dict[str, str], error: str
 ) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=error):
         sns_message.verify(signer.signed(notification(topic)) | changes, topic)
 
 
-def test_fails_when_a_message_is_sent_again_later(sns_message: ModuleType, signer: Signer, topic: str) -> None:
+def test_fails_when_a_message_is_replayed(sns_message: ModuleType, signer: Signer, topic: str) -> None:
     with pytest.raises(ValueError, match="is too old"):
         sns_message.verify(signer.signed(notification(topic, Timestamp="2020-01-01T00:00:00.000Z")), topic)
 
 
 @pytest.mark.parametrize("message", [{}, [], "text", None, 5])
-def test_fails_when_it_is_no_message(sns_message: ModuleType, topic: str, message: Any) -> None:
-    with pytest.raises(ValueError, match="is not of SNS"):
+def test_fails_when_the_body_is_not_a_message(sns_message: ModuleType, topic: str, message: Any) -> None:
+    with pytest.raises(ValueError, match="is not from SNS"):
         sns_message.verify(message, topic)
 
 
@@ -351,7 +350,7 @@ def test_fails_when_the_certificate_has_expired(
 ) -> None:
     expired = Signer(days=-1)
     monkeypatch.setattr(sns_message, "get", lambda _: expired.certificate)
-    with pytest.raises(ValueError, match="the certificate is not valid"):
+    with pytest.raises(ValueError, match="has a certificate that is expired or not RSA"):
         sns_message.verify(expired.signed(notification(topic)), topic)
 
 
@@ -367,8 +366,8 @@ def test_fails_when_the_certificate_has_expired(
         "file:///etc/passwd",
     ],
 )
-def test_fails_when_an_address_is_not_sns_s(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_fails_when_a_url_is_not_one_of_sns(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES))
     module = importlib.reload(importlib.import_module("sns_message"))
-    with pytest.raises(ValueError, match="is not an address of SNS"):
+    with pytest.raises(ValueError, match="has a URL that is not one of SNS"):
         module.get(url)

@@ -22,7 +22,7 @@ from sd_on_eks.config.rules.size import most_resources
 from sd_on_eks.lambda_function.staging import content_hash, staged
 from sd_on_eks.task_api.access import resource_policy
 from sd_on_eks.task_api.construct import TaskApi
-from sd_on_eks.task_api.gateway_responses import ANSWERS
+from sd_on_eks.task_api.gateway_responses import GATEWAY_ERRORS
 from sd_on_eks.task_api.handler.runtimes import RUNTIMES_FILE
 from task_record.protocol_times import DAY_S, ProtocolTimes
 
@@ -385,7 +385,7 @@ def test_the_gateway_responds_as_in_the_contract(
 
 
 def test_the_table_above_contains_all_gateway_responses(template: Template) -> None:
-    assert len(template.all("AWS::ApiGateway::GatewayResponse")) == len(ANSWERS) == 14
+    assert len(template.all("AWS::ApiGateway::GatewayResponse")) == len(GATEWAY_ERRORS) == 14
 
 
 def test_a_response_about_size_describes_the_alternative(template: Template) -> None:

@@ -1,1 +1,1 @@
-"""The HTTP API: where a task is submitted, looked up and cancelled."""
+"""The HTTP API: submit tasks, get their status and results, and cancel them."""

@@ -1,4 +1,4 @@
-"""From where the API can be reached: its endpoint, and the policy that names networks."""
+"""Network access to the API: its endpoint type and its resource policy."""
 
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
@@ -11,11 +11,11 @@ _HTTPS = 443
 
 
 def endpoint_configuration(scope: Construct, config: ApiGateway) -> apigateway.EndpointConfiguration:
-    """A regional endpoint, or a private one for the configured VPC endpoints.
+    """A regional endpoint, or a private endpoint for the configured VPC endpoints.
 
     Args:
-        scope: the API.
-        config: its section of the configuration.
+        scope: the construct of the API.
+        config: the section `APIGW` of the configuration.
     """
     private = config.private_endpoint
     if private is None:
@@ -32,9 +32,9 @@ def endpoint_configuration(scope: Construct, config: ApiGateway) -> apigateway.E
 
 
 def resource_policy(config: ApiGateway) -> iam.PolicyDocument | None:
-    """Who may call at all, before keys are looked at; `None` where everybody may.
+    """The networks that may call the API, which is checked before the API key; `None` if there is no restriction.
 
-    A private API answers to nobody without a policy, and knows its callers' addresses under another name:
+    A private API rejects all requests without a policy, and has another condition key for the caller's IP address:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-aws-condition-keys.html
     """
     private, cidrs = config.private_endpoint, list(config.source_ip_cidrs)

@@ -1,4 +1,4 @@
-"""The function behind the API, with the rights that its requests need."""
+"""The Lambda function of the API, with the permissions that its requests need."""
 
 import json
 from pathlib import Path
@@ -19,26 +19,26 @@ from task_record.table import INDEX_BY_OWNER, INDEX_BY_STATUS
 
 _HANDLER: Final = Path(__file__).parent / "handler"
 _TIMEOUT: Final = Duration.seconds(28)
-"""One second less than API Gateway waits, so that a late answer is ours and in the contract's words."""
+"""One second less than the integration timeout of API Gateway, so that the function itself reports a timeout."""
 
 _INDEXES: Final = (INDEX_BY_OWNER, INDEX_BY_STATUS)
-"""For lists, and for how many tasks are ahead. The third is the reconciler's."""
+"""For lists, and for the number of tasks ahead. The third index is for the reconciler."""
 
 _TIMES: Final = frozenset({"MAX_TASK_AGE_S", "QUEUE_RETENTION_S", "DEAD_LETTER_RETENTION_S", "RECORD_TTL_S"})
-"""What the API uses, and what has to be longer than it."""
+"""The times that the API uses, and those that must be longer than them."""
 
 
 def build_api_function(
     scope: Construct, config: Config, *, table: dynamodb.ITable, output_bucket: s3.IBucket, tenants: dict[str, str]
 ) -> HandlerFunction:
-    """Make the function.
+    """Create the function.
 
     Args:
-        scope: the API.
-        config: the whole configuration: the API's own section, and the runtimes that it knows.
+        scope: the construct of the API.
+        config: the whole configuration: the section of the API, and the runtimes.
         table: the task table.
-        output_bucket: where results and large request bodies are.
-        tenants: id of each plan's key -> whose it is.
+        output_bucket: the bucket for results and large request bodies.
+        tenants: tenants by the ids of their API keys.
     """
     api = config.apigw
     environment = {
@@ -61,7 +61,7 @@ def build_api_function(
             handler=f"{_HANDLER.name}.app.lambda_handler",
             environment=environment,
             timeout=_TIMEOUT,
-            description="Submits, shows, lists and cancels tasks",
+            description="Task API: submits, describes, lists and cancels tasks",
         )
     _grant(handler, table, output_bucket)
     return handler
@@ -73,7 +73,7 @@ def _grant(handler: HandlerFunction, table: dynamodb.ITable, output_bucket: s3.I
     for statement in (
         iam.PolicyStatement(
             sid="Tasks",
-            # A transaction needs the rights of what it consists of.
+            # A transaction needs the permissions of the operations that it consists of.
             actions=[
                 "dynamodb:ConditionCheckItem",
                 "dynamodb:GetItem",
@@ -88,16 +88,16 @@ def _grant(handler: HandlerFunction, table: dynamodb.ITable, output_bucket: s3.I
             actions=["dynamodb:Query"],
             resources=[f"{table.table_arn}/index/{index}" for index in _INDEXES],
         ),
-        # A presigned link carries the rights of whoever signed it: callers put their uploads with these.
+        # A presigned URL has the permissions of its signer: callers upload objects with these.
         iam.PolicyStatement(sid="TakeBodies", actions=["s3:PutObject"], resources=written),
         iam.PolicyStatement(sid="HandOutResults", actions=["s3:GetObject"], resources=[read]),
     ):
         handler.role.add_to_policy(statement)
     handler.acknowledge_wildcards(
-        [*written, read], reason="Bodies are named by their hash or by chance, results by the callers' prefixes."
+        [*written, read], reason="Bodies are named by hash or random id, results by prefixes that callers choose."
     )
 
 
 def _compact(value: object) -> str:
-    """JSON without spaces: an environment has room for 4 KiB."""
+    """JSON without spaces: Lambda limits environment variables to 4 KiB in total."""
     return json.dumps(value, separators=(",", ":"))

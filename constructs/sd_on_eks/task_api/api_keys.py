@@ -1,4 +1,4 @@
-"""API keys, and the usage plan of each."""
+"""API keys and their usage plans."""
 
 from typing import Final, cast
 
@@ -17,24 +17,25 @@ _PERIODS: Final = {
 
 
 def build_default_key(scope: Construct) -> apigateway.ApiKey:
-    """Make the deployment's own key."""
-    key = apigateway.ApiKey(scope, "ApiKey", description="The deployment's own key")
+    """Create the default API key of the deployment."""
+    key = apigateway.ApiKey(scope, "ApiKey", description="Default API key of the deployment")
     cast("CfnResource", key.node.default_child).override_logical_id(logical_ids.API_KEY)
     return key
 
 
 class PlanKey(Construct):
-    """The key of a plan, named `<stack>-<plan>`, with an output of the command that shows it.
+    """The API key of a plan, named `<stack>-<plan>`, and an output with the command that shows it.
 
-    Its limits come later: the function's environment names the key, and a usage plan needs the API before the function.
+    The usage plan is added later with `limit`: it needs the API, the API needs the function, and the function's
+    environment has the id of the key.
 
     Args:
-        scope: a construct for plans alone.
-        construct_id: the plan's name.
-        plan: its section of the configuration.
+        scope: a construct that contains only plans.
+        construct_id: name of the plan.
+        plan: section of the plan in the configuration.
 
     Attributes:
-        key: the key.
+        key: the API key.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, plan: Plan) -> None:
@@ -44,13 +45,13 @@ class PlanKey(Construct):
             self,
             "ApiKey",
             api_key_name=f"{Stack.of(self).stack_name}-{plan.name}",
-            description=f"The key of the plan {plan.name}",
+            description=f"API key of the plan {plan.name}",
         )
         CfnOutput(
             self,
             "GetAPIKeyCommand",
             value=get_api_key_command(self.key),
-            description=f"Shows the API key of the plan {plan.name}",
+            description=f"Command that shows the API key of the plan {plan.name}",
         )
 
     def limit(self, api: apigateway.RestApi) -> None:
@@ -66,14 +67,14 @@ def build_usage_plan(
     throttle: Throttle,
     quota: Quota | None = None,
 ) -> apigateway.UsagePlan:
-    """Make the usage plan of one key: its limits count over all methods.
+    """Create the usage plan of a key. Its limits apply to all methods together.
 
     Args:
-        scope: the API's construct, or the plan's.
+        scope: the construct of the API or of the plan.
         api: the API.
-        key: the key.
-        throttle: requests a second.
-        quota: requests in a period.
+        key: the API key.
+        throttle: rate limit and burst limit.
+        quota: number of requests in a period.
     """
     plan = apigateway.UsagePlan(
         scope,
@@ -87,5 +88,5 @@ def build_usage_plan(
 
 
 def get_api_key_command(key: apigateway.IApiKey) -> str:
-    """Shell command that shows a key."""
+    """Shell command that shows the value of an API key."""
     return f"aws apigateway get-api-key --api-key {key.key_id} --include-value --query value --output text"

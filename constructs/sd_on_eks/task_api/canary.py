@@ -1,4 +1,4 @@
-"""A new version of the function gets a tenth of the requests first, and is taken back when the API answers 5xx."""
+"""Canary deployment: a new version of the function gets 10% of the requests first, and 5xx responses roll it back."""
 
 from typing import Final
 
@@ -20,40 +20,40 @@ _SHIFTS: Final = {
     15: codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_15_MINUTES,
     30: codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_30_MINUTES,
 }
-_TOO_MANY: Final = 0.02
-"""Share of 5xx: of a version that fails always, a tenth of the requests sees it."""
+_MAX_ERROR_RATE: Final = 0.02
+"""Share of 5xx responses. If a new version always fails, the share is 0.1."""
 
 _POLICY: Final = "AWSCodeDeployRoleForLambdaLimited"
 
 
 def build_alias(scope: Construct, function: lambda_.Function) -> lambda_.Alias:
-    """Make the alias that the API calls instead of the function.
+    """Create the alias that the API invokes instead of the function.
 
     Args:
-        scope: a construct for the canary alone.
+        scope: the construct of the canary.
         function: the function.
     """
     return lambda_.Alias(scope, "Alias", alias_name=ALIAS, version=function.current_version)
 
 
 def shift_gradually(scope: Construct, alias: lambda_.Alias, api: apigateway.RestApi, config: Canary) -> None:
-    """Let CodeDeploy move the alias to a new version.
+    """Let CodeDeploy shift the alias to a new version.
 
     Args:
-        scope: the construct of the alias.
-        alias: what is moved.
-        api: whose answers tell whether the version works.
-        config: the canary's section of the configuration.
+        scope: the construct of the canary.
+        alias: the alias that is shifted.
+        api: the API, whose error rate is monitored.
+        config: the section `canary` of the configuration.
     """
     failing = cloudwatch.Alarm(
         scope,
         "Failing",
-        alarm_description="The API answers 5xx: CodeDeploy takes a version back that is being deployed",
+        alarm_description="The API returns 5xx: CodeDeploy rolls back a version that is being deployed",
         metric=api.metric_server_error(statistic="Average", period=Duration.minutes(1)),
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        threshold=_TOO_MANY,
+        threshold=_MAX_ERROR_RATE,
         evaluation_periods=1,
-        # Nobody calls: nothing fails.
+        # Without requests there are no errors.
         treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
     )
     group = codedeploy.LambdaDeploymentGroup(

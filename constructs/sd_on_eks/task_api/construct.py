@@ -18,19 +18,19 @@ from sd_on_eks.task_api.web_acl import add_web_acl
 
 
 class TaskApi(Construct):
-    """REST API, stage, keys, usage plans, and the function behind them.
+    """REST API, stage, API keys, usage plans, and the Lambda function that handles the requests.
 
     Args:
         scope: the stack.
         construct_id: `TaskApi`.
-        config: the whole configuration: the API's own section, and the runtimes that it knows.
+        config: the whole configuration: the section of the API, and the runtimes.
         table: the task table.
-        output_bucket: where results and large request bodies are.
+        output_bucket: the bucket for results and large request bodies.
 
     Attributes:
         rest_api: the API.
-        api_key: the deployment's own key.
-        usage_plan: its plan, with the configured throttle.
+        api_key: the default API key of the deployment.
+        usage_plan: the usage plan of the default API key.
         handler: the function.
     """
 
@@ -67,12 +67,12 @@ class TaskApi(Construct):
 
     @property
     def endpoint_url(self) -> str:
-        """Where tasks are submitted, with the slash at its end."""
+        """URL of the API's stage, with a slash at the end."""
         return self.rest_api.url
 
     @property
     def get_api_key_command(self) -> str:
-        """Shell command that shows the API key."""
+        """Shell command that shows the default API key."""
         return get_api_key_command(self.api_key)
 
     def _build_integration(self) -> apigateway.LambdaIntegration:
@@ -82,7 +82,7 @@ class TaskApi(Construct):
             alias = build_alias(canary, self.handler.function)
             shift_gradually(canary, alias, self.rest_api, self._config.canary)
             function = alias
-        # One permission for the whole API instead of one a method.
+        # One permission for the whole API instead of one for each method.
         return apigateway.LambdaIntegration(function, scope_permission_to_method=False)
 
     def _protect(self) -> None:
@@ -92,5 +92,5 @@ class TaskApi(Construct):
             acknowledge(
                 self.rest_api,
                 ["AwsSolutions-APIG3"],
-                reason="A web ACL costs idle money, so APIGW.webAcl asks for it; the usage plan limits each key.",
+                reason="A web ACL has a monthly price, so APIGW.webAcl enables it; the usage plan limits each key.",
             )

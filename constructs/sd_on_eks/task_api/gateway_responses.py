@@ -1,4 +1,4 @@
-"""What API Gateway answers by itself, in the contract's words."""
+"""The errors that API Gateway returns itself, with the error body of the contract."""
 
 import json
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from sd_on_eks.config.gateway import Cors
+from sd_on_eks.task_api.contract.operations import OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayAnswer:
-    """An answer of the gateway.
+class GatewayError:
+    """An error response of API Gateway.
 
     Attributes:
         construct_id: PascalCase.
-        type: what happened, in API Gateway's terms.
-        status: HTTP status; `None` keeps the gateway's own.
-        code: the contract's word.
-        message: what is wrong and what to do; `None` gives the gateway's own words.
-        retry_after_s: when to send the request again, where that helps.
+        type: type of the gateway response.
+        status: HTTP status; `None` for the default of API Gateway.
+        code: error code of the contract.
+        message: what is wrong and what to do; `None` for the message of API Gateway.
+        retry_after_s: seconds to wait before a retry; `None` if a retry does not help.
     """
 
     construct_id: str
@@ -32,98 +33,101 @@ class GatewayAnswer:
 
 
 _TYPE: Final = apigateway.ResponseType
+_INVALID_KEY: Final = (
+    "x-api-key: must be a valid API key, got none or an unknown one; the stack output GetAPIKeyCommand shows the key"
+)
+_UNKNOWN_ROUTE: Final = "method and path: must be an operation of this API; allowed: " + ", ".join(
+    f"{operation.method} {operation.path}" for operation in OPERATIONS
+)
+_INTERNAL: Final = "internal error; send the request again"
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-ANSWERS: Final = (
-    GatewayAnswer("InvalidApiKey", _TYPE.INVALID_API_KEY, 401, "unauthorized", "x-api-key is missing or wrong"),
-    GatewayAnswer("Unauthorized", _TYPE.UNAUTHORIZED, 401, "unauthorized", "x-api-key is missing or wrong"),
-    # An unknown route is reported under this name, whether or not a token came.
-    GatewayAnswer(
-        "UnknownRoute", _TYPE.MISSING_AUTHENTICATION_TOKEN, 404, "unknown_route", "there is no such method and path"
-    ),
-    GatewayAnswer("NotFound", _TYPE.RESOURCE_NOT_FOUND, 404, "unknown_route", "there is no such method and path"),
-    GatewayAnswer(
+GATEWAY_ERRORS: Final = (
+    GatewayError("InvalidApiKey", _TYPE.INVALID_API_KEY, 401, "unauthorized", _INVALID_KEY),
+    GatewayError("Unauthorized", _TYPE.UNAUTHORIZED, 401, "unauthorized", _INVALID_KEY),
+    # API Gateway reports an unknown route as this type, whether or not the request has a token.
+    GatewayError("UnknownRoute", _TYPE.MISSING_AUTHENTICATION_TOKEN, 404, "unknown_route", _UNKNOWN_ROUTE),
+    GatewayError("NotFound", _TYPE.RESOURCE_NOT_FOUND, 404, "unknown_route", _UNKNOWN_ROUTE),
+    GatewayError(
         "UnsupportedMediaType",
         _TYPE.UNSUPPORTED_MEDIA_TYPE,
         415,
         "unsupported_media_type",
-        "Content-Type must be application/json",
+        "Content-Type: must be application/json",
     ),
-    # Of what is over 10 MB it is reported that no response applies: scripts/test_api.py --conformance looks.
-    GatewayAnswer(
+    # For a body over 10 MB, API Gateway is reported to ignore this response: scripts/test_api.py --conformance checks.
+    GatewayError(
         "TooLarge",
         _TYPE.REQUEST_TOO_LARGE,
         413,
         "too_large",
-        "the body is too large: 4 MiB are always taken; put a larger one by way of POST /v1alpha2/uploads",
+        "body: must be smaller; 4 MiB are always accepted, and larger content by POST /v1alpha2/uploads",
     ),
-    GatewayAnswer(
+    GatewayError(
         "AccessDenied",
         _TYPE.ACCESS_DENIED,
         403,
         "access_denied",
-        "the API does not answer to callers from this network",
+        "this network has no access to the API; ask the operator of the deployment for access",
     ),
-    GatewayAnswer(
+    GatewayError(
         "WafFiltered",
         _TYPE.WAF_FILTERED,
         403,
         "access_denied",
-        "this address sends too many requests, or one that is not let through; wait some minutes",
+        "this address sends too many requests, or the request is blocked; wait some minutes, then send it again",
     ),
-    GatewayAnswer("Throttled", _TYPE.THROTTLED, 429, "throttled", "too many requests; send it again a second later", 1),
-    GatewayAnswer(
+    GatewayError("Throttled", _TYPE.THROTTLED, 429, "throttled", "too many requests; send it again after a second", 1),
+    GatewayError(
         "QuotaExceeded",
         _TYPE.QUOTA_EXCEEDED,
         429,
         "quota_exceeded",
-        "the quota of this key is used up until its next period begins",
+        "the quota of this API key is used up; wait until its next period starts",
         3600,
     ),
-    GatewayAnswer(
-        "IntegrationTimeout", _TYPE.INTEGRATION_TIMEOUT, 504, "timeout", "no answer in time; send the request again", 1
+    GatewayError(
+        "IntegrationTimeout", _TYPE.INTEGRATION_TIMEOUT, 504, "timeout", "no response in time; send it again", 1
     ),
-    GatewayAnswer(
-        "IntegrationFailure", _TYPE.INTEGRATION_FAILURE, 502, "internal", "our fault; the request may be sent again", 1
-    ),
-    GatewayAnswer("Default4xx", _TYPE.DEFAULT_4_XX, None, "invalid_request"),
-    GatewayAnswer("Default5xx", _TYPE.DEFAULT_5_XX, None, "internal", "our fault; the request may be sent again", 1),
+    GatewayError("IntegrationFailure", _TYPE.INTEGRATION_FAILURE, 502, "internal", _INTERNAL, 1),
+    GatewayError("Default4xx", _TYPE.DEFAULT_4_XX, None, "invalid_request"),
+    GatewayError("Default5xx", _TYPE.DEFAULT_5_XX, None, "internal", _INTERNAL, 1),
 )
 
 
 def add_gateway_responses(scope: Construct, api: apigateway.RestApi, cors: Cors) -> None:
-    """Give every answer of the gateway the contract's shape.
+    """Give the errors of API Gateway the error body of the contract.
 
     Args:
-        scope: a construct for nothing else.
+        scope: a construct that contains only gateway responses.
         api: the API.
-        cors: web pages that may read the answers.
+        cors: web pages that may read the responses.
     """
-    for answer in ANSWERS:
+    for error in GATEWAY_ERRORS:
         apigateway.GatewayResponse(
             scope,
-            answer.construct_id,
+            error.construct_id,
             rest_api=api,
-            type=answer.type,
-            status_code=None if answer.status is None else str(answer.status),
-            response_headers=_headers(answer, cors) or None,
-            templates={"application/json": _template(answer)},
+            type=error.type,
+            status_code=None if error.status is None else str(error.status),
+            response_headers=_headers(error, cors) or None,
+            templates={"application/json": _template(error)},
         )
 
 
-def _headers(answer: GatewayAnswer, cors: Cors) -> dict[str, str]:
-    """Names and values; constants stand in quotes of their own."""
+def _headers(error: GatewayError, cors: Cors) -> dict[str, str]:
+    """Headers by name; API Gateway requires single quotes around a constant value."""
     headers: dict[str, str] = {}
-    if answer.retry_after_s is not None:
-        headers["Retry-After"] = f"'{answer.retry_after_s}'"
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = f"'{error.retry_after_s}'"
     if cors.allow_origins:
-        # The gateway can name one origin only. With several it is any: an error holds nothing of anybody's.
+        # The header can have one constant origin only. Several become any origin, as an error has no caller's data.
         headers["Access-Control-Allow-Origin"] = f"'{cors.allow_origins[0] if len(cors.allow_origins) == 1 else '*'}'"
         headers["Access-Control-Expose-Headers"] = "'Retry-After'"
     return headers
 
 
-def _template(answer: GatewayAnswer) -> str:
-    # $context.error.messageString brings its own quotes.
-    message = "$context.error.messageString" if answer.message is None else json.dumps(answer.message)
-    return f'{{"error":{{"code":"{answer.code}","message":{message},"request_id":"$context.requestId"}}}}'
+def _template(error: GatewayError) -> str:
+    # $context.error.messageString includes its quotes.
+    message = "$context.error.messageString" if error.message is None else json.dumps(error.message)
+    return f'{{"error":{{"code":"{error.code}","message":{message},"request_id":"$context.requestId"}}}}'

@@ -1,4 +1,4 @@
-"""A web ACL in front of the API: addresses that send too much are refused before anything else looks at them."""
+"""A web ACL of AWS WAF in front of the API, which blocks addresses that send too many requests."""
 
 from typing import Final
 
@@ -12,17 +12,17 @@ _WINDOW_S: Final = 300
 
 
 def add_web_acl(scope: Construct, api: apigateway.RestApi, config: WebAcl) -> None:
-    """Put a web ACL in front of the API's stage.
+    """Associate a web ACL with the stage of the API.
 
     Args:
-        scope: a construct for nothing else.
+        scope: the construct of the web ACL.
         api: the API.
-        config: its section of the configuration.
+        config: the section `webAcl` of the configuration.
     """
     acl = wafv2.CfnWebACL(
         scope,
         "WebAcl",
-        description="Refuses addresses that send too many requests",
+        description="Blocks addresses that send too many requests",
         scope="REGIONAL",
         default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
         visibility_config=_visibility("WebAcl"),
@@ -51,6 +51,6 @@ def _visibility(metric: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
     return wafv2.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True,
         metric_name=metric,
-        # A sample is kept with its headers, the key among them.
+        # Sampled requests are stored with their headers, which include the API key.
         sampled_requests_enabled=False,
     )

@@ -1,4 +1,4 @@
-"""The task API in process, on AWS in memory."""
+"""The task API in the process of the test, with AWS in memory."""
 
 import json
 import re
@@ -48,14 +48,14 @@ INDEXES = {
 
 @dataclass
 class Api:
-    """A caller, and an operator who looks into what it left.
+    """Sends requests, and reads what they stored.
 
     Attributes:
         handler: the handler.
-        dynamodb: what it stores in.
-        s3: as above.
+        dynamodb: a client of the table.
+        s3: a client of the output bucket.
         calls: names of the AWS operations that the handler called so far.
-        late_ms: how far the handler's clock is ahead.
+        late_ms: how far the clock of the handler is ahead, in milliseconds.
     """
 
     dynamodb: Any
@@ -78,7 +78,7 @@ class Api:
         key: str = "key1",
         base64_encoded: bool = False,
     ) -> tuple[int, dict[str, Any], dict[str, Any]]:
-        """Status, body and headers of an answer, checked for the shape that API Gateway wants."""
+        """Send a request; returns status, body and headers of the response, whose shape is checked."""
         resource, task_id = routed(path)
         event = {
             "httpMethod": method,
@@ -115,13 +115,13 @@ class Api:
         return self.send("POST", "/v1alpha2", json.dumps({"task": task}), **more)
 
     def submit(self, **metadata: Any) -> TaskRef:
-        """A queued task, by default of the runtime `sd`."""
+        """Submit a task, by default to the runtime `sd`."""
         status, answer, _ = self.post(metadata)
         assert status == 200, answer
         return TaskRef(owner="key1", id=answer["id"], submission=answer["submission"])
 
     def write(self, transition: Transition) -> None:
-        """What an agent does to a record."""
+        """Write a transition as an agent does."""
         self.dynamodb.update_item(**transition.update_item("tasks"))
 
     def run(self, task: TaskRef) -> None:
@@ -138,7 +138,7 @@ class Api:
         return found
 
     def records(self, prefix: str) -> list[table.Item]:
-        """Items whose sort key begins so: `S#` for records, `B#` for messages."""
+        """Items whose sort key has this prefix: `S#` for records, `B#` for messages."""
         items = [from_attribute_values(item) for item in self.items()]
         return [item for item in items if str(item[table.SK]).startswith(prefix)]
 
@@ -147,7 +147,7 @@ class Api:
 
 
 def routed(path: str) -> tuple[str, str | None]:
-    """The route of a path in API Gateway's terms, and the id in it; what is none is its own."""
+    """The route of a path as API Gateway reports it, and the id in the path; an unknown path is its own route."""
     for route in PATHS:
         found = re.fullmatch(route.replace("{id}", "([^/]*)"), path)
         if found:
@@ -164,14 +164,14 @@ MakeApi = Callable[..., Api]
 
 @dataclass
 class Aws:
-    """AWS in memory, and the function's own clients, which note in `calls` what they call."""
+    """AWS in memory, and the clients of the function, whose calls are recorded in `calls`."""
 
     dynamodb: Any
     s3: Any
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Made anew: the function keeps its clients for the life of its process.
+        # New clients: the function caches its clients for the life of its process.
         self.own_dynamodb: Any = clients.dynamodb_client.__wrapped__()
         self.own_s3: Any = clients.s3_client.__wrapped__()
         for client in (self.own_dynamodb, self.own_s3):
@@ -180,7 +180,7 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
-    """For all tests of a module: clients take longer to make than most tests."""
+    """For all tests of a module: creating clients takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         yield Aws(boto3.client("dynamodb"), boto3.client("s3"))
@@ -188,7 +188,7 @@ def aws() -> Iterator[Aws]:
 
 @pytest.fixture
 def make_api(aws: Aws) -> Iterator[MakeApi]:
-    """Makes an API: with runtimes, variables of its environment, `dynamodb` and `s3` that stand for the real ones."""
+    """Creates an API, with `runtimes`, environment variables, and `dynamodb` and `s3` in place of the real clients."""
     create_table(aws.dynamodb)
     aws.s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     aws.calls.clear()
@@ -210,7 +210,7 @@ def make_api(aws: Aws) -> Iterator[MakeApi]:
     for one in aws.s3.list_objects_v2(Bucket="output").get("Contents", []):
         aws.s3.delete_object(Bucket="output", Key=one["Key"])
     aws.s3.delete_bucket(Bucket="output")
-    reset_model_data()  # moto keeps whatever it ever made for its dashboard: gigabytes after many requests
+    reset_model_data()  # moto keeps all instances for its dashboard: gigabytes after many requests
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def api(make_api: MakeApi) -> Api:
 
 @pytest.fixture
 def outside_aws() -> MakeApi:
-    """Makes an API on clients that are given; there is no AWS in memory."""
+    """Creates an API with the given clients, without AWS in memory."""
 
     def make(*, dynamodb: Any, s3: Any, runtimes: list[dict[str, Any]] = RUNTIMES) -> Api:
         api = Api(dynamodb, s3, [])
@@ -236,7 +236,7 @@ def outside_aws() -> MakeApi:
 
 
 def create_table(dynamodb: Any) -> None:
-    """The table, with the indexes that the API asks."""
+    """Create the table with the indexes that the API reads."""
     numbers = {table.SUBMITTED_AT}
     names = {table.PK, table.SK, table.OWNER, table.RUNTIME, table.STATUS, *numbers}
     dynamodb.create_table(

@@ -1,4 +1,4 @@
-"""Requests that are mostly right: what callers send, with one or two things in it changed.
+"""Requests that are mostly valid: those of callers, with one or two values changed.
 
 A change is anything that JSON can say, at any place, so that most of them get far into the handler. The runtimes are
 those of the tests' `Api`: `sd`, `any` (dynamic) and `comfy`.
@@ -48,12 +48,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-"""Any JSON value, and text that JSON can write and UTF-8 cannot."""
+"""Any JSON value, and strings that JSON can represent and UTF-8 cannot."""
 
 FILES = st.binary(min_size=1, max_size=40).map(lambda data: base64.b64encode(data).decode())
 LINKS = st.sampled_from(["https://example.com/a.png", "https://93.184.215.14/b?c=d", "s3://inputs/a b/c.png"])
 IMAGES = FILES | LINKS
-"""Of a content, and named inputs; the bucket `inputs` is one for inputs."""
+"""Inputs of content, and named inputs; `inputs` is a bucket for inputs."""
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,20}", fullmatch=True)
 EXPIRIES = st.none() | st.sampled_from(["2026-11-24T10:00:00Z", "soon", 0, 1e12])
 
@@ -123,12 +123,12 @@ CONTENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "pipeline": WORKFLOW,
 }
-"""Right contents by the kind of task."""
+"""Valid contents by task type."""
 
 
 @st.composite
 def submits(draw: st.DrawFn) -> dict[str, Any]:
-    """Bodies of `POST /v1alpha2` that are right."""
+    """Valid bodies of `POST /v1alpha2`."""
     tasktype = draw(st.sampled_from(sorted(CONTENTS)))
     runtime = "comfy" if tasktype == "pipeline" else draw(st.sampled_from(["sd", "any"]))
     further = draw(
@@ -145,7 +145,7 @@ def submits(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def submits_v1alpha1(draw: st.DrawFn) -> dict[str, Any]:
-    """Bodies of `POST /v1alpha1` that are right."""
+    """Valid bodies of `POST /v1alpha1`."""
     tasktype = draw(st.sampled_from(sorted(set(CONTENTS) - {"pipeline"})))
     scripts = {
         "task": tasktype,
@@ -158,14 +158,14 @@ def submits_v1alpha1(draw: st.DrawFn) -> dict[str, Any]:
 UPLOADS = st.fixed_dictionaries(
     {
         "content_type": st.sampled_from(["application/json", "image/png", "image/jpeg", "image/webp"]),
-        # JSON knows one kind of number: 512.0 is an integer, too.
+        # JSON has one type of number: 512.0 is an integer, too.
         "content_length": st.integers(1, 20 * 2**20) | st.integers(1, 1000).map(float),
     }
 )
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Every place in a JSON value."""
+    """The path of every value in a JSON value."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
@@ -174,7 +174,7 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 @st.composite
 def mutated(draw: st.DrawFn, right: st.SearchStrategy[Any]) -> Any:
-    """A right value with none, one or two places of it replaced, removed or added to."""
+    """A valid value with up to two changes: a value replaced, removed or added."""
     value = copy.deepcopy(draw(right))
     for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
         path = draw(st.sampled_from(list(places(value))))
@@ -222,7 +222,7 @@ ODD_TEXTS = st.one_of(
         ]
     ),
 )
-"""Bodies that are no JSON, or not for everybody."""
+"""Bodies that are not valid JSON, or that parsers read differently."""
 
 HEADERS = st.fixed_dictionaries(
     {"content-type": st.sampled_from(["application/json"] * 8 + ["application/json; charset=utf-8", "text/plain", ""])},
@@ -254,7 +254,7 @@ def posts(draw: st.DrawFn) -> Request:
 
 @st.composite
 def others(draw: st.DrawFn) -> Request:
-    """Requests without a body, some of them for no route at all."""
+    """Requests without a body, some of them for unknown routes."""
     task_id = draw(IDS | st.sampled_from(["t1", "", "a b", "%00", "ä", "x" * 200]))
     method, path = draw(
         st.sampled_from(
@@ -271,4 +271,4 @@ def others(draw: st.DrawFn) -> Request:
 
 
 REQUESTS = posts() | posts() | posts() | others()
-"""Anything that a caller may send."""
+"""All requests."""

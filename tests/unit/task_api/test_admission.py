@@ -1,4 +1,4 @@
-"""Admission: a runtime with a limit takes no more tasks than may wait, and says how long they take."""
+"""Admission: a runtime with a limit accepts no tasks when its queue is full, and reports the expected waiting time."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ LIMITED = [
 
 
 class Store:
-    """A table in which so many tasks wait."""
+    """A table with a number of queued tasks."""
 
     def __init__(self, queued: int) -> None:
         self.queued = queued
@@ -47,36 +47,36 @@ def runtime(limit: int | None) -> Runtime:
 
 def admission(queued: int) -> tuple[Any, Any, Clock]:
     store, clock = Store(queued), Clock()
-    stand_in: Any = store
-    return Admission(stand_in, clock=clock), store, clock
+    table_store: Any = store
+    return Admission(table_store, clock=clock), store, clock
 
 
-def test_fails_when_as_many_tasks_wait_as_may(make_api: Any) -> None:
+def test_fails_when_the_queue_is_full(make_api: Any) -> None:
     api = make_api(runtimes=LIMITED)
     assert [api.post()[0] for _ in range(2)] == [200, 200]
     status, answer, headers = api.post()
     assert (status, answer["error"]["code"]) == (429, "backlog_full")
     # Two tasks of 30 s each on four replicas.
     assert headers["Retry-After"] == "15"
-    assert "2 tasks wait for the runtime sd" in answer["error"]["message"]
-    assert "15 s" in answer["error"]["message"]
+    assert "the queue of the runtime 'sd' is full with 2 tasks" in answer["error"]["message"]
+    assert "send the request again in about 15 s" in answer["error"]["message"]
     assert len(api.records("S#")) == 2
 
 
-def test_another_process_counts_them_too(make_api: Any) -> None:
+def test_tasks_of_another_process_count(make_api: Any) -> None:
     make_api(runtimes=LIMITED).post()
     make_api(runtimes=LIMITED).post(key="key2")
     assert make_api(runtimes=LIMITED).post()[0] == 429
 
 
-def test_tasks_that_run_do_not_wait(make_api: Any) -> None:
+def test_running_tasks_do_not_count(make_api: Any) -> None:
     api = make_api(runtimes=LIMITED)
     for _ in range(2):
         api.run(api.submit())
     assert make_api(runtimes=LIMITED).post()[0] == 200
 
 
-def test_a_count_is_good_for_a_second() -> None:
+def test_a_count_is_cached_for_a_second() -> None:
     admitting, store, clock = admission(0)
     for _ in range(10):
         admitting.admit(runtime(100))
@@ -86,18 +86,18 @@ def test_a_count_is_good_for_a_second() -> None:
     assert store.counts == 2
 
 
-def test_what_was_admitted_counts_at_once() -> None:
+def test_an_admitted_task_counts_at_once() -> None:
     admitting, _, clock = admission(1)
     admitting.admit(runtime(3))
     admitting.admit(runtime(3))
-    with pytest.raises(ApiError, match="3 tasks wait"):
+    with pytest.raises(ApiError, match="full with 3 tasks"):
         admitting.admit(runtime(3))
-    # By then the index shows how many there are.
+    # By then the index has the actual number.
     clock.now += 1
     admitting.admit(runtime(3))
 
 
-def test_a_refusal_does_not_prolong_itself() -> None:
+def test_a_rejected_task_does_not_count() -> None:
     admitting, store, clock = admission(3)
     for _ in range(3):
         with pytest.raises(ApiError):
@@ -107,7 +107,7 @@ def test_a_refusal_does_not_prolong_itself() -> None:
     admitting.admit(runtime(3))
 
 
-def test_a_wait_is_told_in_whole_seconds_and_is_never_none() -> None:
+def test_the_waiting_time_is_in_whole_seconds_and_never_zero() -> None:
     admitting, _, _ = admission(3)
     with pytest.raises(ApiError) as caught:
         admitting.admit(runtime(3))
@@ -124,7 +124,7 @@ def test_nothing_is_counted_without_a_limit() -> None:
     assert store.counts == 0
 
 
-def test_a_repeat_is_answered_although_the_backlog_is_full_meanwhile(make_api: Any) -> None:
+def test_a_retry_gets_its_response_even_if_the_queue_is_full_by_then(make_api: Any) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
     api = make_api(runtimes=LIMITED)
     first = api.post(headers=headers)[1]
@@ -133,22 +133,22 @@ def test_a_repeat_is_answered_although_the_backlog_is_full_meanwhile(make_api: A
     assert make_api(runtimes=LIMITED).post(headers=headers | {"Idempotency-Key": "other"})[0] == 429
 
 
-def test_counting_goes_on_where_a_page_ends_early(make_api: Any) -> None:
+def test_counting_continues_after_a_short_page(make_api: Any) -> None:
     class Pages:
-        """A table whose pages hold three entries."""
+        """A table whose pages have three entries."""
 
         def __init__(self) -> None:
-            self.asked: list[Any] = []
+            self.queries: list[Any] = []
 
         def query(self, **parameters: Any) -> Any:
-            self.asked.append(parameters)
+            self.queries.append(parameters)
             counted = min(3, parameters["Limit"])
-            return {"Count": counted, "LastEvaluatedKey": {table.PK: {"S": f"T#-#{len(self.asked)}"}}}
+            return {"Count": counted, "LastEvaluatedKey": {table.PK: {"S": f"T#-#{len(self.queries)}"}}}
 
     pages = Pages()
     limited = [{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 7}]
     assert make_api(runtimes=limited, dynamodb=pages).post()[0] == 429
-    assert [(asked["Limit"], "ExclusiveStartKey" in asked) for asked in pages.asked] == [
+    assert [(query["Limit"], "ExclusiveStartKey" in query) for query in pages.queries] == [
         (7, False),
         (4, True),
         (1, True),

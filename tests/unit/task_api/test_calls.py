@@ -1,4 +1,4 @@
-"""How many AWS calls each operation makes, and which clients it needs: both are paid for at every request."""
+"""The number of AWS calls of each operation, and the clients that it needs: both add to the response time."""
 
 import json
 from typing import Any
@@ -21,14 +21,14 @@ def test_a_submit_is_one_call(api: Any, headers: dict[str, str] | None) -> None:
     assert calls(api) == ["TransactWriteItems"]
 
 
-def test_a_repeat_is_one_call(api: Any) -> None:
+def test_a_retry_with_an_idempotency_key_is_one_call(api: Any) -> None:
     api.post(headers=WITH_KEY)
     calls(api)
     api.post(headers=WITH_KEY)
     assert calls(api) == ["TransactWriteItems"]
 
 
-def test_a_submit_with_a_parked_payload_is_two_calls(api: Any) -> None:
+def test_a_submit_with_an_offloaded_body_is_two_calls(api: Any) -> None:
     api.post(content=LARGE)
     assert calls(api) == ["PutObject", "TransactWriteItems"]
 
@@ -102,7 +102,7 @@ def test_an_upload_is_offered_without_a_call(api: Any) -> None:
 
 
 class NotNeeded:
-    """A client that nothing may be asked of; it would not even be made."""
+    """A client that must not be used."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"{name} of a client that is not needed")
@@ -120,7 +120,7 @@ def test_an_upload_needs_no_dynamodb(make_api: Any) -> None:
     assert make_api(dynamodb=NotNeeded()).send("POST", "/v1alpha2/uploads", body)[0] == 200
 
 
-def test_what_is_wrong_needs_no_client(make_api: Any) -> None:
+def test_an_invalid_request_needs_no_client(make_api: Any) -> None:
     api = make_api(dynamodb=NotNeeded(), s3=NotNeeded())
     assert api.post({"id": "a b"}, LARGE)[0] == 400
     assert api.send("GET", "/v1alpha2/tasks/a b")[0] == 404

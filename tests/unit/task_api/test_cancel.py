@@ -1,4 +1,4 @@
-"""Cancelling: what becomes of a task in each state, and whose it must be."""
+"""Canceling: what happens to a task in each state, and which tasks a caller can cancel."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_a_running_task_is_cancelled_at_once(api: Any) -> None:
     assert table.CLAIM not in record
 
 
-def test_a_cancelled_task_is_cancelled_again_with_the_same_answer(api: Any) -> None:
+def test_a_cancelled_task_is_cancelled_again_with_the_same_response(api: Any) -> None:
     api.submit()
     first = api.send("POST", CANCEL)
     api.late_ms = 5000
@@ -43,7 +43,7 @@ def test_fails_when_the_task_has_ended(api: Any, submission_named: bool) -> None
     query = {"submission": task.submission} if submission_named else None
     status, answer, _ = api.send("POST", CANCEL, query=query)
     assert (status, answer["error"]["code"]) == (409, "task_ended")
-    assert "the task is completed" in answer["error"]["message"]
+    assert "status: must be queued or running to cancel a task, got completed" in answer["error"]["message"]
     assert api.items() == before
 
 
@@ -62,7 +62,7 @@ def test_the_newest_submission_is_cancelled_unless_another_is_named(api: Any) ->
         (CANCEL, {"submission": "0"}, "key1"),
         (CANCEL, None, "key2"),
     ],
-    ids=["id", "id and submission", "no id at all", "submission", "another key's"],
+    ids=["id", "id and submission", "no id at all", "submission", "task of another key"],
 )
 def test_fails_when_there_is_no_such_task(api: Any, path: str, query: dict[str, str] | None, key: str) -> None:
     api.submit()
@@ -72,7 +72,7 @@ def test_fails_when_there_is_no_such_task(api: Any, path: str, query: dict[str, 
     assert api.items() == before
 
 
-def test_fails_when_another_keys_task_is_named_by_its_submission(api: Any) -> None:
+def test_fails_when_the_submission_is_that_of_another_key(api: Any) -> None:
     task = api.submit()
     assert api.send("POST", CANCEL, query={"submission": task.submission}, key="key2")[0] == 404
     assert api.records("S#")[0][table.STATUS] == Status.QUEUED

@@ -1,4 +1,4 @@
-"""Which checkpoint and runtime a submit decides on, in both versions of the API, or which answer it gets."""
+"""Which checkpoint and runtime a submit selects in both versions of the API, or which error it returns."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def in_scripts(checkpoint: str) -> dict[str, Any]:
 
 
 class Store:
-    """DynamoDB, which keeps the last task."""
+    """DynamoDB that stores the last task."""
 
     task: list[table.Item]
 
@@ -55,7 +55,7 @@ Submit = Callable[..., TaskMessage | dict[str, Any]]
 
 @pytest.fixture
 def submit(outside_aws: Any) -> Submit:
-    """Submits a task: its message, whose record says the same, or the error with its status."""
+    """Submits a task; returns its message, which has the same values as its record, or the error and its status."""
 
     def submit(sent: tuple[str, dict[str, Any]], runtimes: Any = RUNTIMES) -> TaskMessage | dict[str, Any]:
         store = Store()
@@ -101,9 +101,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("sent", "runtime", "checkpoint"), ACCEPTED.values(), ids=ACCEPTED)
-def test_a_submit_decides_which_checkpoint_runs(
-    submit: Submit, sent: Any, runtime: str, checkpoint: str | None
-) -> None:
+def test_a_submit_selects_the_checkpoint(submit: Submit, sent: Any, runtime: str, checkpoint: str | None) -> None:
     message = submit(sent)
     assert isinstance(message, TaskMessage), message
     assert (message.runtime, message.checkpoint) == (runtime, checkpoint)
@@ -170,7 +168,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "code", "field", "says"), REFUSED.values(), ids=REFUSED)
-def test_fails_when_it_cannot_be_told_or_is_not_served(
+def test_fails_when_the_checkpoint_is_ambiguous_or_not_served(
     submit: Submit, sent: Any, code: str, field: str, says: str
 ) -> None:
     error = submit(sent)
@@ -198,13 +196,13 @@ def test_settings_of_the_existing_solution_reach_the_server_as_settings(submit: 
     assert message.content["override_settings"] == {
         "CLIP_stop_at_last_layers": 2,
         "sd_vae": "a.pt",
-        # For agents of the previous version, which look here alone.
+        # For agents of the previous version, which read the checkpoint only here.
         "sd_model_checkpoint": "a.ckpt",
     }
     assert {"sd_vae", "override_settings"}.isdisjoint(message.content["alwayson_scripts"])
 
 
-def test_a_large_body_whose_settings_were_moved_is_offloaded_as_it_is_now(make_api: Any) -> None:
+def test_a_large_body_whose_settings_were_moved_is_offloaded_with_its_changes(make_api: Any) -> None:
     api = make_api(runtimes=RUNTIMES)
     path, body = v1alpha2("both", in_scripts("a.ckpt") | {"prompt": "x" * 300_000})
     assert api.send("POST", path, json.dumps(body))[0] == 200
@@ -227,7 +225,9 @@ RETIRED = FIXED | {"retired": True}
         ([DYNAMIC | {"retired": True}, OTHER], v1alpha1("a.ckpt"), "alwayson_scripts.sd_model_checkpoint"),
     ],
 )
-def test_fails_when_only_a_retired_runtime_would_do(submit: Submit, runtimes: Any, sent: Any, field: str) -> None:
+def test_fails_when_only_a_retired_runtime_serves_the_checkpoint(
+    submit: Submit, runtimes: Any, sent: Any, field: str
+) -> None:
     error = submit(sent, runtimes)
     assert isinstance(error, dict)
     assert (error["status"], error["code"], error["field"]) == (409, "runtime_retired", field)
@@ -240,7 +240,7 @@ def test_v1alpha1_routes_past_a_retired_runtime(submit: Submit, checkpoint: str)
     assert message.runtime == "dynamic"
 
 
-def test_a_retired_runtime_still_shows_its_tasks_and_repeats_its_answers(make_api: Any) -> None:
+def test_a_retired_runtime_still_shows_its_tasks_and_repeats_its_responses(make_api: Any) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
     path, body = v1alpha2("fixed")
     first = make_api(runtimes=[FIXED]).send("POST", path, json.dumps(body), headers=headers)

@@ -1,4 +1,4 @@
-"""What is generated from the schemas is up to date, complete, and says what the code does."""
+"""The files that are generated from the schemas are up to date and complete, and agree with the code."""
 
 import ast
 import json
@@ -21,25 +21,25 @@ from sd_on_eks.task_api.contract.reference import EXAMPLES, reference_text
 from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, resolved, schemas
 from sd_on_eks.task_api.contract.sentences import must
 from sd_on_eks.task_api.contract.validator import ENTRY_POINTS, VALIDATOR_FILE
-from sd_on_eks.task_api.gateway_responses import ANSWERS
+from sd_on_eks.task_api.gateway_responses import GATEWAY_ERRORS
 from sd_on_eks.task_api.handler.operations import Operations
 from sd_on_eks.task_api.handler.routes import ROUTES
 from task_record.object_keys import is_prefix
 
 HANDLER = VALIDATOR_FILE.parent
 KEYWORDS = {
-    # Of validation, alike in draft-07 and 2020-12.
+    # Validation keywords, with the same meaning in draft-07 and 2020-12.
     *("type", "enum", "const", "required", "properties", "additionalProperties", "minProperties", "maxProperties"),
     *("items", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "multipleOf"),
     *("allOf", "anyOf", "if", "then", "else", "not", "$ref"),
-    # Of description. `contentEncoding` is none: fastjsonschema would decode, and call the bytes the value.
+    # Annotations. Not `contentEncoding`: fastjsonschema would decode the value, and validate the bytes.
     *("description", "examples", "x-must", "format"),
 }
 
 
 def inner_schemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all in it."""
+    """A schema and all its subschemas."""
     if not isinstance(schema, dict):
         return
     yield schema
@@ -60,8 +60,8 @@ def test_schemas_mean_the_same_in_both_drafts(name: str) -> None:
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.Draft202012Validator.check_schema(schema)
     for inner in inner_schemas(schema):
-        assert inner.keys() <= KEYWORDS, "a keyword that is not known to mean the same"
-        assert "$ref" not in inner or inner.keys() == {"$ref"}, "draft-07 would ignore what stands beside $ref"
+        assert inner.keys() <= KEYWORDS, "a keyword that may have another meaning in one of the drafts"
+        assert "$ref" not in inner or inner.keys() == {"$ref"}, "draft-07 ignores keywords beside $ref"
 
 
 @pytest.mark.parametrize("name", schemas())
@@ -74,7 +74,7 @@ def test_every_field_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, schema in schemas().items() if "examples" in schema])
-def test_examples_of_a_schema_are_right(name: str) -> None:
+def test_examples_of_a_schema_are_valid(name: str) -> None:
     validator = jsonschema.Draft202012Validator(
         {"$ref": f"{REFERENCE_PREFIX}{name}", "components": {"schemas": schemas()}}
     )
@@ -103,11 +103,11 @@ def test_every_entry_point_is_a_function(name: str) -> None:
     assert name.lower() in {function.replace("_", "") for function in functions}
 
 
-def test_the_openapi_document_is_one() -> None:
+def test_the_openapi_document_is_valid() -> None:
     schemathesis.openapi.from_dict(openapi()).validate()
 
 
-def test_the_openapi_document_names_key_errors_and_bodies_of_every_operation() -> None:
+def test_the_openapi_document_has_key_errors_and_bodies_of_every_operation() -> None:
     document = openapi()
     assert document["components"]["securitySchemes"]["apiKey"] == {
         "type": "apiKey",
@@ -125,13 +125,13 @@ def test_the_openapi_document_names_key_errors_and_bodies_of_every_operation() -
 def test_the_handler_has_each_operation_and_no_other() -> None:
     assert set(ROUTES.items()) == {(one.name, f"{one.method} {one.path}") for one in OPERATIONS}
     settings = SimpleNamespace(table_name="tasks", output_bucket="output")
-    operations = Operations(settings, dynamodb=Mock(), s3=Mock(), now_ms=Mock())  # type: ignore[arg-type]  # stand-ins
+    operations = Operations(settings, dynamodb=Mock(), s3=Mock(), now_ms=Mock())  # type: ignore[arg-type]  # fakes
     assert list(operations.routes) == list(ROUTES.values())
 
 
 def test_every_code_of_the_gateway_is_listed() -> None:
     listed = {(code.status, code.code) for code in ERROR_CODES}
-    assert {(answer.status, answer.code) for answer in ANSWERS if answer.status is not None} <= listed
+    assert {(error.status, error.code) for error in GATEWAY_ERRORS if error.status is not None} <= listed
 
 
 def test_every_code_of_the_handler_is_listed_and_no_other() -> None:
@@ -147,20 +147,20 @@ def test_every_code_of_the_handler_is_listed_and_no_other() -> None:
                 place = 1 if node.func.id == "ApiError" else 0
                 if isinstance(code := node.args[place], ast.Constant):
                     found.add(code.value)
-    of_gateway = {answer.code for answer in ANSWERS}
+    of_gateway = {error.code for error in GATEWAY_ERRORS}
     assert {code.code for code in ERROR_CODES} == found | of_gateway
 
 
 @given(
     st.text(alphabet="ab.~-_/\n üpayloadsrk", max_size=12) | st.sampled_from(["uploads", "parked/x", "a" * 513, "a//b"])
 )
-def test_prefixes_are_those_of_the_record(text: str) -> None:
+def test_prefixes_follow_the_rule_of_the_record(text: str) -> None:
     schema = schemas()["Prefix"]
     ours = len(text) <= schema["maxLength"] and re.search(schema["pattern"].replace("$", r"\Z"), text) is not None
     assert ours == (text == "" or is_prefix(text))
 
 
-def test_schemas_take_what_the_record_knows_from_it() -> None:
+def test_schemas_have_the_values_of_the_record() -> None:
     assert schemas()["TaskId"]["pattern"] == r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"
     assert schemas()["Status"]["enum"] == ["queued", "running", "completed", "failed", "cancelled"]
     of_sdwebui = ["text-to-image", "image-to-image", "extra-single-image", "extra-batch-images"]
@@ -168,8 +168,8 @@ def test_schemas_take_what_the_record_knows_from_it() -> None:
     routing = schemas()["SubmitV1alpha1"]["properties"]["alwayson_scripts"]["properties"]
     assert routing["task"]["enum"] == of_sdwebui
     assert schemas()["Tasktype"]["description"] == (
-        "What is to be done. An sdwebui runtime does `text-to-image` and `image-to-image`, and as an extension "
-        "`extra-single-image` and `extra-batch-images`; a comfyui runtime does `pipeline`."
+        "Type of the task. An sdwebui runtime runs `text-to-image` and `image-to-image`, and as an extension "
+        "`extra-single-image` and `extra-batch-images`; a comfyui runtime runs `pipeline`."
     )
 
 
@@ -177,7 +177,7 @@ def test_no_schema_has_a_name_that_stands_for_nothing() -> None:
     assert "${" not in json.dumps(schemas())
 
 
-def test_the_page_shows_every_example_as_it_is() -> None:
+def test_the_reference_has_every_example_unchanged() -> None:
     page = reference_text()
     files = [file for file in EXAMPLES.iterdir() if file.suffix in {".sh", ".py", ".mjs"}]
     assert len(files) > 40
@@ -185,7 +185,7 @@ def test_the_page_shows_every_example_as_it_is() -> None:
         assert file.read_text("utf-8").removeprefix("#!/usr/bin/env bash\n").rstrip() in page, file.name
 
 
-def test_the_page_names_every_field_and_code() -> None:
+def test_the_reference_has_every_field_and_code() -> None:
     page = reference_text()
     for operation in OPERATIONS:
         assert f"`{operation.method} {operation.path}`" in page
@@ -197,7 +197,7 @@ def test_the_page_names_every_field_and_code() -> None:
                 assert re.search(rf"[`.]{field}`", page), f"{name}.{field}"
 
 
-def test_every_link_of_the_page_leads_somewhere() -> None:
+def test_every_link_of_the_reference_has_a_target() -> None:
     page = reference_text()
     headings = {
         re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in re.findall(r"^#+ (.*)$", page, re.MULTILINE)
@@ -227,10 +227,10 @@ def test_every_link_of_the_page_leads_somewhere() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_schema_is_said_in_words(schema: dict[str, Any], words: str) -> None:
+def test_the_rule_of_a_schema_is_put_into_words(schema: dict[str, Any], words: str) -> None:
     assert must(schema) == words
 
 
-def test_fails_when_there_are_no_words_for_a_schema() -> None:
-    with pytest.raises(TypeError, match="there are no words for"):
+def test_fails_when_a_schema_cannot_be_put_into_words() -> None:
+    with pytest.raises(TypeError, match="must have x-must, or keywords that can be put into words, got {'not': {}}"):
         must({"not": {}})

@@ -1,6 +1,6 @@
-"""The OpenAPI document is one that generators of clients understand, which know less than JSON Schema.
+"""The OpenAPI document uses only what client generators support, which is less than JSON Schema.
 
-tests/integration/test_generated_clients.py runs three of them; here is what was found with them.
+tests/integration/test_generated_clients.py runs three generators; the rules that they need are tested here.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WITH_BODY = [operation for operation in OPERATIONS if operation.request is not N
 
 
 def found_in(place: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """A schema and all in it that generators see, by place."""
+    """A schema and all subschemas that generators read, by their path."""
     yield place, schema
     for name, field in schema.get("properties", {}).items():
         yield from found_in(f"{place}.{name}", field)
@@ -36,7 +36,7 @@ FOUND = [found for name, component in SCHEMAS.items() for found in found_in(name
 
 
 def of_requests() -> set[str]:
-    """Components that a body is made of."""
+    """Components that request bodies refer to."""
     known: set[str] = set()
     waiting = [str(operation.request) for operation in WITH_BODY]
     while waiting:
@@ -53,7 +53,7 @@ def types(schema: Schema) -> list[str]:
     return [named] if isinstance(named, str) else named
 
 
-def test_every_list_says_what_its_items_are() -> None:
+def test_every_array_has_items() -> None:
     assert [place for place, schema in FOUND if "array" in types(schema) and "items" not in schema] == []
 
 
@@ -61,13 +61,13 @@ def test_every_constant_has_a_type() -> None:
     assert [place for place, schema in FOUND if "const" in schema and "type" not in schema] == []
 
 
-def test_what_a_schema_adds_to_another_is_a_part_of_its_own() -> None:
+def test_a_schema_extends_another_with_an_own_part_of_all_of() -> None:
     beside = {"type", "properties", "required"}
     assert [place for place, schema in FOUND if "allOf" in schema and beside & schema.keys()] == []
-    assert [place for place, schema in FOUND if len(schema.get("allOf", "ab")) < 2] == [], "taken for its only part"
+    assert [place for place, schema in FOUND if len(schema.get("allOf", "ab")) < 2] == [], "an allOf with one part"
 
 
-def test_an_object_of_any_names_says_what_their_values_are() -> None:
+def test_an_object_with_any_names_has_a_schema_of_its_values() -> None:
     any_names = [
         (place, schema)
         for place, schema in FOUND
@@ -76,7 +76,7 @@ def test_an_object_of_any_names_says_what_their_values_are() -> None:
     assert [place for place, schema in any_names if "additionalProperties" not in schema] == []
 
 
-def test_an_object_of_a_request_says_whether_it_is_open() -> None:
+def test_an_object_of_a_request_has_additional_properties_set() -> None:
     names = of_requests()
     assert [
         place
@@ -102,7 +102,7 @@ def described(operation: Operation) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_every_operation_has_right_examples(operation: Operation) -> None:
+def test_every_operation_has_valid_examples(operation: Operation) -> None:
     description = described(operation)
     for parameter in description["parameters"]:
         validator(parameter["schema"]).validate(parameter["example"])
@@ -114,11 +114,11 @@ def test_every_operation_has_right_examples(operation: Operation) -> None:
             validator(media["schema"]).validate(example["value"])
 
 
-def test_there_is_an_example_of_every_tasktype() -> None:
+def test_every_task_type_has_an_example() -> None:
     tasktypes = {body["task"]["metadata"]["tasktype"] for body in REQUEST_EXAMPLES["submitTask"].values()}
     assert tasktypes == CONTENTS.keys()
 
 
-def test_an_answer_of_the_cancel_is_a_cancelled_task() -> None:
+def test_the_example_response_of_cancel_is_a_cancelled_task() -> None:
     (cancel,) = (operation for operation in OPERATIONS if operation.name == "cancelTask")
     assert answer_example(cancel)["status"] == "cancelled"

@@ -1,4 +1,4 @@
-"""Whatever a caller sends is answered within the contract, and as the OpenAPI document says."""
+"""Any request gets a response that the contract and the OpenAPI document allow."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.unit.task_api.generated_requests import CONTENTS, REQUESTS, Request, 
 DOCUMENT = openapi()
 IMAGE = base64.b64encode(b"an image!").decode()
 UPLOADED = "s3://sd-output/uploads/k1a2b3c4d5/01KAVR2M5T8Z3N6W1Q4Y7H0C2E"
-"""A reference that the examples have; a test puts one of its own there."""
+"""The upload of the examples; the test replaces it with an existing one."""
 
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
@@ -29,8 +29,8 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 VALIDATORS = {name: validator(name) for name in {"Error", *(operation.answer for operation in OPERATIONS)}}
 
 
-def check_answer(method: str, path: str, status: int, answer: dict[str, Any]) -> None:
-    """An answer is one of those that the document has for the route."""
+def check_response(method: str, path: str, status: int, answer: dict[str, Any]) -> None:
+    """Check that the document has the response for the route."""
     described = DOCUMENT["paths"].get(routed(path)[0], {}).get(method.lower())
     if described is None:
         assert (status, answer["error"]["code"]) == (404, "unknown_route")
@@ -52,7 +52,7 @@ def send(api: Any, request: Request) -> tuple[int, dict[str, Any]]:
         key=request.key,
         base64_encoded=request.base64_encoded,
     )
-    check_answer(request.method, request.path, status, answer)
+    check_response(request.method, request.path, status, answer)
     return status, answer
 
 
@@ -60,20 +60,22 @@ def check_any(api: Any, request: Request) -> None:
     api.calls.clear()
     status, answer = send(api, request)
     assert status < 500, answer
-    # A reused Idempotency-Key is found by the write itself.
+    # The write itself detects a reused Idempotency-Key.
     if status not in {200, 409}:
         assert not {"TransactWriteItems", "PutObject"} & set(api.calls)
 
 
 @settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(request=REQUESTS)
-def test_any_request_is_answered_within_the_contract(api: Any, request: Request) -> None:
+def test_any_request_gets_a_response_of_the_contract(api: Any, request: Request) -> None:
     check_any(api, request)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("number", range(250))  # each begins with an empty table: moto copies it for each transaction
-def test_any_of_many_requests_is_answered_within_the_contract(api: Any, number: int) -> None:
+@pytest.mark.parametrize(
+    "number", range(250)
+)  # each starts with an empty table: moto copies the table in every transaction
+def test_any_of_many_requests_gets_a_response_of_the_contract(api: Any, number: int) -> None:
     @seed(number)
     @settings(max_examples=400, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(request=REQUESTS)
@@ -88,7 +90,7 @@ def test_any_of_many_requests_is_answered_within_the_contract(api: Any, number: 
     request=submits().map(lambda body: Request("POST", "/v1alpha2", json.dumps(body)))
     | submits_v1alpha1().map(lambda body: Request("POST", "/v1alpha1", json.dumps(body)))
 )
-def test_what_is_right_is_accepted(api: Any, request: Request) -> None:
+def test_a_valid_request_is_accepted(api: Any, request: Request) -> None:
     status, answer = send(api, request)
     assert status == 200, answer
 
@@ -106,7 +108,9 @@ METADATA = {
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(tasktype=st.sampled_from(sorted(CONTENTS)), data=st.data())
-def test_what_was_uploaded_is_judged_like_what_comes_along(api: Any, tasktype: str, data: st.DataObject) -> None:
+def test_uploaded_content_is_validated_like_content_of_the_request(
+    api: Any, tasktype: str, data: st.DataObject
+) -> None:
     content = data.draw(mutated(CONTENTS[tasktype]).filter(lambda value: isinstance(value, dict)))
     metadata = METADATA[tasktype]
     inline = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content": content}}))
@@ -123,32 +127,32 @@ def test_what_was_uploaded_is_judged_like_what_comes_along(api: Any, tasktype: s
         (b"", "Expecting value"),
         (b"[]", "it must be an object, got a list"),
         (b"\xff", "is not UTF-8"),
-        (b'{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        (b'{"a": NaN}', "NaN is no JSON"),
-        (b'{"a": 1e999}', "beyond what a number can hold"),
+        (b'{"a": 1, "a": 2}', "the key 'a' must be unique"),
+        (b'{"a": NaN}', "NaN is not valid JSON"),
+        (b'{"a": 1e999}', "too large for a double"),
         (b'{"a": "\\ud800"}', "lone surrogate"),
-        (b'{"a":' * 200 + b"1" + b"}" * 200, "nested more than 100 deep"),
+        (b'{"a":' * 200 + b"1" + b"}" * 200, "nested at most 100 levels deep"),
     ],
-    ids=["empty", "list", "bytes", "twice", "not a number", "infinite", "surrogate", "deep"],
+    ids=["empty", "list", "bytes", "duplicate", "not a number", "infinite", "surrogate", "deep"],
 )
-def test_fails_when_what_was_uploaded_is_no_json_object(api: Any, body: bytes, why: str) -> None:
+def test_fails_when_an_upload_is_not_a_json_object(api: Any, body: bytes, why: str) -> None:
     task = {"metadata": METADATA["text-to-image"], "content_ref": upload(api, body)}
     status, answer, _ = api.send("POST", "/v1alpha2", json.dumps({"task": task}))
     error = answer["error"]
     assert (status, error["code"], error["field"]) == (400, "invalid_json", "task.content_ref")
-    assert error["message"].startswith("task.content_ref: what was uploaded is no JSON object: ")
+    assert error["message"].startswith("task.content_ref: must refer to a JSON object: ")
     assert why in error["message"]
     assert api.items() == []
 
 
-def test_a_whole_number_may_be_written_with_a_point(api: Any) -> None:
-    # JSON knows one kind of number, and so do its schemas: 512.0 is an integer.
+def test_a_whole_number_may_have_a_decimal_point(api: Any) -> None:
+    # JSON has one type of number, and JSON Schema treats 512.0 as an integer.
     request = Request("POST", "/v1alpha2/uploads", '{"content_type": "image/png", "content_length": 512.0}')
     status, answer = send(api, request)
     assert (status, answer["headers"]["Content-Length"]) == (200, "512")
 
 
-def test_every_answer_is_as_the_document_says(api: Any) -> None:
+def test_every_response_has_only_documented_fields(api: Any) -> None:
     body = json.dumps({"task": {"metadata": METADATA["text-to-image"] | {"context": {"a": 1}}, "content": {}}})
     v1alpha1 = {
         "alwayson_scripts": {"task": "text-to-image", "id_task": "t2", "sd_model_checkpoint": "v1-5.safetensors"}
@@ -168,7 +172,7 @@ def test_every_answer_is_as_the_document_says(api: Any) -> None:
         operation = next(
             one for one in OPERATIONS if (one.method, one.path) == (request.method, routed(request.path)[0])
         )
-        assert answer.keys() <= documented(operation.answer), "an answer has a field that the document has not"
+        assert answer.keys() <= documented(operation.answer), "a response has a field that is not documented"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_an_example_of_the_document_is_accepted(make_api: Any, operation: Operat
     assert status == 200, answer
 
 
-def test_a_completed_task_is_as_the_document_says(api: Any) -> None:
+def test_a_completed_task_has_only_documented_fields(api: Any) -> None:
     api.complete(api.submit())
     status, answer = send(api, Request("GET", "/v1alpha2/tasks/t1"))
     assert (status, answer["status"]) == (200, "completed")

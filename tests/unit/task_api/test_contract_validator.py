@@ -1,4 +1,4 @@
-"""The generated validator accepts what the schemas accept, and tells what is wrong in the contract's words."""
+"""The generated validator accepts what the schemas accept, and reports errors as the contract describes them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -28,7 +28,7 @@ CHECKED: list[tuple[str, Callable[[Any, str], None], st.SearchStrategy[Any]]] = 
 
 
 def ended(schema: Any) -> Any:
-    """A schema whose patterns end where ECMA 262 says: Python's `$` would let a line break follow."""
+    """A schema whose patterns end as in ECMA 262: `$` of Python also matches before a line break at the end."""
     if isinstance(schema, dict):
         return {
             name: value.replace("$", r"\Z") if name == "pattern" and isinstance(value, str) else ended(value)
@@ -43,7 +43,7 @@ def validators(name: str) -> tuple[Validator, Validator]:
     return jsonschema.Draft7Validator(schema), jsonschema.Draft202012Validator(schema)
 
 
-def refusal(check: Callable[[Any, str], None], value: Any) -> ApiError | None:
+def error_of(check: Callable[[Any, str], None], value: Any) -> ApiError | None:
     try:
         check(value, ".body")
     except ApiError as error:
@@ -58,23 +58,23 @@ def test_validator_agrees_with_the_schema_in_both_drafts(
     name: str, check: Callable[[Any, str], None], right: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
     value = data.draw(mutated(right) | JSON)
-    refused = refusal(check, value)
-    assert [validator.is_valid(value) for validator in validators(name)] == [refused is None] * 2
-    if refused is not None:
-        field = str(refused.field)
-        assert (refused.status, refused.code) == (400, "invalid_request")
+    error = error_of(check, value)
+    assert [validator.is_valid(value) for validator in validators(name)] == [error is None] * 2
+    if error is not None:
+        field = str(error.field)
+        assert (error.status, error.code) == (400, "invalid_request")
         assert field == "body" or field.startswith(("body.", "body["))
-        assert refused.message.startswith(f"{field}: ")
-        assert len(refused.message) < 1000
+        assert error.message.startswith(f"{field}: ")
+        assert len(error.message) < 1000
 
 
 @pytest.mark.parametrize(("name", "check", "right"), CHECKED, ids=[name for name, _, _ in CHECKED])
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])
 @given(data=st.data())
-def test_what_is_right_is_accepted(
+def test_a_valid_value_is_accepted(
     name: str, check: Callable[[Any, str], None], right: st.SearchStrategy[Any], data: st.DataObject
 ) -> None:
-    assert refusal(check, data.draw(right)) is None, name
+    assert error_of(check, data.draw(right)) is None, name
 
 
 CONTENT_CHECKS: dict[str, Callable[[Any, str], None]] = {
@@ -86,37 +86,37 @@ CONTENT_CHECKS: dict[str, Callable[[Any, str], None]] = {
 }
 
 
-def is_taken(body: Any) -> bool:
-    """What the handler says of a body: of the envelope, then of the content by its tasktype."""
-    if refusal(request_schema.task_envelope, body) is not None:
+def is_accepted(body: Any) -> bool:
+    """Whether the handler accepts a body: first its envelope, then its content by the task type."""
+    if error_of(request_schema.task_envelope, body) is not None:
         return False
     task = body["task"]
     check = CONTENT_CHECKS[task["metadata"]["tasktype"]]
-    return "content" not in task or refusal(check, task["content"]) is None
+    return "content" not in task or error_of(check, task["content"]) is None
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(body=mutated(submits()) | JSON)
-def test_schema_of_a_submit_takes_what_the_checks_of_envelope_and_content_take(body: Any) -> None:
-    assert [validator.is_valid(body) for validator in validators("SubmitTask")] == [is_taken(body)] * 2
+def test_schema_of_a_submit_accepts_what_the_checks_of_envelope_and_content_accept(body: Any) -> None:
+    assert [validator.is_valid(body) for validator in validators("SubmitTask")] == [is_accepted(body)] * 2
 
 
-def told(check: Callable[[Any, str], None], value: Any) -> str:
+def message_of(check: Callable[[Any, str], None], value: Any) -> str:
     with pytest.raises(ApiError) as caught:
         check(value, "")
     return caught.value.message
 
 
-def test_the_first_wrong_entry_is_told_each_time() -> None:
+def test_the_first_invalid_entry_is_always_reported() -> None:
     graph = {f"n{number}": {"class_type": "X", "inputs": {}} for number in range(50)} | {"bad": 1, "worse": 2}
-    assert {told(request_schema.pipeline, graph) for _ in range(5)} == {
+    assert {message_of(request_schema.pipeline, graph) for _ in range(5)} == {
         "bad: must be a node with class_type and inputs, got the number 1"
     }
 
 
-def test_a_long_key_and_value_are_told_shortened() -> None:
-    said = told(request_schema.pipeline, {"k" * 10_000: "v" * 10_000})
-    assert said == (f"{'k' * 60}: must be a node with class_type and inputs, got '{'v' * 60}'... (10000 characters)")
+def test_a_long_key_and_value_are_shortened_in_the_message() -> None:
+    message = message_of(request_schema.pipeline, {"k" * 10_000: "v" * 10_000})
+    assert message == (f"{'k' * 60}: must be a node with class_type and inputs, got '{'v' * 60}'... (10000 characters)")
 
 
 def test_a_value_is_not_changed_by_its_check() -> None:

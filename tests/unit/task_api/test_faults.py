@@ -1,4 +1,4 @@
-"""DynamoDB or S3 refusing, hanging, resetting: always 5xx, safe to send again, and never 200 without a commit."""
+"""DynamoDB or S3 fail, hang or reset connections: the response is always 5xx, and never 200 without a commit."""
 
 import json
 import socket
@@ -43,7 +43,7 @@ FAULTS: dict[str, ClientError | BotoCoreError] = {
     "cancelled for throttling": client_error(
         "TransactionCanceledException", CancellationReasons=[{"Code": "ThrottlingError"}, {"Code": "None"}]
     ),
-    "no reply": ReadTimeoutError(endpoint_url="x"),
+    "no response": ReadTimeoutError(endpoint_url="x"),
     "no connection": ConnectTimeoutError(endpoint_url="x"),
     "reset": ConnectionClosedError(endpoint_url="x"),
     "unreachable": EndpointConnectionError(endpoint_url="x"),
@@ -52,7 +52,7 @@ FAULTS: dict[str, ClientError | BotoCoreError] = {
 
 
 class Failing:
-    """A client of which every call fails; except those that are told to work."""
+    """A client whose calls fail, except those in `works`."""
 
     def __init__(self, error: Exception, real: Any = None, works: frozenset[str] = frozenset()) -> None:
         self._error, self._real, self._works = error, real, works
@@ -67,7 +67,7 @@ class Failing:
 
 
 class BrokenBody:
-    """An object whose bytes break off."""
+    """An object whose download is interrupted."""
 
     def __enter__(self) -> "BrokenBody":
         return self
@@ -100,7 +100,7 @@ TABLE_REQUESTS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("request_", TABLE_REQUESTS.values(), ids=TABLE_REQUESTS)
 @pytest.mark.parametrize("error", FAULTS.values(), ids=FAULTS)
-def test_fails_when_the_table_does_not_do_its_part(make_api: Any, error: Exception, request_: Any) -> None:
+def test_fails_when_the_table_is_unavailable(make_api: Any, error: Exception, request_: Any) -> None:
     status, answer, headers = request_(make_api(dynamodb=Failing(error)))
     assert (status, answer["error"]["code"], headers["Retry-After"]) == (503, "unavailable", "1")
     assert "secret" not in json.dumps(answer)
@@ -109,14 +109,14 @@ def test_fails_when_the_table_does_not_do_its_part(make_api: Any, error: Excepti
 @pytest.mark.parametrize("works", ["query", "none"])
 def test_fails_when_a_cancel_is_not_stored(make_api: Any, aws: Any, works: str) -> None:
     make_api().submit()
-    table_of_trouble = Failing(FAULTS["no reply"], aws.own_dynamodb, frozenset({works}))
-    api = make_api(dynamodb=table_of_trouble)
+    failing_table = Failing(FAULTS["no response"], aws.own_dynamodb, frozenset({works}))
+    api = make_api(dynamodb=failing_table)
     assert api.send("POST", "/v1alpha2/tasks/t1/cancel")[0] == 503
     assert api.records("S#")[0]["status"] == "queued"
 
 
 @pytest.mark.parametrize("error", FAULTS.values(), ids=FAULTS)
-def test_fails_when_a_body_cannot_be_parked_and_stores_no_task(make_api: Any, error: Exception) -> None:
+def test_fails_when_a_body_cannot_be_offloaded_and_stores_no_task(make_api: Any, error: Exception) -> None:
     api = make_api(s3=Failing(error))
     status, answer, _ = api.post(content=LARGE)
     assert (status, answer["error"]["code"]) == (503, "unavailable")
@@ -131,12 +131,12 @@ def test_fails_when_an_upload_cannot_be_read_and_stores_no_task(make_api: Any, e
     assert api.items() == []
 
 
-def test_fails_when_an_upload_breaks_off(make_api: Any) -> None:
-    class BreakingOff:
+def test_fails_when_reading_an_upload_is_interrupted(make_api: Any) -> None:
+    class Interrupted:
         def get_object(self, **_: Any) -> Any:
             return {"Body": BrokenBody(), "ContentLength": 5, "ETag": "x"}
 
-    api = make_api(s3=BreakingOff())
+    api = make_api(s3=Interrupted())
     assert api.send("POST", "/v1alpha2", content_ref())[0] == 503
     assert api.items() == []
 
@@ -169,27 +169,27 @@ def test_fails_when_a_position_cannot_be_counted(make_api: Any, aws: Any, error:
         (client_error("TransactionInProgressException"), 4),
         (client_error("TransactionCanceledException", CancellationReasons=[{"Code": "ValidationError"}]), 1),
         (FAULTS["access denied"], 1),
-        # The client has repeated it by then.
-        (FAULTS["no reply"], 1),
+        # The AWS client has retried it by then.
+        (FAULTS["no response"], 1),
     ],
-    ids=["conflict", "in progress", "never valid", "denied", "no reply"],
+    ids=["conflict", "in progress", "never valid", "denied", "no response"],
 )
-def test_a_conflict_is_tried_again_three_times_and_nothing_else(make_api: Any, error: Exception, sends: int) -> None:
-    table_of_trouble = Failing(error)
-    assert make_api(dynamodb=table_of_trouble).post()[0] == 503
-    assert table_of_trouble.calls == sends
+def test_only_a_conflict_is_retried_three_times(make_api: Any, error: Exception, sends: int) -> None:
+    failing_table = Failing(error)
+    assert make_api(dynamodb=failing_table).post()[0] == 503
+    assert failing_table.calls == sends
 
 
-def test_a_cancel_in_conflict_with_a_transaction_is_tried_again(make_api: Any) -> None:
-    table_of_trouble = Failing(client_error("TransactionConflictException"))
-    api = make_api(dynamodb=table_of_trouble)
+def test_a_cancel_in_conflict_with_a_transaction_is_retried(make_api: Any) -> None:
+    failing_table = Failing(client_error("TransactionConflictException"))
+    api = make_api(dynamodb=failing_table)
     assert api.send("POST", "/v1alpha2/tasks/t1/cancel", query={"submission": NAME})[0] == 503
-    assert table_of_trouble.calls == 4
+    assert failing_table.calls == 4
 
 
 @pytest.fixture
-def lost_replies(aws: Any) -> Iterator[list[str]]:
-    """Names of operations whose next reply is lost, after they were carried out."""
+def lost_responses(aws: Any) -> Iterator[list[str]]:
+    """Names of operations whose next response is lost after they were executed."""
     lost: list[str] = []
 
     def lose(event_name: str, **_: Any) -> None:
@@ -198,29 +198,29 @@ def lost_replies(aws: Any) -> Iterator[list[str]]:
             lost.remove(operation)
             raise ReadTimeoutError(endpoint_url="x")
 
-    # The stand-in for AWS answers at the same event, before those that come last.
+    # moto responds in the same event, before handlers that are registered last.
     aws.own_dynamodb.meta.events.register_last("before-send.dynamodb.*", lose)
     yield lost
     aws.own_dynamodb.meta.events.unregister("before-send.dynamodb.*", lose)
 
 
-def test_a_lost_reply_to_a_submit_costs_nothing(api: Any, lost_replies: list[str]) -> None:
-    lost_replies.append("TransactWriteItems")
+def test_a_submit_whose_response_is_lost_succeeds(api: Any, lost_responses: list[str]) -> None:
+    lost_responses.append("TransactWriteItems")
     status, answer, _ = api.post(headers={"Content-Type": "application/json", "Idempotency-Key": "k"})
-    assert (status, lost_replies) == (200, [])
+    assert (status, lost_responses) == (200, [])
     (record,) = api.records("S#")
     assert record["submission"] == answer["submission"]
 
 
-def test_a_lost_reply_to_a_cancel_costs_nothing(api: Any, lost_replies: list[str]) -> None:
+def test_a_cancel_whose_response_is_lost_succeeds(api: Any, lost_responses: list[str]) -> None:
     api.submit()
-    lost_replies.append("UpdateItem")
+    lost_responses.append("UpdateItem")
     status, answer, _ = api.send("POST", "/v1alpha2/tasks/t1/cancel")
-    assert (status, answer["status"], lost_replies) == (200, "cancelled", [])
+    assert (status, answer["status"], lost_responses) == (200, "cancelled", [])
 
 
-def test_a_submit_that_was_stored_twice_over_is_one_task(make_api: Any, aws: Any) -> None:
-    """The first send was stored and its reply lost; the repeat meets its own record, under another token."""
+def test_a_submit_that_is_sent_twice_is_one_task(make_api: Any, aws: Any) -> None:
+    """The first attempt was stored and its response lost; the retry finds its own record, with another token."""
 
     class Twice:
         def transact_write_items(self, **parameters: Any) -> Any:
@@ -234,16 +234,16 @@ def test_a_submit_that_was_stored_twice_over_is_one_task(make_api: Any, aws: Any
 
 
 class BadServer:
-    """A server on loopback that takes connections, and then does one thing with them.
+    """A server on loopback that accepts connections, and then resets them or does not respond.
 
     Args:
-        resets: it resets them; else it never answers.
+        resets: reset connections instead of not responding.
     """
 
     def __init__(self, *, resets: bool) -> None:
         self._resets = resets
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._held: list[socket.socket] = []
+        self._open: list[socket.socket] = []
         self.connections = 0
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
@@ -257,11 +257,11 @@ class BadServer:
             self.connections += 1
             if self._resets:
                 connection.recv(65536)
-                # Closing with a linger of none is a reset.
+                # Closing with SO_LINGER 0 resets the connection.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 connection.close()
             else:
-                self._held.append(connection)
+                self._open.append(connection)
 
     def __enter__(self) -> "BadServer":
         self._thread.start()
@@ -271,13 +271,13 @@ class BadServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        for connection in self._held:
+        for connection in self._open:
             connection.close()
 
 
 @pytest.fixture
 def real_clients(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
-    """The function's own clients, as they are, for another endpoint than AWS."""
+    """The unchanged clients of the function, with another endpoint."""
 
     def make(url: str) -> dict[str, Any]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)

@@ -1,4 +1,4 @@
-"""The task API's handler: what a submit stores, what is refused, and what any body at all is answered."""
+"""The handler of the task API: what a submit stores, what is rejected, and the responses to arbitrary bodies."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ def test_every_submit_is_a_new_task(api: Any) -> None:
     assert len(api.records("S#")) == 2
 
 
-def test_a_large_body_is_parked_as_it_was_received(api: Any) -> None:
+def test_a_large_body_is_offloaded_unchanged(api: Any) -> None:
     sent = json.dumps({"task": {"metadata": {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"},
                                 "content": {"prompt": "x" * 300_000}}}, indent=1)  # fmt: skip
     assert api.send("POST", "/v1alpha2", sent)[0] == 200
@@ -64,7 +64,7 @@ def inline(api: Any) -> bool:
 
 @pytest.mark.parametrize(("more", "is_inline"), [(0, True), (1, False)])
 @pytest.mark.parametrize("character", ["x", "ä"])
-def test_a_message_is_as_large_as_sns_takes_with_its_attributes(
+def test_a_message_is_as_large_as_sns_accepts_with_its_attributes(
     api: Any, character: str, more: int, is_inline: bool
 ) -> None:
     api.post(content={"prompt": ""})
@@ -81,16 +81,16 @@ def test_a_message_is_as_large_as_sns_takes_with_its_attributes(
     assert inline(api) is is_inline
 
 
-def test_a_message_of_escapes_is_counted_as_it_is_sent(api: Any) -> None:
-    # Six bytes of JSON for two bytes of UTF-8: what came is too large, and is parked as it came.
+def test_the_size_of_a_body_counts_as_received(api: Any) -> None:
+    # Six bytes of JSON for two bytes of UTF-8: the received body is too large, and is offloaded unchanged.
     sent = {"task": {"metadata": {"id": "t1", "runtime": "sd", "tasktype": "text-to-image"},
                      "content": {"prompt": "ä" * 40_000}}}  # fmt: skip
     assert api.send("POST", "/v1alpha2", json.dumps(sent))[0] == 200
     assert inline(api) is False
 
 
-def parked(api: Any) -> tuple[dict[str, Any], str]:
-    """The content that a message refers to, and where in the object it stands."""
+def offloaded(api: Any) -> tuple[dict[str, Any], str]:
+    """The object that a message refers to, and the JSON Pointer to the content in it."""
     message = decode_message(api.records("B#")[0][table.MESSAGE])
     assert message.payload is not None
     key = message.payload.url.removeprefix("s3://output/")
@@ -102,24 +102,24 @@ def parked(api: Any) -> tuple[dict[str, Any], str]:
     [("xl.safetensors", {"sd_model_checkpoint": "xl.safetensors"}), ("v1-5.safetensors", None)],
     ids=["dynamic", "fixed"],
 )
-def test_a_large_v1alpha1_body_keeps_the_checkpoint_that_it_names(
+def test_a_large_v1alpha1_body_keeps_its_checkpoint(
     api: Any, checkpoint: str, override_settings: dict[str, str] | None
 ) -> None:
     scripts = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": checkpoint}
     body = {"prompt": "ä" * 150_000, "alwayson_scripts": scripts}
     assert api.send("POST", "/v1alpha1", json.dumps(body))[0] == 200
-    content, pointer = parked(api)
+    content, pointer = offloaded(api)
     assert pointer == ""
     assert content["prompt"] == body["prompt"]
     assert content.get("override_settings") == override_settings
 
 
-def test_a_parked_object_is_named_by_what_it_holds(api: Any) -> None:
+def test_an_offloaded_object_is_named_by_its_hash(api: Any) -> None:
     scripts = {"task": "text-to-image", "id_task": "t1", "sd_model_checkpoint": "xl.safetensors"}
     api.send("POST", "/v1alpha1", json.dumps({"prompt": "x" * 300_000, "alwayson_scripts": scripts}))
     (key,) = api.objects()
-    held = api.s3.get_object(Bucket="output", Key=key)["Body"].read()
-    assert key == f"payloads/key1/{hashlib.sha256(held).hexdigest()}"
+    stored = api.s3.get_object(Bucket="output", Key=key)["Body"].read()
+    assert key == f"payloads/key1/{hashlib.sha256(stored).hexdigest()}"
 
 
 def test_a_base64_body_is_decoded(api: Any) -> None:
@@ -129,12 +129,12 @@ def test_a_base64_body_is_decoded(api: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
-def test_header_names_have_any_case(api: Any, name: str) -> None:
+def test_header_names_are_not_case_sensitive(api: Any, name: str) -> None:
     assert api.post(headers={name: "application/json; charset=utf-8"})[0] == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"content-type": ""}, {"content-type": "text/plain"}])
-def test_fails_when_the_body_is_not_said_to_be_json(api: Any, headers: dict[str, str]) -> None:
+def test_fails_when_the_content_type_is_not_json(api: Any, headers: dict[str, str]) -> None:
     status, answer, _ = api.post(headers=headers)
     assert (status, answer["error"]["code"]) == (415, "unsupported_media_type")
 
@@ -162,7 +162,7 @@ def test_a_checkpoint_is_resolved_to_the_runtime_that_serves_it(api: Any) -> Non
     assert dynamic.content["override_settings"] == {"sd_model_checkpoint": "xl.safetensors"}
 
 
-def test_a_task_is_shown_to_its_owner_alone(api: Any) -> None:
+def test_a_task_is_shown_only_to_its_owner(api: Any) -> None:
     submission = api.post({"context": [1]})[1]["submission"]
     status, task, _ = api.send("GET", "/v1alpha2/tasks/t1")
     assert status == 200
@@ -170,7 +170,7 @@ def test_a_task_is_shown_to_its_owner_alone(api: Any) -> None:
     assert api.send("GET", "/v1alpha2/tasks/t1", key="key2")[0] == 404
 
 
-def test_the_newest_submission_is_shown_unless_another_is_named(api: Any) -> None:
+def test_the_newest_submission_is_shown_unless_another_is_requested(api: Any) -> None:
     first = api.post()[1]["submission"]
     second = api.post()[1]["submission"]
     newest, older = sorted([first, second], reverse=True)
@@ -179,18 +179,18 @@ def test_the_newest_submission_is_shown_unless_another_is_named(api: Any) -> Non
     assert api.send("GET", "/v1alpha2/tasks/t1", query={"submission": older[:5]})[0] == 404
 
 
-def test_results_come_as_links_with_the_time_at_which_they_end(api: Any) -> None:
+def test_results_have_presigned_urls_with_their_expiry(api: Any) -> None:
     api.complete(api.submit())
     image, out = api.send("GET", "/v1alpha2/tasks/t1")[1]["results"]
     assert image["s3_url"] == "s3://output/t1/a.png"
-    # The region's own endpoint: the global one redirects to it, which a signature does not survive.
+    # The endpoint of the region: the global endpoint redirects to it, where the signature is invalid.
     assert image["url"].startswith("https://output.s3.eu-west-1.amazonaws.com/t1/a.png?")
     assert "X-Amz-Signature" in image["url"]
     assert image["expires_at"].endswith("Z")
     assert out["s3_url"] == "s3://output/t1/a.out"
 
 
-def test_outputs_are_described_with_the_links_of_the_results(api: Any) -> None:
+def test_outputs_have_the_urls_of_the_results(api: Any) -> None:
     output = {"url": "s3://output/t1/a.png", "node_id": "9", "name": "x.png", "subfolder": "", "kind": "image"}
     warning = {"node_id": "3", "code": "blocked", "message": "no face"}
     api.complete(api.submit(), outputs=[output], warnings=[warning])
@@ -210,7 +210,7 @@ def ahead(api: Any, task_id: str, **more: Any) -> Any:
     return api.send("GET", f"/v1alpha2/tasks/{task_id}", query={"position": "1"}, **more)[1]["tasks_ahead"]
 
 
-def test_tasks_ahead_are_those_of_the_same_runtime_that_came_before_and_wait(api: Any) -> None:
+def test_tasks_ahead_are_queued_tasks_of_the_runtime_that_were_submitted_before(api: Any) -> None:
     for number in range(4):
         api.late_ms = number * 10
         task = api.submit(id=f"t{number}")
@@ -218,7 +218,7 @@ def test_tasks_ahead_are_those_of_the_same_runtime_that_came_before_and_wait(api
         if number == 1:
             api.run(task)
     api.late_ms = 100
-    # Whoever's they are: one queue serves all.
+    # Tasks of all callers count: they share one queue.
     api.post({"id": "mine"}, key="key2")
     assert ahead(api, "t0") == 0
     assert ahead(api, "t3") == 2
@@ -233,7 +233,7 @@ def test_tasks_ahead_are_counted_up_to_a_hundred(api: Any) -> None:
     assert ahead(api, "last") == 100
 
 
-def test_nothing_is_ahead_of_a_task_that_does_not_wait(api: Any) -> None:
+def test_nothing_is_ahead_of_a_task_that_is_not_queued(api: Any) -> None:
     api.submit(id="first")
     api.late_ms = 10
     task = api.submit()
@@ -246,7 +246,7 @@ def test_nothing_is_ahead_of_a_task_that_does_not_wait(api: Any) -> None:
     ("query", "field"),
     [({"position": "yes"}, "position"), ({"submission": "a b"}, "submission"), ({"positon": "1"}, "positon")],
 )
-def test_fails_when_a_parameter_of_a_read_is_wrong(api: Any, query: dict[str, str], field: str) -> None:
+def test_fails_when_a_parameter_of_a_read_is_invalid(api: Any, query: dict[str, str], field: str) -> None:
     api.submit()
     status, answer, _ = api.send("GET", "/v1alpha2/tasks/t1", query=query)
     assert (status, answer["error"]["field"]) == (400, field)
@@ -263,17 +263,17 @@ def test_a_running_task_shows_its_progress_and_times(api: Any) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1alpha2"), ("POST", "/v3"), ("DELETE", "/v1alpha2/tasks/t1")])
-def test_fails_when_there_is_no_such_route(api: Any, method: str, path: str) -> None:
+def test_fails_when_the_route_is_unknown(api: Any, method: str, path: str) -> None:
     status, answer, _ = api.send(method, path)
     assert (status, answer["error"]["code"]) == (404, "unknown_route")
 
 
 @pytest.mark.parametrize("task_id", ["a b", "ä", "%00", "a" * 200, "*"])
-def test_fails_when_an_id_can_be_no_tasks(api: Any, task_id: str) -> None:
+def test_fails_when_an_id_is_invalid(api: Any, task_id: str) -> None:
     assert api.send("GET", f"/v1alpha2/tasks/{task_id}")[0] == 404
 
 
-def test_fails_when_metadata_alone_are_too_large_for_a_message() -> None:
+def test_fails_when_the_metadata_are_too_large_for_a_message() -> None:
     runtime = Runtime(name="comfy", type="comfyui")
     request = TaskRequest(
         id="t1",
@@ -290,9 +290,9 @@ def test_fails_when_metadata_alone_are_too_large_for_a_message() -> None:
         answer=lambda *_: {},
         payload=PayloadRef(url="s3://output/uploads/key1/x", etag="e", pointer=""),
     )
-    nothing: Any = None
-    submitter = Submitter(nothing, PayloadStore(nothing, "output"))
-    with pytest.raises(ApiError, match="task.metadata: must be small enough"):
+    unused: Any = None
+    submitter = Submitter(unused, PayloadStore(unused, "output"))
+    with pytest.raises(ApiError, match="task.metadata: must fit into a message of 204800 bytes"):
         submitter.submit(request, Body(b"{}", {}), owner="key1", api_key_id="key1", idempotency_key=None, now_ms=1)
 
 
@@ -352,7 +352,7 @@ BODIES = st.one_of(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(path=st.sampled_from(["/v1alpha1", "/v1alpha2"]), body=BODIES)
-def test_any_body_is_answered_within_the_contract(api: Any, path: str, body: str) -> None:
+def test_any_body_gets_a_response_of_the_contract(api: Any, path: str, body: str) -> None:
     api.calls.clear()
     status, _, _ = api.send("POST", path, body)
     assert status in {200, 400, 404}

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same key and body give the same answer and one task, whatever became of the first request."""
+"""`Idempotency-Key`: the same key and body give the same response and one task, even if the first request failed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,17 +20,17 @@ CONFLICT = ClientError(
 
 
 class Between:
-    """DynamoDB to which something happens just before the first transaction comes."""
+    """DynamoDB; calls a function just before the first transaction."""
 
-    def __init__(self, real: Any, happens: Any) -> None:
-        self._real, self._happens = real, happens
+    def __init__(self, real: Any, before: Any) -> None:
+        self._real, self._before = real, before
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
     def transact_write_items(self, **parameters: Any) -> Any:
-        happens, self._happens = self._happens, lambda: None
-        happens()
+        before, self._before = self._before, lambda: None
+        before()
         return self._real.transact_write_items(**parameters)
 
 
@@ -46,20 +46,20 @@ def test_a_key_is_scoped_to_the_api_key(api: Any) -> None:
     assert len(api.records("S#")) == 2
 
 
-def test_fails_when_the_key_comes_with_another_body(api: Any) -> None:
+def test_fails_when_the_key_is_used_with_another_body(api: Any) -> None:
     api.post(headers=HEADERS)
     status, answer, _ = api.post({"id": "t2"}, headers=HEADERS)
     assert (status, answer["error"]["code"]) == (409, "idempotency_key_reused")
     assert len(api.records("S#")) == 1
 
 
-def test_a_key_is_free_again_after_a_day(api: Any) -> None:
+def test_a_key_can_be_used_again_after_a_day(api: Any) -> None:
     first = api.post(headers=HEADERS)[1]
     api.late_ms = (IDEMPOTENCY_TTL_S + 2) * 1000
     assert api.post({"id": "t2"}, headers=HEADERS)[1]["submission"] != first["submission"]
 
 
-def test_of_two_at_once_both_get_the_answer_of_the_one_that_was_stored(make_api: Any, aws: Any) -> None:
+def test_two_concurrent_requests_get_the_same_response(make_api: Any, aws: Any) -> None:
     other = make_api()
     answers: list[Any] = []
 
@@ -72,7 +72,7 @@ def test_of_two_at_once_both_get_the_answer_of_the_one_that_was_stored(make_api:
     assert len(api.records("S#")) == 1
 
 
-def test_of_two_in_conflict_both_get_the_answer_of_the_one_that_was_stored(make_api: Any, aws: Any) -> None:
+def test_two_requests_in_conflict_get_the_same_response(make_api: Any, aws: Any) -> None:
     other = make_api()
     answers: list[Any] = []
 
@@ -86,20 +86,20 @@ def test_of_two_in_conflict_both_get_the_answer_of_the_one_that_was_stored(make_
     assert len(api.records("S#")) == 1
 
 
-def test_what_died_half_way_is_stored_anew(make_api: Any, aws: Any) -> None:
-    def die() -> None:
+def test_a_request_that_failed_halfway_is_stored_by_its_retry(make_api: Any, aws: Any) -> None:
+    def fail() -> None:
         raise ReadTimeoutError(endpoint_url="x")
 
     large = {"prompt": "x" * 300_000}
-    api = make_api(dynamodb=Between(aws.own_dynamodb, die))
+    api = make_api(dynamodb=Between(aws.own_dynamodb, fail))
     assert api.post(content=large, headers=HEADERS)[0] == 503
-    # The body was parked, which nobody refers to and which is put anew.
+    # The body was offloaded, but no record refers to it; the retry writes the object again.
     assert (len(api.objects()), api.items()) == (1, [])
     assert api.post(content=large, headers=HEADERS)[0] == 200
     assert (len(api.objects()), len(api.records("S#"))) == (1, 1)
 
 
-def test_the_first_answer_stands_when_its_expiry_has_passed(api: Any) -> None:
+def test_the_first_response_is_returned_after_the_task_has_expired(api: Any) -> None:
     metadata = {"expires_at": expiring_in(60)}
     first = api.post(metadata, headers=HEADERS)[1]
     api.late_ms = 61_000
@@ -109,7 +109,7 @@ def test_the_first_answer_stands_when_its_expiry_has_passed(api: Any) -> None:
     assert len(api.records("S#")) == 1
 
 
-def test_fails_when_another_body_comes_after_the_expiry(api: Any) -> None:
+def test_fails_when_the_key_is_used_with_another_body_after_the_expiry(api: Any) -> None:
     metadata = {"expires_at": expiring_in(60)}
     api.post(metadata, headers=HEADERS)
     api.late_ms = 61_000
@@ -127,7 +127,7 @@ def test_fails_when_another_body_comes_after_the_expiry(api: Any) -> None:
     ],
     ids=["no key", "another key", "another API key", "a day later"],
 )
-def test_fails_when_an_expiry_is_past_and_there_is_no_first_answer(
+def test_fails_when_expires_at_is_past_and_there_is_no_first_response(
     api: Any, headers: dict[str, str], key: str, late_s: int
 ) -> None:
     metadata = {"expires_at": expiring_in(60)}
@@ -137,7 +137,9 @@ def test_fails_when_an_expiry_is_past_and_there_is_no_first_answer(
     assert (status, answer["error"]["field"]) == (400, "task.metadata.expires_at")
 
 
-def test_the_first_answer_stands_when_the_deployment_would_refuse_it_now(make_api: Any, api: Any) -> None:
+def test_the_first_response_is_returned_even_if_the_deployment_would_now_reject_the_request(
+    make_api: Any, api: Any
+) -> None:
     fixed = [{**runtime, "dynamic_model": False} for runtime in RUNTIMES]
     removed = [runtime for runtime in RUNTIMES if runtime["name"] != "any"]
     metadata, content = {"runtime": "any"}, {"prompt": "x", "override_settings": {"sd_model_checkpoint": "b.ckpt"}}
@@ -149,7 +151,7 @@ def test_the_first_answer_stands_when_the_deployment_would_refuse_it_now(make_ap
     assert len(api.records("S#")) == 1
 
 
-def test_what_is_wrong_asks_nobody_but_for_its_key(api: Any) -> None:
+def test_an_invalid_request_makes_no_call_except_for_its_key(api: Any) -> None:
     assert api.post({"id": "a b"})[0] == 400
     assert api.calls == []
     assert api.post({"id": "a b"}, headers=HEADERS)[0] == 400
@@ -157,7 +159,7 @@ def test_what_is_wrong_asks_nobody_but_for_its_key(api: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "k" * 257, "a\nb", "\ud800"], ids=["empty", "too long", "two lines", "surrogate"])
-def test_fails_when_a_key_is_none(api: Any, key: str) -> None:
+def test_fails_when_a_key_is_invalid(api: Any, key: str) -> None:
     answered, answer, _ = api.post(headers=HEADERS | {"Idempotency-Key": key})
     assert (answered, answer["error"]["field"]) == (400, "Idempotency-Key")
     assert api.items() == []

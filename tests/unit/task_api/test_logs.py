@@ -1,4 +1,4 @@
-"""What is logged: that something happened, and never what a caller sent or was handed."""
+"""Logs: what happened, and never data of requests or responses."""
 
 import json
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def referring(api: Any) -> Any:
 Request = Callable[[Any], Any]
 REQUESTS: dict[str, tuple[int, Request]] = {
     "submit": (200, lambda api: api.post({"context": PROMPT}, {"prompt": PROMPT}, headers=HEADERS)),
-    "submit with a parked body": (200, lambda api: api.post({}, {"prompt": PROMPT * 50_000}, headers=HEADERS)),
+    "submit with an offloaded body": (200, lambda api: api.post({}, {"prompt": PROMPT * 50_000}, headers=HEADERS)),
     "submit to v1alpha1": (200, lambda api: api.send("POST", "/v1alpha1", v1alpha1(uid=PROMPT), headers=HEADERS)),
     "show": (200, shown),
     "show with its position": (
@@ -93,13 +93,13 @@ REQUESTS: dict[str, tuple[int, Request]] = {
     "prompt as a cursor": (
         400, lambda api: submitted_then(api, "GET", "/v1alpha2/tasks", query={"runtime": "sd", "next": PROMPT})),
     "no JSON": (400, lambda api: api.send("POST", "/v1alpha2", PROMPT, headers=HEADERS)),
-    "twice the same key": (
+    "duplicate key": (
         400, lambda api: api.send("POST", "/v1alpha2", f'{{"{PROMPT}": 1, "{PROMPT}": 2}}', headers=HEADERS)),
-    "no known type": (415, lambda api: api.post(headers=HEADERS | {"Content-Type": f"text/{HEADER}"})),
-    "upload of a wrong type": (
+    "unsupported media type": (415, lambda api: api.post(headers=HEADERS | {"Content-Type": f"text/{HEADER}"})),
+    "upload of an invalid type": (
         400, lambda api: api.send(
             "POST", "/v1alpha2/uploads", json.dumps(UPLOAD | {"content_type": PROMPT}), headers=HEADERS)),
-    "upload that is not there": (400, referring),
+    "upload that does not exist": (400, referring),
     "unknown task": (404, lambda api: api.send("GET", "/v1alpha2/tasks/t9", headers=HEADERS)),
     "unknown route": (404, lambda api: api.send("GET", f"/v3/{PROMPT}", headers=HEADERS)),
     "cancel of an ended task": (409, ended),
@@ -110,7 +110,7 @@ REQUESTS: dict[str, tuple[int, Request]] = {
 
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Gives all that was logged and counted, as it is written."""
+    """Returns all logs and metrics as they are written."""
     formatter = entry_point.logger.registered_formatter
 
     def read() -> str:
@@ -121,22 +121,22 @@ def logged(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str])
     return read
 
 
-def assert_silent(text: str) -> None:
+def assert_no_secret(text: str) -> None:
     assert not [secret for secret in SECRETS if secret in text], text
 
 
 @pytest.mark.parametrize(("status", "send"), REQUESTS.values(), ids=REQUESTS)
-def test_no_request_logs_what_was_sent_or_handed_out(
+def test_no_data_of_a_request_or_response_is_logged(
     api: Any, logged: Callable[[], str], status: int, send: Request
 ) -> None:
     assert send(api)[0] == status
     text = logged()
-    # It is counted, so there is something that could have told.
+    # The request is counted, so there is output that could have data of it.
     assert "CloudWatchMetrics" in text
-    assert_silent(text)
+    assert_no_secret(text)
 
 
-def test_a_full_backlog_is_logged_without_what_was_sent(make_api: Any, logged: Callable[[], str]) -> None:
+def test_a_full_queue_is_logged_without_data_of_the_request(make_api: Any, logged: Callable[[], str]) -> None:
     api = make_api(
         runtimes=[{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors", "backlog_limit": 1}]
     )
@@ -144,7 +144,7 @@ def test_a_full_backlog_is_logged_without_what_was_sent(make_api: Any, logged: C
     assert api.post(content={"prompt": PROMPT}, headers=HEADERS)[0] == 429
     text = logged()
     assert '"code":"backlog_full"' in text
-    assert_silent(text)
+    assert_no_secret(text)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_a_full_backlog_is_logged_without_what_was_sent(make_api: Any, logged: C
         (DENIED, "TransactWriteItems: AccessDeniedException"),
         (ReadTimeoutError(endpoint_url=f"https://{DETAIL}"), "ReadTimeoutError"),
     ],
-    ids=["denied", "no reply"],
+    ids=["denied", "no response"],
 )
 @pytest.mark.parametrize("failing", ["dynamodb", "s3"])
-def test_the_operator_is_told_why_a_service_failed_and_nothing_else(
+def test_the_cause_of_a_failed_call_is_logged_and_nothing_else(
     make_api: Any, logged: Callable[[], str], failing: str, error: Exception, cause: str
 ) -> None:
     api = make_api(**{failing: Failing(error)})
@@ -164,10 +164,12 @@ def test_the_operator_is_told_why_a_service_failed_and_nothing_else(
     assert status == 503
     text = logged()
     assert f'"cause":"{cause}"' in text
-    assert_silent(text + json.dumps(answer))
+    assert_no_secret(text + json.dumps(answer))
 
 
-def test_the_operator_is_told_where_a_defect_is_and_not_what_was_sent(make_api: Any, logged: Callable[[], str]) -> None:
+def test_the_location_of_an_unexpected_error_is_logged_without_data_of_the_request(
+    make_api: Any, logged: Callable[[], str]
+) -> None:
     api = make_api(dynamodb=Failing(RuntimeError(f"{PROMPT} {DETAIL}")))
     status, answer, headers = api.post(content={"prompt": PROMPT}, headers=HEADERS)
     assert (status, answer["error"]["code"], headers["Retry-After"]) == (500, "internal", "1")
@@ -175,4 +177,4 @@ def test_the_operator_is_told_where_a_defect_is_and_not_what_was_sent(make_api: 
     assert '"exception_name":"RuntimeError"' in text
     assert "submit.py" in text
     assert '"Unhandled":[1.0]' in text
-    assert_silent(text + json.dumps(answer))
+    assert_no_secret(text + json.dumps(answer))

@@ -1,4 +1,4 @@
-"""Settings: from the environment, once, when the function starts."""
+"""Settings: read from the environment once, when the function starts."""
 
 import json
 import os
@@ -36,7 +36,7 @@ COMPLETE = {
 }
 
 
-def test_settings_are_what_the_environment_says() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     settings = Settings.from_environment(COMPLETE | {"CORS_ALLOW_ORIGINS": "https://a.example,https://b.example"}, NONE)
     assert (settings.table_name, settings.output_bucket, settings.max_task_age_s) == ("tasks", "output", 3600)
     assert settings.times.record_ttl_s == 2592000
@@ -53,7 +53,7 @@ def test_a_task_belongs_to_the_tenant_of_its_key(isolation: str, owners: dict[st
     assert {key: tenants.owner(key) for key in owners} == owners
 
 
-def test_fails_when_the_environment_is_incomplete_and_names_all_that_is_missing() -> None:
+def test_fails_when_the_environment_is_incomplete_and_lists_all_missing_variables() -> None:
     incomplete = {"MAX_TASK_AGE_S": "1", "TENANT_ISOLATION": "true", "TENANTS": ""}
     with pytest.raises(
         SettingsError, match="^environment variables are missing: "
@@ -71,12 +71,12 @@ def test_fails_when_the_environment_is_incomplete_and_names_all_that_is_missing(
         ("RECORD_TTL_S", "60"),
     ],
 )
-def test_fails_when_a_variable_cannot_be_read(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
+def test_fails_when_a_variable_is_invalid(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="^environment variables are invalid: "):
         Settings.from_environment(COMPLETE | {name: value}, NONE)
 
 
-def test_runtimes_are_what_the_table_says(tmp_path: Path) -> None:
+def test_runtimes_are_read_from_the_table(tmp_path: Path) -> None:
     (tmp_path / RUNTIMES_FILE).write_text(json.dumps(TABLE))
     runtime = read_runtimes(tmp_path).named("sd", "runtime")
     assert (runtime.model_filename, runtime.backlog_limit, runtime.typical_task_s, runtime.max_replicas) == (
@@ -113,7 +113,7 @@ def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         )
 
 
-def test_fails_when_it_starts_without_its_environment_and_says_so_in_one_line() -> None:
+def test_fails_at_the_cold_start_when_the_environment_is_incomplete() -> None:
     started = start({name: value for name, value in COMPLETE.items() if name not in {"TENANTS", "TASK_TABLE_NAME"}})
     assert started.returncode != 0
     assert started.stderr.splitlines()[-1] == (
@@ -121,7 +121,7 @@ def test_fails_when_it_starts_without_its_environment_and_says_so_in_one_line() 
     )
 
 
-def test_it_starts_without_credentials_or_a_region() -> None:
-    # Clients are made when a request first needs them.
+def test_the_function_starts_without_credentials_or_a_region() -> None:
+    # Clients are created when a request first needs them.
     started = start(COMPLETE | {"POWERTOOLS_METRICS_NAMESPACE": "test", "POWERTOOLS_SERVICE_NAME": "test"})
     assert (started.returncode, started.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Listing: pages, filters, and cursors that lead to nobody else's tasks."""
+"""Lists: pages, filters, and cursors, which never return tasks of another caller."""
 
 import base64
 import json
@@ -9,8 +9,8 @@ import pytest
 LIST = "/v1alpha2/tasks"
 WRONG_CURSORS = {
     "empty": "",
-    "no base64": "!!!",
-    "no text": base64.urlsafe_b64encode(b"\xff\xff").decode(),
+    "not base64": "!!!",
+    "not UTF-8": base64.urlsafe_b64encode(b"\xff\xff").decode(),
     "not ASCII": "ä",
     "a number": base64.urlsafe_b64encode(b"1").decode(),
     "too few": base64.urlsafe_b64encode(b"[]").decode(),
@@ -28,7 +28,7 @@ def cursor(*place: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def test_an_entry_has_what_the_index_has(api: Any) -> None:
+def test_an_entry_has_the_fields_of_the_index(api: Any) -> None:
     task = api.submit(prefix="p", context={"n": 1})
     api.complete(task)
     (entry,) = listed(api)["tasks"]
@@ -62,7 +62,7 @@ def test_pages_follow_each_other_newest_first(api: Any) -> None:
     assert found == submitted[::-1]
 
 
-def test_a_status_leaves_out_the_others(api: Any) -> None:
+def test_only_tasks_with_the_status_are_listed(api: Any) -> None:
     ended = api.submit()
     api.submit(id="t2")
     api.complete(ended)
@@ -71,7 +71,7 @@ def test_a_status_leaves_out_the_others(api: Any) -> None:
     assert listed(api, status="failed") == {"tasks": []}
 
 
-def test_a_page_without_a_match_says_that_there_are_more(api: Any) -> None:
+def test_a_page_without_a_match_has_a_cursor(api: Any) -> None:
     api.complete(api.submit())
     api.late_ms = 10
     api.submit(id="t2")
@@ -80,14 +80,14 @@ def test_a_page_without_a_match_says_that_there_are_more(api: Any) -> None:
     assert [task["id"] for task in listed(api, status="completed", next=page["next"])["tasks"]] == ["t1"]
 
 
-def test_twenty_tasks_are_a_page_by_default(api: Any) -> None:
+def test_a_page_has_twenty_tasks_by_default(api: Any) -> None:
     for number in range(21):
         api.submit(id=f"t{number}")
     assert len(listed(api)["tasks"]) == 20
     assert len(listed(api, limit="100")["tasks"]) == 21
 
 
-def test_a_list_shows_the_callers_own_tasks_alone(api: Any) -> None:
+def test_a_list_has_only_tasks_of_the_caller(api: Any) -> None:
     api.submit()
     assert listed(api, key="key2") == {"tasks": []}
 
@@ -107,13 +107,13 @@ def test_a_list_shows_the_callers_own_tasks_alone(api: Any) -> None:
         ({"runtime": "sd", "page": "2"}, 400, "page"),
     ],
 )
-def test_fails_when_a_parameter_is_wrong(api: Any, query: dict[str, str] | None, status: int, field: str) -> None:
+def test_fails_when_a_parameter_is_invalid(api: Any, query: dict[str, str] | None, status: int, field: str) -> None:
     answered, answer, _ = api.send("GET", LIST, query=query)
     assert (answered, answer["error"]["field"]) == (status, field)
 
 
 @pytest.mark.parametrize("text", WRONG_CURSORS.values(), ids=WRONG_CURSORS)
-def test_fails_when_a_cursor_is_broken(api: Any, text: str) -> None:
+def test_fails_when_a_cursor_cannot_be_decoded(api: Any, text: str) -> None:
     status, answer, _ = api.send("GET", LIST, query={"runtime": "sd", "next": text})
     assert (status, answer["error"]["field"]) == (400, "next")
 
@@ -131,7 +131,7 @@ def test_fails_when_a_cursor_is_broken(api: Any, text: str) -> None:
         ["t1", "s", 1.5],
     ],
 )
-def test_fails_when_a_cursor_names_no_place(api: Any, place: list[Any]) -> None:
+def test_fails_when_a_cursor_has_an_invalid_key(api: Any, place: list[Any]) -> None:
     api.submit()
     api.submit(id="t2")
     digest = json.loads(base64.urlsafe_b64decode(listed(api, limit="1")["next"] + "=="))[-1]
@@ -140,7 +140,7 @@ def test_fails_when_a_cursor_names_no_place(api: Any, place: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(("key", "runtime"), [("key2", "sd"), ("key1", "any")])
-def test_fails_when_a_cursor_is_another_lists(api: Any, key: str, runtime: str) -> None:
+def test_fails_when_a_cursor_is_from_another_list(api: Any, key: str, runtime: str) -> None:
     api.submit()
     api.submit(id="t2")
     foreign = listed(api, limit="1")["next"]
@@ -148,7 +148,7 @@ def test_fails_when_a_cursor_is_another_lists(api: Any, key: str, runtime: str) 
     assert (status, answer["error"]["field"]) == (400, "next")
 
 
-def test_a_forged_cursor_leads_to_the_callers_own_tasks_alone(api: Any) -> None:
+def test_a_forged_cursor_returns_only_tasks_of_the_caller(api: Any) -> None:
     mine = api.submit()
     for number in (2, 3):
         api.post({"id": f"t{number}"}, key="key2")

@@ -1,4 +1,4 @@
-"""Uploads: what a link allows, and which objects a submit may refer to."""
+"""Uploads: what a presigned URL allows, and which objects a submit may refer to."""
 
 import json
 import time
@@ -33,35 +33,35 @@ def put(api: Any, key: str = f"uploads/key1/{NAME}", body: bytes = b'{"prompt": 
     api.s3.put_object(Bucket="output", Key=key, Body=body)
 
 
-def test_a_link_takes_exactly_the_size_and_type_that_were_named(api: Any) -> None:
+def test_a_presigned_url_accepts_only_the_declared_size_and_type(api: Any) -> None:
     status, answer, _ = offer(api, {"content_type": "image/webp", "content_length": INPUT_MAX_BYTES})
     assert status == 200
     assert answer["method"] == "PUT"
     assert answer["headers"] == {"Content-Type": "image/webp", "Content-Length": "20971520"}
-    # S3 computes the signature anew from the headers that came.
+    # S3 computes the signature again from the headers of the request.
     query = parse_qs(urlsplit(answer["url"]).query)
     assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
 
 
-def test_a_link_ends_when_it_says(api: Any) -> None:
+def test_a_presigned_url_expires_at_expires_at(api: Any) -> None:
     before = time.time()
     answer = offer(api)[1]
     query = parse_qs(urlsplit(answer["url"]).query)
     assert query["X-Amz-Expires"] == ["900"]
-    told = time.strptime(answer["expires_at"].partition(".")[0] + "Z", "%Y-%m-%dT%H:%M:%SZ")
-    assert time.gmtime(before + 899) <= told <= time.gmtime(time.time() + 901)
+    expires_at = time.strptime(answer["expires_at"].partition(".")[0] + "Z", "%Y-%m-%dT%H:%M:%SZ")
+    assert time.gmtime(before + 899) <= expires_at <= time.gmtime(time.time() + 901)
 
 
 @pytest.mark.parametrize(
     ("variables", "owner"),
     [({}, "key1"), ({"TENANTS": '{"key1": "team-a"}'}, "team-a"), ({"TENANT_ISOLATION": "false"}, "-")],
-    ids=["key", "tenant", "all together"],
+    ids=["key", "tenant", "no isolation"],
 )
-def test_a_link_leads_to_a_place_of_the_callers_own(make_api: Any, variables: dict[str, str], owner: str) -> None:
+def test_an_upload_has_a_key_below_the_owners_prefix(make_api: Any, variables: dict[str, str], owner: str) -> None:
     answer = offer(make_api(**variables))[1]
     assert answer["content_ref"].startswith(f"s3://output/uploads/{owner}/")
     key = answer["content_ref"].removeprefix("s3://output/")
-    # The region's own endpoint: the global one redirects to it, which a signature does not survive.
+    # The endpoint of the region: the global endpoint redirects to it, where the signature is invalid.
     assert answer["url"].startswith(f"https://output.s3.eu-west-1.amazonaws.com/{key}?")
 
 
@@ -76,7 +76,7 @@ def test_a_link_leads_to_a_place_of_the_callers_own(make_api: Any, variables: di
         ([{"name": "a", "type": "comfyui", "max_input_mib": MAX_INPUT_MIB}], MAX_INPUT_MIB),
     ],
 )
-def test_an_upload_is_as_large_as_the_runtimes_take(make_api: Any, runtimes: Any, most_mib: int) -> None:
+def test_an_upload_may_be_as_large_as_the_runtimes_accept(make_api: Any, runtimes: Any, most_mib: int) -> None:
     api = make_api(runtimes=runtimes)
     assert offer(api, {"content_type": "video/mp4", "content_length": most_mib * 2**20})[0] == 200
     status, answer, _ = offer(api, {"content_type": "video/mp4", "content_length": most_mib * 2**20 + 1})
@@ -85,11 +85,11 @@ def test_an_upload_is_as_large_as_the_runtimes_take(make_api: Any, runtimes: Any
 
 
 @pytest.mark.parametrize("content_type", sorted({media.content_type for media in media_kinds.ALL}))
-def test_every_kind_of_file_that_an_agent_knows_may_be_declared(api: Any, content_type: str) -> None:
+def test_every_media_type_that_an_agent_knows_may_be_declared(api: Any, content_type: str) -> None:
     assert offer(api, {"content_type": content_type, "content_length": 1})[0] == 200
 
 
-def test_every_link_leads_to_another_place(api: Any) -> None:
+def test_every_upload_has_another_key(api: Any) -> None:
     assert offer(api)[1]["content_ref"] != offer(api)[1]["content_ref"]
 
 
@@ -108,12 +108,12 @@ def test_every_link_leads_to_another_place(api: Any) -> None:
         ({"content_type": "image/png", "content_length": 1, "key": "uploads/key2/x"}, "key"),
     ],
 )
-def test_fails_when_an_upload_is_wrong(api: Any, body: Any, field: str) -> None:
+def test_fails_when_an_upload_request_is_invalid(api: Any, body: Any, field: str) -> None:
     status, answer, _ = offer(api, body)
     assert (status, answer["error"]["field"]) == (400, field)
 
 
-def test_an_uploaded_content_is_pinned_and_not_copied(api: Any) -> None:
+def test_uploaded_content_is_pinned_and_not_copied(api: Any) -> None:
     body = json.dumps({"prompt": "x" * 300_000}).encode()
     put(api, body=body)
     assert submit(api, REF)[0] == 200
@@ -124,7 +124,7 @@ def test_an_uploaded_content_is_pinned_and_not_copied(api: Any) -> None:
     assert api.objects() == [f"uploads/key1/{NAME}"]
 
 
-def test_a_tenants_upload_is_read_with_another_of_its_keys(make_api: Any) -> None:
+def test_an_upload_of_a_tenant_can_be_used_with_another_of_its_keys(make_api: Any) -> None:
     api = make_api(TENANTS='{"key1": "team", "key2": "team"}')
     put(api, f"uploads/team/{NAME}")
     assert submit(api, f"s3://output/uploads/team/{NAME}", key="key2")[0] == 200
@@ -151,7 +151,7 @@ def test_a_tenants_upload_is_read_with_another_of_its_keys(make_api: Any) -> Non
         1,
     ],
 )
-def test_fails_when_a_reference_is_none_of_the_callers_uploads(api: Any, ref: Any) -> None:
+def test_fails_when_a_reference_is_not_to_an_upload_of_the_caller(api: Any, ref: Any) -> None:
     for owner in ("key1", "key2"):
         put(api, f"uploads/{owner}/{NAME}")
     status, answer, _ = submit(api, ref)
@@ -159,17 +159,17 @@ def test_fails_when_a_reference_is_none_of_the_callers_uploads(api: Any, ref: An
     assert api.calls == []
 
 
-def test_fails_when_a_reference_is_a_key_alone() -> None:
-    """The schema refuses it first; whoever reads without it must not get another's results."""
+def test_fails_when_a_reference_is_only_a_key() -> None:
+    """The schema rejects it first; without the schema, it must not give access to results of others."""
     nothing: Any = None
     with pytest.raises(ApiError, match="must be a content_ref"):
         Uploads(nothing, "output").read("t1/a.png", "key1")
 
 
-def test_fails_when_nothing_was_put(api: Any) -> None:
+def test_fails_when_the_upload_does_not_exist(api: Any) -> None:
     status, answer, _ = submit(api, REF)
     assert (status, answer["error"]["field"]) == (400, "task.content_ref")
-    assert "names nothing that is there" in answer["error"]["message"]
+    assert "must refer to an existing upload, got one that does not exist" in answer["error"]["message"]
 
 
 def test_fails_when_an_upload_is_too_large(api: Any) -> None:
@@ -179,17 +179,17 @@ def test_fails_when_an_upload_is_too_large(api: Any) -> None:
     assert "20971520" in answer["error"]["message"]
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"{", b"[]", b'{"a": NaN}'], ids=["binary", "half", "list", "no number"])
-def test_fails_when_an_upload_is_no_content(api: Any, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"\xff", b"{", b"[]", b'{"a": NaN}'], ids=["binary", "truncated", "list", "NaN"])
+def test_fails_when_an_upload_is_not_valid_content(api: Any, body: bytes) -> None:
     put(api, body=body)
     status, answer, _ = submit(api, REF)
     assert (status, answer["error"]["field"]) == (400, "task.content_ref")
     assert api.items() == []
 
 
-def test_an_absent_upload_is_told_as_such_without_the_right_to_list(make_api: Any) -> None:
+def test_a_missing_upload_is_reported_without_the_permission_to_list(make_api: Any) -> None:
     class WithoutList:
-        """S3 as it answers to a role that may not list the bucket: what is not there is forbidden."""
+        """S3 for a role that may not list the bucket: a missing object is AccessDenied."""
 
         def get_object(self, **_: Any) -> Any:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "GetObject")

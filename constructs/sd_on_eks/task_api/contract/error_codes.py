@@ -1,4 +1,4 @@
-"""Every code that an answer other than 200 may have."""
+"""The codes of all responses with a status other than 200."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorCode:
-    """A code.
+    """An error code.
 
     Attributes:
-        code: the word.
+        code: the code of the error body.
         status: HTTP status.
-        meaning: what happened and what to do.
+        meaning: what happened and what to do, in Markdown.
     """
 
     code: str
@@ -19,59 +19,94 @@ class ErrorCode:
     meaning: str
 
 
-_AGAIN: Final = "Nothing was accepted that you were not told of: send the request again, after `Retry-After` seconds."
+_AGAIN: Final = "Send the request again after `Retry-After` seconds."
 
 ERROR_CODES: Final = (
     ErrorCode(
-        code="invalid_json", status=400, meaning="The body is no JSON object, or one that is not read alike by all."
+        code="invalid_json",
+        status=400,
+        meaning="The body is not a valid JSON object, or is ambiguous, such as one with a duplicate key.",
     ),
-    ErrorCode(code="invalid_request", status=400, meaning="`field` is wrong; `message` says what is allowed."),
+    ErrorCode(code="invalid_request", status=400, meaning="`field` is invalid; `message` says what is allowed."),
     ErrorCode(
         code="checkpoint_required",
         status=400,
-        meaning="The runtime has no checkpoint of its own: name one in `override_settings.sd_model_checkpoint`.",
+        meaning="The runtime has no default checkpoint: set `override_settings.sd_model_checkpoint`.",
     ),
     ErrorCode(
         code="ambiguous_checkpoint",
         status=400,
-        meaning="The name fits the checkpoints of two runtimes, which `message` names: send the path of the one.",
+        meaning="The name matches the checkpoints of two runtimes. Send the path of one of those in `message`.",
     ),
-    ErrorCode(code="unauthorized", status=401, meaning="`x-api-key` is missing or wrong."),
+    ErrorCode(
+        code="unauthorized",
+        status=401,
+        meaning=(
+            "The header `x-api-key` is missing, or is not a valid API key. The stack output `GetAPIKeyCommand` is the "
+            "command that shows the key."
+        ),
+    ),
     ErrorCode(
         code="access_denied",
         status=403,
-        meaning="The deployment does not answer to your network, or you send too much.",
+        meaning="The deployment does not accept requests from your network, or your address sends too many of them.",
     ),
-    ErrorCode(code="unknown_route", status=404, meaning="There is no such method and path."),
-    ErrorCode(code="unknown_runtime", status=404, meaning="There is no such runtime; `message` offers the nearest."),
-    ErrorCode(code="unknown_checkpoint", status=404, meaning="No runtime serves it; `message` offers the nearest."),
-    ErrorCode(code="unknown_task", status=404, meaning="Your API key has no such task."),
+    ErrorCode(
+        code="unknown_route",
+        status=404,
+        meaning="The API has no such method and path; `message` lists those that it has.",
+    ),
+    ErrorCode(
+        code="unknown_runtime",
+        status=404,
+        meaning="The deployment has no such runtime; `message` suggests the nearest name.",
+    ),
+    ErrorCode(
+        code="unknown_checkpoint",
+        status=404,
+        meaning="No runtime serves this checkpoint; `message` suggests the nearest name.",
+    ),
+    ErrorCode(code="unknown_task", status=404, meaning="Your API key has no task with this id."),
     ErrorCode(
         code="idempotency_key_reused",
         status=409,
-        meaning="The `Idempotency-Key` came with another body within 24 hours.",
+        meaning="The `Idempotency-Key` was used with another body in the last 24 hours. Use a new key.",
     ),
     ErrorCode(
         code="runtime_retired",
         status=409,
-        meaning="The runtime finishes the tasks that it has and takes no further ones: name another.",
+        meaning="The runtime finishes its tasks and accepts no new ones. Use another runtime.",
     ),
-    ErrorCode(code="task_ended", status=409, meaning="The task has completed or failed; it cannot be cancelled."),
+    ErrorCode(code="task_ended", status=409, meaning="The task has completed or failed and cannot be cancelled."),
     ErrorCode(
         code="too_large",
         status=413,
-        meaning="4 MiB are always taken; upload a larger content by way of `POST /v1alpha2/uploads`.",
+        meaning=(
+            "The body is too large. Up to 4 MiB are always accepted; upload larger content with "
+            "`POST /v1alpha2/uploads`."
+        ),
     ),
     ErrorCode(code="unsupported_media_type", status=415, meaning="`Content-Type` must be `application/json`."),
-    ErrorCode(code="throttled", status=429, meaning="Too many requests of this API key; wait `Retry-After` seconds."),
-    ErrorCode(code="quota_exceeded", status=429, meaning="The quota of this API key is used up for its period."),
+    ErrorCode(
+        code="throttled",
+        status=429,
+        meaning="This API key sends too many requests. Send the request again after `Retry-After` seconds.",
+    ),
+    ErrorCode(
+        code="quota_exceeded",
+        status=429,
+        meaning="The quota of this API key is used up. Wait until its next period starts.",
+    ),
     ErrorCode(
         code="backlog_full",
         status=429,
-        meaning="As many tasks wait for the runtime as may; `Retry-After` is how long they are expected to take.",
+        meaning=(
+            "The queue of the runtime is full. Send the request again after `Retry-After` seconds, the expected "
+            "duration of the queued tasks."
+        ),
     ),
-    ErrorCode(code="internal", status=500, meaning=f"Our fault. {_AGAIN}"),
-    ErrorCode(code="internal", status=502, meaning=f"Our fault. {_AGAIN}"),
-    ErrorCode(code="unavailable", status=503, meaning=f"A service behind the API did not answer. {_AGAIN}"),
-    ErrorCode(code="timeout", status=504, meaning=f"No answer in time. {_AGAIN}"),
+    ErrorCode(code="internal", status=500, meaning=f"Internal error of the API. {_AGAIN}"),
+    ErrorCode(code="internal", status=502, meaning=f"Internal error of the API. {_AGAIN}"),
+    ErrorCode(code="unavailable", status=503, meaning=f"A service that the API uses is unavailable. {_AGAIN}"),
+    ErrorCode(code="timeout", status=504, meaning=f"The API did not respond in time. {_AGAIN}"),
 )

@@ -19,11 +19,11 @@ from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, schemas
 OPENAPI_FILE: Final = Path(__file__).resolve().parents[4] / "docs" / "openapi.json"
 
 _RETRIED: Final = frozenset({429, 500, 502, 503, 504})
-_OF_THE_HANDLER_ALONE: Final = "TaskEnvelope"
+_HANDLER_ONLY: Final = "TaskEnvelope"
 
 
 def openapi_text() -> str:
-    """The document as it stands in the file."""
+    """The content of the file."""
     return json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -37,7 +37,7 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "Stable Diffusion on EKS: tasks",
             "version": "v1alpha2",
-            "description": "Submit tasks for Stable Diffusion runtimes, see how they stand, cancel them.",
+            "description": "Submit tasks to Stable Diffusion runtimes, get their status and results, and cancel them.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [
@@ -57,23 +57,23 @@ def openapi() -> dict[str, Any]:
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
             "headers": {
                 "RetryAfter": {
-                    "description": "Seconds to wait before the request is sent again.",
+                    "description": "Seconds to wait before you send the request again.",
                     "schema": {"type": "integer", "minimum": 1},
                 }
             },
-            "schemas": {name: schema for name, schema in schemas().items() if name != _OF_THE_HANDLER_ALONE},
+            "schemas": {name: schema for name, schema in schemas().items() if name != _HANDLER_ONLY},
         },
     }
 
 
 def codes_of(operation: Operation) -> list[ErrorCode]:
-    """Every error that an operation may answer, in the order of `ERROR_CODES`."""
+    """The errors that an operation can return, in the order of `ERROR_CODES`."""
     names = {*CODES_OF_EVERY_OPERATION, *operation.codes, *(CODES_OF_EVERY_BODY if operation.request else ())}
     return [one for one in ERROR_CODES if one.code in names]
 
 
 def answer_example(operation: Operation) -> Any:  # noqa: ANN401 (a JSON value)
-    """What an operation may answer."""
+    """An example of an operation's response."""
     return operation.answer_example or schemas()[operation.answer]["examples"][0]
 
 
@@ -84,7 +84,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "description": operation.description,
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {
-            "200": {"description": "Done.", "content": _json(operation.answer, {"done": answer_example(operation)})},
+            "200": {"description": "Success.", "content": _json(operation.answer, {"done": answer_example(operation)})},
             **_errors(codes_of(operation)),
         },
     }

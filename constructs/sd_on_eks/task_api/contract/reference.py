@@ -1,4 +1,4 @@
-"""The page for application developers, docs/api.md."""
+"""The API reference for application developers, docs/api.md."""
 
 import json
 import textwrap
@@ -28,38 +28,39 @@ _INTRODUCTION: Final = """\
 
 <!-- Written by `make generate`; change constructs/sd_on_eks/task_api/{schemas,contract}. -->
 
-Send a task, get an answer at once, and be told when the pictures lie in S3. An accepted task always ends, and none is
-run twice.
+Submit a task, get a response at once, and receive a callback when the results are in S3. An accepted task always ends,
+and is never run twice.
 
 | | |
 |---|---|
 {operations}
 
-[openapi.json](openapi.json) says the same for programs (OpenAPI 3.1); [clients](#generated-clients) can be generated
-from it.
+[openapi.json](openapi.json) describes the same API for programs (OpenAPI 3.1). You can generate
+[clients](#generated-clients) from it.
 
-## Before you begin
+## Prerequisites
 
-The stack's outputs name the endpoint and the command that shows the API key. The examples below find them in the
-environment, and so do the files in [api-examples](api-examples), which are the same:
+The outputs of the stack are the endpoint (`FrontApiEndpoint`) and the command that shows the API key
+(`GetAPIKeyCommand`). The examples on this page, which are also in [api-examples](api-examples), read them from
+environment variables:
 
 ```bash
-export ENDPOINT=https://abcdefghij.execute-api.us-east-1.amazonaws.com/prod/   # with the slash at its end
+export ENDPOINT=https://abcdefghij.execute-api.us-east-1.amazonaws.com/prod/   # with the slash at the end
 export API_KEY=...
 export SDWEBUI_RUNTIME=sdruntime COMFYUI_RUNTIME=comfyui                       # names of your runtimes
 ```
 
-- Every request carries the key in the header `x-api-key`, and every body is JSON with `Content-Type: application/json`.
-- You see and cancel the tasks of your own API key only, unless the deployment says otherwise.
-- Every answer is JSON, but for a body over 10 MB: API Gateway answers that itself, with 413 and plain text. Any but 200
-  is an [error](#errors) that says what is wrong; nothing wrong leaves a trace.
-- A request without an answer may be sent again: with an `Idempotency-Key` it becomes one task.
-- Fields in **bold** must be there. A field that is not named here is refused, except in a content: the SD Web UI and
-  its extensions know more fields, which are passed on as they are.
-- A seed is a whole number of up to 64 bits, which not every JSON library keeps: see [Numbers](#numbers).
+- Send the API key in the header `x-api-key`, and every body as JSON with `Content-Type: application/json`.
+- You can see and cancel only tasks of your own API key, unless the deployment is configured otherwise.
+- Every response is JSON, with one exception: API Gateway rejects a body over 10 MB with 413 and plain text. A response
+  with a status other than 200 is an [error](#errors) that says what is wrong. A rejected request changes nothing.
+- If you receive no response, send the request again. With an `Idempotency-Key`, both requests create one task.
+- Fields in **bold** are required. A field that is not documented here is rejected, except in the content of a task:
+  additional fields of the SD Web UI and its extensions are passed to the server unchanged.
+- A seed is a whole number of at most 64 bits, which some JSON libraries round: see [Numbers](#numbers).
 
-Run the examples in their folder: they read workflows from it, and `picture.png`, which is an image of yours. Those in
-the shell need curl and `jq`. `get_task` waits for the task of the first example and downloads its results.
+Run the examples in their folder: they read workflows from it, and `image.png`, which you add. The shell examples need
+curl and `jq`. `get_task` waits for the task of the first example and downloads its results.
 
 The Python examples use this client, [client.py](api-examples/client.py):
 
@@ -76,7 +77,7 @@ The JavaScript examples use this one, [client.mjs](api-examples/client.mjs):
 
 
 def reference_text() -> str:
-    """The page as it stands in the file."""
+    """The content of the file."""
     callback, error = schemas()["Callback"], schemas()["Error"]
     lines = [
         _INTRODUCTION.replace("{operations}", _contents())
@@ -90,51 +91,52 @@ def reference_text() -> str:
     lines += ["## Generated clients", "", *_generators()]
     lines += ["## Checkpoints", "", *(line for text in _CHECKPOINTS for line in _paragraph(text))]
     lines += ["## Callbacks", "", *_paragraph(_CALLBACKS), *_paragraph(_words(callback))]
-    lines += _answer(callback, callback["examples"][0])
-    lines += ["## Errors", "", *_paragraph(_ERRORS), *_answer(error, error["examples"][0]), *_codes()]
+    lines += _response(callback, callback["examples"][0])
+    lines += ["## Errors", "", *_paragraph(_ERRORS), *_response(error, error["examples"][0]), *_codes()]
     return "\n".join(lines).rstrip() + "\n"
 
 
 _IMAGES: Final = [field.partition("[]")[0] for task_type in SDWEBUI.task_types for field in task_type.image_fields]
 _LINKS: Final = (
-    f"An image of the SD Web UI ({', '.join(f'`{one}`' for one in _IMAGES)}, those of ControlNet's units) and an input "
-    "of a workflow (`metadata.inputs`) may be a link in place of base64. It is followed just before the task runs, "
-    "never by the inference server itself."
+    f"An image for the SD Web UI ({', '.join(f'`{one}`' for one in _IMAGES)}, images of ControlNet units) and an input "
+    "of a workflow (`metadata.inputs`) can be a link instead of base64. The queue agent downloads it just before the "
+    "task runs; the inference server never does."
 )
 _LINK_KINDS: Final = (
     (
         "s3://",
         (
-            "a `content_ref` of your own [uploads](#{uploads}), which must be there when the task is submitted; or an "
-            "object of a bucket that the deployment names in `inputBucketArns`"
+            "The `content_ref` of one of your [uploads](#{uploads}), which must exist when you submit the task; or an "
+            "object of a bucket that is configured in `inputBucketArns` of the deployment."
         ),
     ),
-    ("https://", "a public host, over at most 5 redirects; a private address is never asked"),
+    ("https://", "A public host, with at most 5 redirects. A private address is never requested."),
 )
 _LINK_LIMITS: Final = (
-    f"An input of the SD Web UI has at most {INPUT_MAX_BYTES >> 20} MiB, all inputs of a task "
-    f"{INPUTS_MAX_BYTES >> 20} MiB together. A named input of a workflow has at most {DEFAULT_INPUT_MIB} MiB, unless "
-    "the deployment says otherwise (`queueAgent.maxInputMb`), all of a task three times as much, and none more than "
-    f"its ComfyUI takes (`--max-upload-size`). A task has at most {MAX_LINKS} links. What a link leads to must be an "
-    "image (for `metadata.inputs` also a video, audio or a 3D model; the bytes decide, not the name) and must arrive "
-    "within 30 seconds, and a second more for every 512 KiB of all inputs; what breaks off is fetched again. Else the "
-    "task fails with the code `input`, and its message names the field."
+    f"An input for the SD Web UI has at most {INPUT_MAX_BYTES >> 20} MiB, all inputs of a task "
+    f"{INPUTS_MAX_BYTES >> 20} MiB in total. A named input of a workflow has at most {DEFAULT_INPUT_MIB} MiB, unless "
+    "the deployment configures another limit (`queueAgent.maxInputMb`); all named inputs of a task have three times as "
+    "much in total. The limit of ComfyUI (`--max-upload-size`) applies, too. "
+    f"A task has at most {MAX_LINKS} links. A link must refer to an image; for `metadata.inputs`, also to a video, "
+    "audio or a 3D model. The content of the file decides its type, not its name. The download must complete within 30 "
+    "seconds, plus one second for every 512 KiB of all inputs; an interrupted download is retried. Otherwise the task "
+    "fails with the code `input`, and the message names the field."
 )
 _NUMBERS: Final = (
-    "The API, the queue agent and the runtimes keep every digit of a whole number of 64 bits, such as a seed, and so "
-    "do Python and curl. The numbers of JavaScript end at 2^53: send a `BigInt` by way of `JSON.rawJSON`, and read one "
-    "from the `source` that `JSON.parse` passes to its reviver, as `toJson` and `fromJson` of the client above do. A "
-    "workflow's file may have such seeds, too."
+    "The API, the queue agent and the runtimes keep all digits of a 64-bit number, such as a seed; so do Python and "
+    "curl. Numbers in JavaScript are exact only up to 2^53: send a `BigInt` with `JSON.rawJSON`, and read one from the "
+    "`source` that `JSON.parse` passes to its reviver, as `toJson` and `fromJson` of the client above do. The file of "
+    "a workflow can have such seeds, too."
 )
 _GENERATORS: Final = (
     (
-        "Clients can be generated from [openapi.json](openapi.json). Three generators are "
-        "[tested](../tests/integration/generated_clients): their clients send every field, those of extensions "
-        "included, and their answers are typed."
+        "You can generate clients from [openapi.json](openapi.json). Three generators are "
+        "[tested](../tests/integration/generated_clients): the clients send every field, including those of "
+        "extensions, and their responses are typed."
     ),
     (
-        "`baseUrl` is the endpoint without the slash at its end. In TypeScript, too, a seed beyond 2^53 is sent as "
-        "`JSON.rawJSON` of its digits; the generated types call it a number."
+        "`baseUrl` is the endpoint without the slash at the end. In TypeScript, too, send a seed beyond 2^53 as "
+        "`JSON.rawJSON` of its digits; its generated type is `number`."
     ),
 )
 _GENERATOR_ROWS: Final = (
@@ -157,33 +159,34 @@ _GENERATOR_ROWS: Final = (
 _WITH_CHECKPOINT: Final = listed([one.name for one in TASK_TYPES.values() if one.runs_checkpoint], "or")
 _CHECKPOINTS: Final = (
     (
-        f"A {_WITH_CHECKPOINT} task runs the checkpoint that it names, in "
-        "`override_settings.sd_model_checkpoint` or `alwayson_scripts.sd_model_checkpoint`, else its runtime's own "
-        "(`modelFilename`). It is decided when the task is submitted, loaded before it runs and verified afterwards; "
-        "the callback's `result.checkpoint` is the path of the file. Upscaling uses none."
+        f"A {_WITH_CHECKPOINT} task uses the checkpoint in `override_settings.sd_model_checkpoint` or "
+        "`alwayson_scripts.sd_model_checkpoint`; otherwise the checkpoint of its runtime (`modelFilename`). The "
+        "checkpoint is determined when you submit the task, loaded before the task runs and verified afterwards. "
+        "`result.checkpoint` of the callback is the path of the file. Upscaling uses no checkpoint."
     ),
     (
-        "A name is a path in the model bucket, or how one ends: `sdxl/base.safetensors`, `base.safetensors`, `base`, "
-        "or the server's title with its hash. One that fits two files fails the task (`ambiguous_checkpoint`), one "
-        "that fits none too (`unknown_checkpoint`); both say which files there are. So does every other name that the "
-        "server would silently replace: `unknown_sampler`, `unknown_scheduler`, `unknown_style`, `unknown_vae`, and "
-        "`unknown_module` of Forge."
+        "The name of a checkpoint is its path in the model bucket, or the end of it: `sdxl/base.safetensors`, "
+        "`base.safetensors`, `base`, or the title that the server shows, with its hash. A task fails if the name "
+        "matches two files (`ambiguous_checkpoint`) or no file (`unknown_checkpoint`); the message lists the files. A "
+        "task also fails with any other name that the server would silently replace: `unknown_sampler`, "
+        "`unknown_scheduler`, `unknown_style`, `unknown_vae`, and with Forge `unknown_module`."
     ),
 )
 _CALLBACKS: Final = (
-    "When a task has ended, the deployment publishes a message to its output topic (SNS), which is the stack's output "
-    "`sdNotificationOutputArn`. Subscribe a queue, a function or an HTTPS endpoint to it: [callbacks.md](callbacks.md) "
-    "has the code."
+    "When a task has ended, the deployment publishes a message to its output topic in Amazon SNS (stack output "
+    "`sdNotificationOutputArn`). Subscribe an SQS queue, a Lambda function or an HTTPS endpoint to it; "
+    "[callbacks.md](callbacks.md) has the code."
 )
 _ERRORS: Final = (
-    "`code` is for programs, `message` for people, and `field` says where to look. After 429 and 5xx the same request "
-    "may be sent again, after the seconds that `Retry-After` says."
+    "Use `code` in programs; `message` is for people, and `field` is the location of the error. After 429 and 5xx, "
+    "wait as many seconds as `Retry-After` says, then send the same request again. With an `Idempotency-Key`, this "
+    "never creates a second task."
 )
 
 
 def _link_kinds() -> Iterator[str]:
     uploads = next(operation for operation in OPERATIONS if operation.name == "createUpload")
-    yield "| Link | Followed to |"
+    yield "| Link | Allowed targets |"
     yield "|---|---|"
     for scheme, place in _LINK_KINDS:
         yield f"| `{scheme}...` | {place.replace('{uploads}', _anchor(uploads.summary))} |"
@@ -193,7 +196,7 @@ def _link_kinds() -> Iterator[str]:
 def _generators() -> Iterator[str]:
     tested, hints = _GENERATORS
     yield from _paragraph(tested)
-    yield "| Generator | Generate | Make a client |"
+    yield "| Generator | Generate | Create a client |"
     yield "|---|---|---|"
     for generator, generate, make in _GENERATOR_ROWS:
         yield f"| {generator} | `{generate}` | `{make}` |"
@@ -226,9 +229,9 @@ def _operation(operation: Operation) -> Iterator[str]:
     yield ""
     for name in operation.examples:
         yield from _example(name)
-    yield "### Answer"
+    yield "### Response"
     yield ""
-    yield from _answer(schemas()[operation.answer], answer_example(operation))
+    yield from _response(schemas()[operation.answer], answer_example(operation))
     yield from _paragraph(
         f"[Errors](#errors): {', '.join(f'{one.status} `{one.code}`' for one in codes_of(operation))}."
     )
@@ -250,18 +253,18 @@ def _request(schema: Schema) -> Iterator[str]:
             if "$ref" in part:
                 common.setdefault(part["$ref"].removeprefix(REFERENCE_PREFIX), []).append(tasktype)
     for name, tasktypes in common.items():
-        yield f"#### Content of {listed([f'`{one}`' for one in tasktypes], 'or')}, further fields"
+        yield f"#### Additional fields of {listed([f'`{one}`' for one in tasktypes], 'or')}"
         yield ""
         yield from _paragraph(_words(schemas()[name]))
         yield from _table(_fields(schemas()[name]))
 
 
-def _answer(schema: Schema, example: object) -> Iterator[str]:
+def _response(schema: Schema, example: object) -> Iterator[str]:
     yield "```json"
     yield json.dumps(example, indent=2, ensure_ascii=False)
     yield "```"
     yield ""
-    yield "| Field | Meaning |"
+    yield "| Field | Description |"
     yield "|---|---|"
     for name, _, meaning, required in _fields(schema):
         yield f"| {_shown_name(name, required=required)} | {_escaped(meaning)} |"
@@ -269,16 +272,16 @@ def _answer(schema: Schema, example: object) -> Iterator[str]:
 
 
 _Row = tuple[str, Schema, str, bool]
-"""Name, schema, meaning, whether it must be there."""
+"""Name, schema, description, whether it is required."""
 
 
 def _fields(schema: Schema, prefix: str = "", *, only_own: bool = False) -> Iterator[_Row]:
-    """The fields of an object, those of inner objects by their path.
+    """The fields of an object; those of nested objects by their path.
 
     Args:
-        schema: of the object.
-        prefix: its own path, with a dot after it.
-        only_own: without those of the schemas that it adds to.
+        schema: schema of the object.
+        prefix: path of the object, with a dot at the end.
+        only_own: leave out the fields of the schemas that it extends.
     """
     for part in schema.get("allOf", ()):
         if not (only_own and "$ref" in part):
@@ -297,7 +300,7 @@ def _fields(schema: Schema, prefix: str = "", *, only_own: bool = False) -> Iter
 
 
 def _table(rows: Iterable[_Row]) -> Iterator[str]:
-    yield "| Field | Value | Meaning |"
+    yield "| Field | Value | Description |"
     yield "|---|---|---|"
     for name, schema, meaning, required in rows:
         yield f"| {_shown_name(name, required=required)} | {_escaped(_value(schema))} | {_escaped(meaning)} |"
@@ -309,7 +312,7 @@ def _shown_name(name: str, *, required: bool) -> str:
 
 
 def _value(schema: Schema) -> str:
-    """What a field may be, as a table says it: `a whole number from 1 to 150`."""
+    """The rule for a field, as a table has it: `a whole number from 1 to 150`."""
     schema = resolved(schema)
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
@@ -325,7 +328,7 @@ def _name(parameter: Parameter) -> str:
 
 
 def _codes() -> Iterator[str]:
-    yield "| Status | Code | Meaning |"
+    yield "| Status | Code | Description |"
     yield "|---|---|---|"
     for one in ERROR_CODES:
         yield f"| {one.status} | `{one.code}` | {_escaped(one.meaning)} |"
@@ -348,7 +351,7 @@ def _content_example(tasktype: str) -> Iterator[str]:
 
 
 def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
-    """What is shown at a click."""
+    """A section that is folded until it is clicked."""
     yield f"<details><summary>{title}</summary>"
     yield ""
     yield from lines
@@ -379,12 +382,12 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _anchor(heading: str) -> str:
-    """The address that GitHub gives to a heading."""
+    """The anchor that GitHub generates for a heading."""
     return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
 
 
 def _escaped(text: str) -> str:
-    """Text for a cell of a table; what stands in backticks is shown as it is."""
+    """Text for a cell of a table; code in backticks is not escaped."""
     parts = text.replace("|", "\\|").split("`")
     parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
     return "`".join(parts)

@@ -1,9 +1,9 @@
-"""A body for everything that an operation takes, shown in the OpenAPI document."""
+"""Request bodies of every operation, shown in the OpenAPI document."""
 
 from typing import Any, Final
 
 _IMAGE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
-"""A gray PNG of one pixel."""
+"""A gray PNG image of one pixel."""
 
 
 def _task(tasktype: str, runtime: str, task_id: str, **rest: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON values)
@@ -101,4 +101,4 @@ REQUEST_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""By the name of the operation, then of the example."""
+"""Bodies by the name of the operation, then by the name of the example."""

@@ -1,4 +1,4 @@
-"""What a schema says, in words that complete "must ..."."""
+"""The rule of a schema in words, which complete the error message "must ..."."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from sd_on_eks.task_api.contract.schemas import Schema
 
 
 def must(schema: Schema) -> str:
-    """What a value must be like, such as `be a whole number from 1 to 150`.
+    """The rule for a value, such as `be a whole number from 1 to 150`.
 
     Raises:
-        TypeError: the schema says nothing that there are words for; it needs `x-must`.
+        TypeError: the keywords of the schema cannot be put into words; it needs `x-must`.
     """
     if "x-must" in schema:
         return str(schema["x-must"])
@@ -29,11 +29,11 @@ def must(schema: Schema) -> str:
             return f"be a list{_bounds(schema, 'Items')}"
         case "object":
             return "be an object"
-    raise TypeError(f"there are no words for {schema}")
+    raise TypeError(f"schema: must have x-must, or keywords that can be put into words, got {schema}")
 
 
 def json_type(schema: Schema) -> str | None:
-    """The type of a value; null beside it stands for a field that was left out."""
+    """The type of a value other than null; a field that is null counts as left out."""
     named = schema.get("type")
     named = [named] if isinstance(named, str) else (named or [])
     return next((one for one in named if one != "null"), None)

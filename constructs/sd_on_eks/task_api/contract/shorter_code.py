@@ -1,7 +1,7 @@
-"""Generated code without what it repeats: a cold start compiles all of it, and every request runs it.
+"""Removes repetition from generated code: every cold start compiles all of it, and every request runs it.
 
-fastjsonschema checks the type of a value before each rule, and raises for each rule alone. Here the type is checked
-once, and rules that are answered alike are one condition.
+fastjsonschema checks the type of a value before each rule, and has a `raise` for each rule. Here the type is checked
+once, and consecutive rules that raise the same error become one condition.
 """
 
 import ast
@@ -11,7 +11,7 @@ _TYPE_CHECK = re.compile(r"not isinstance\((?P<value>\w+), (?P<types>\(?[\w, ]+\
 
 
 def shortened(block: list[ast.stmt]) -> list[ast.stmt]:
-    """The same statements, in fewer lines."""
+    """Equivalent statements in fewer lines."""
     short: list[ast.stmt] = []
     certain: set[str] = set()
     waiting = block[::-1]
@@ -26,7 +26,7 @@ def shortened(block: list[ast.stmt]) -> list[ast.stmt]:
                 continue
             case ast.If():
                 certain |= _certain_after(statement)
-                if _is_answered_like(short, statement):
+                if _merged_into_last(short, statement):
                     continue
         for name, inner in ast.iter_fields(statement):
             if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
@@ -36,7 +36,7 @@ def shortened(block: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _certain_after(statement: ast.If) -> set[str]:
-    """Conditions that hold where this one raised nothing."""
+    """Conditions that hold after this statement if it did not raise."""
     found = _TYPE_CHECK.match(ast.unparse(statement.test))
     if found is None or "NoneType" in found["types"] or not isinstance(statement.body[0], ast.Raise):
         return set()
@@ -45,8 +45,8 @@ def _certain_after(statement: ast.If) -> set[str]:
     return {f"isinstance({value}, {types})", *([is_number] if "int" in types else [])}
 
 
-def _is_answered_like(before: list[ast.stmt], statement: ast.If) -> bool:
-    """Whether the condition before raises the same; it then takes this one in."""
+def _merged_into_last(before: list[ast.stmt], statement: ast.If) -> bool:
+    """Merge the condition into the last statement if both raise the same error; returns whether it was merged."""
     last = before[-1] if before else None
     if (
         not isinstance(last, ast.If)

@@ -1,16 +1,16 @@
-"""The Lambda behind the API.
+"""The Lambda function of the API.
 
-    app            what Lambda calls: settings, once
-    entry_point    a request to its answer, with logs and metrics; errors become answers here
-    operations     what each route does
-    api_event, responses      API Gateway's requests and answers
+    app            the function's entry point; reads the settings once
+    entry_point    handles a request, with logs and metrics; turns errors into error responses
+    operations     one method for each route
+    api_event, responses      requests from and responses to API Gateway
 
-    body -> v1alpha1 | v1alpha2 (a TaskRequest) -> admission -> submit (one transaction) -> answer
+    body -> v1alpha1 | v1alpha2 (a TaskRequest) -> admission -> submit (one transaction) -> response
     uploads, payload_store    the output bucket
     task_store                the task table
     task_view, task_list, cancel
 
-    request_schema, content_checks, routes    written by `make generate`; *_rules are what no schema can say
+    request_schema, content_checks, routes    written by `make generate`; *_rules: what a schema cannot express
 
-Everything wrong is told here, with the field that is wrong and what is allowed; nothing wrong leaves a trace.
+An invalid request is rejected here, with the field that is invalid and what is allowed, before anything is stored.
 """

@@ -1,4 +1,4 @@
-"""A request, as API Gateway hands it over."""
+"""A request from API Gateway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,42 +32,42 @@ class ApiEvent:
 
     @property
     def task_id(self) -> str:
-        """The id in the path, decoded; not checked."""
+        """The id in the path, decoded but not validated."""
         return str((self.raw.get("pathParameters") or {}).get("id", ""))
 
     @property
     def request_id(self) -> str:
-        """Names the request in the access log, too."""
+        """Id of the request, which is also in the access log."""
         return str(self._context.get("requestId", ""))
 
     @property
     def api_key_id(self) -> str:
-        """Id of the caller's API key, not a secret."""
+        """Id of the caller's API key; not the key itself."""
         return (self._context.get("identity") or {}).get("apiKeyId") or table.NO_OWNER
 
     @property
     def origin(self) -> str | None:
-        """The web page that sent the request, where a browser did."""
+        """The origin of the web page that sent the request; `None` if it was not sent by a browser."""
         return header(self.raw, "origin")
 
     @property
     def idempotency_key(self) -> str | None:
-        """The `Idempotency-Key` header; not checked."""
+        """The header `Idempotency-Key`, not validated."""
         return header(self.raw, "idempotency-key")
 
     def query(self, *known: str) -> dict[str, str]:
-        """The query's parameters.
+        """The query parameters.
 
-        A misspelled one is refused: without its `submission`, a cancel would end another task.
+        A misspelled parameter is rejected: without its `submission`, a request would cancel another task.
 
         Args:
-            known: all that mean something.
+            known: names of the parameters that are allowed.
 
         Raises:
-            ApiError: there is another one.
+            ApiError: there is another parameter.
         """
         found: dict[str, str] = dict(self.raw.get("queryStringParameters") or {})
         for name in found:
             if name not in known:
-                raise invalid(name[:100], f"is no parameter of this request; allowed: {', '.join(known)}")
+                raise invalid(name[:100], f"must be a parameter of this request; allowed: {', '.join(known)}")
         return found

@@ -1,4 +1,4 @@
-"""The Lambda function: its settings are read once, when it starts, and where they are incomplete it ends there."""
+"""The entry point of the Lambda function. It reads the settings once, at the cold start, which fails without them."""
 
 import gc
 import os
@@ -8,5 +8,6 @@ from .entry_point import entry_point
 from .settings import Settings, read_runtimes
 
 lambda_handler = entry_point(Settings.from_environment(os.environ, read_runtimes(Path(__file__).parent)))
-# What was imported stays. Else it would be walked again and again while the first client is made, a third of that time.
+# Imported objects are never freed. Otherwise the garbage collector would scan them repeatedly while the first client is
+# created, which takes a third of that time.
 gc.freeze()

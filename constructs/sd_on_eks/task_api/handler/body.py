@@ -1,6 +1,6 @@
-"""The request's body: JSON, read strictly.
+"""The request body: strict JSON.
 
-What two JSON readers might understand differently is refused: duplicate keys, numbers that are none, text that is none.
+JSON that two parsers could read differently is rejected: duplicate keys, NaN and infinity, invalid Unicode.
 """
 
 import base64
@@ -20,25 +20,23 @@ from task_record.nesting import is_deeper_than
 from .errors import ApiError
 
 MAX_DEPTH: Final = 100
-"""Deepest nesting of a body. Far above any workflow, and far below where this or the next reader of the message, with
-its own limit, would fail on what was accepted here.
-"""
+"""Maximum nesting of a body. No workflow is nested so deeply, and every later reader of the message supports it."""
 
-_TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
+_TOO_DEEP: Final = f"it must be nested at most {MAX_DEPTH} levels deep"
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class NotJsonError(Exception):
-    """A text is no JSON object: why."""
+    """A text is not a valid JSON object; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's body.
+    """A request body.
 
     Attributes:
-        received: the bytes as they came.
-        value: what they say.
+        received: the bytes as received.
+        value: the decoded JSON object.
     """
 
     received: bytes
@@ -46,7 +44,7 @@ class Body:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes, hex."""
+        """SHA-256 of the bytes, as hexadecimal digits."""
         return hashlib.sha256(self.received).hexdigest()
 
 
@@ -54,15 +52,15 @@ def read_body(event: Mapping[str, Any]) -> Body:
     """Read the body of an API Gateway event.
 
     Raises:
-        ApiError: 415 where it is not said to be JSON, 400 where it is not, or is no object.
+        ApiError: 415 if Content-Type is not JSON; 400 if the body is not a valid JSON object.
     """
     media_type = str(header(event, "content-type") or "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        came = repr(media_type[:100]) if media_type else "none"
+        received_type = repr(media_type[:100]) if media_type else "none"
         raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            f"Content-Type must be application/json, got {came}",
+            f"Content-Type: must be application/json, got {received_type}",
         )
     body = event.get("body") or ""
     try:
@@ -73,11 +71,11 @@ def read_body(event: Mapping[str, Any]) -> Body:
     except NotJsonError as error:
         raise not_json(str(error)) from error
     except (binascii.Error, ValueError) as error:
-        raise not_json("it is not base64, although it is said to be") from error
+        raise not_json("its base64 encoding is invalid") from error
 
 
 def decoded(received: bytes) -> str:
-    """Text of a body.
+    """Decode a body from UTF-8.
 
     Raises:
         NotJsonError: it is not UTF-8.
@@ -92,12 +90,12 @@ def read_json(text: str) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        NotJsonError: it is none, or one that two readers might understand differently.
+        NotJsonError: the text is not a JSON object, or two parsers could read it differently.
     """
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
     except RecursionError as error:
-        # Where this version of Python gives up, which is far beyond the depth that is allowed.
+        # The limit of this version of Python, which is far above the depth that is allowed.
         raise NotJsonError(_TOO_DEEP) from error
     except ValueError as error:
         raise NotJsonError(str(error)) from error
@@ -105,23 +103,23 @@ def read_json(text: str) -> dict[str, Any]:
         raise NotJsonError(f"it must be an object, got {_kind(value)}")
     if is_deeper_than(value, MAX_DEPTH):
         raise NotJsonError(_TOO_DEEP)
-    # A lone surrogate has no UTF-8 form: it can be read, but never be passed on. A pair of them is one character.
+    # A lone surrogate can be read, but cannot be encoded in UTF-8. A pair of surrogates is one character.
     if "\\" in text and _ESCAPED_SURROGATE.search(text):
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError as error:
-            raise NotJsonError("it holds a lone surrogate") from error
+            raise NotJsonError("it must not have a lone surrogate") from error
     return value
 
 
 def not_json(why: str, *, field: str | None = None) -> ApiError:
-    """400: what came is no JSON object."""
-    what = f"{field}: what was uploaded" if field else "the body"
-    return ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", f"{what} is no JSON object: {why}", field=field)
+    """400: the body or the upload is not a valid JSON object."""
+    rule = "must refer to a JSON object" if field else "must be a JSON object"
+    return ApiError(HTTPStatus.BAD_REQUEST, "invalid_json", f"{field or 'body'}: {rule}: {why}", field=field)
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
-    """A header of the request by its name, whatever its case."""
+    """A header of the request by its name, which is not case-sensitive."""
     for key, value in (event.get("headers") or {}).items():
         if key.lower() == name:
             return str(value)
@@ -131,20 +129,20 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {twice[:100]!r} stands twice in one object")
+        duplicate, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {duplicate[:100]!r} must be unique in its object")
     return found
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is beyond what a number can hold")
+        raise ValueError(f"the number {text[:40]} is too large for a double")
     return number
 
 
 def _constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not valid JSON")
 
 
 def _utf8(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Cancelling a task at its caller's word."""
+"""Cancels a task for its caller."""
 
 from task_record import table
 from task_record.protocol_times import ProtocolTimes
@@ -13,24 +13,24 @@ from .task_store import TaskStore
 def cancel_task(
     store: TaskStore, owner: str, task_id: str, submission: str | None, *, now_ms: int, times: ProtocolTimes
 ) -> Item:
-    """Cancel a task of a caller: two calls, or one where the submission is named.
+    """Cancel a task of a caller, with two calls, or with one if the submission is given.
 
-    It is cancelled at once; an agent that holds it learns it at its next beat.
+    The task is cancelled at once. An agent that runs it notices this with its next heartbeat.
 
     Args:
         store: the task table.
         owner: the caller.
-        task_id: the id.
-        submission: which submission; the newest where it is `None`.
-        now_ms: the time.
-        times: how long the record is kept.
+        task_id: id of the task.
+        submission: id of the submission; `None` for the newest.
+        now_ms: the current time, epoch milliseconds.
+        times: times of the task protocol.
 
     Returns:
-        The record, cancelled; also where it was already.
+        The record of the cancelled task, also if it was cancelled before.
 
     Raises:
-        ApiError: 404 where the caller has no such task, 409 where it has ended otherwise, 503 where the table does not
-            answer.
+        ApiError: 404 if the caller has no such task; 409 if it has completed or failed; 503 if the table is
+            unavailable.
     """
     if submission is None:
         newest = store.find(owner, task_id, None)

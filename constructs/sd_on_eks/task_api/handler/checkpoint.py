@@ -1,4 +1,4 @@
-"""The checkpoint of a task, decided at submit, and its settings where the server takes them."""
+"""Determines the checkpoint of a task at submit, and moves its settings to where the server reads them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -22,21 +22,21 @@ from .runtimes import Runtime
 def decided(
     tasktype: str, content: Mapping[str, Any], runtime: Runtime, path: str
 ) -> tuple[Mapping[str, Any], str | None]:
-    """Decide which checkpoint a task runs.
+    """Determine which checkpoint a task uses.
 
     Args:
-        tasktype: a kind of task that the runtime does.
-        content: the request body for the runtime, which was checked.
-        runtime: who will do it.
-        path: where the content stands in the caller's body, with a dot before it.
+        tasktype: a task type of the runtime.
+        content: the validated request body for the runtime.
+        runtime: the runtime of the task.
+        path: path of the content in the caller's body, with a leading dot.
 
     Returns:
-        The content, the same object where nothing had to be moved in it, and the checkpoint's name; `None` for a task
-        that uses none.
+        The content (the same object if no setting was moved), and the name of the checkpoint; `None` for a task that
+        uses no checkpoint.
 
     Raises:
-        ApiError: it names two, one that the runtime does not serve, or none where it must; or a setting is in two
-            places with different values.
+        ApiError: the content has two checkpoints, one that the runtime does not serve, or none although one is
+            required; or a setting is in two places with different values.
     """
     if not TASK_TYPES[tasktype].runs_checkpoint:
         return content, None
@@ -47,14 +47,14 @@ def decided(
         placed = with_settings_in_place(content)
         _, named = named_checkpoint(content)
     except CheckpointError as error:
-        raise _told(error, path) from error
-    # Agents of the previous version read it there alone, and run what is loaded where it is not there.
+        raise _api_error(error, path) from error
+    # Agents of the previous version read the checkpoint only there, and otherwise use the one that is loaded.
     if runtime.dynamic_model and named is not None and (placed.get(SETTINGS) or {}).get(KEY) != named:
         placed = with_checkpoint(placed, named)
     return placed, checkpoint
 
 
-def _told(error: CheckpointError, path: str) -> ApiError:
+def _api_error(error: CheckpointError, path: str) -> ApiError:
     field = f"{path}.{error.field}".removeprefix(".")
     if error.is_missing:
         return ApiError(HTTPStatus.BAD_REQUEST, "checkpoint_required", f"{field}: {error}", field=field)

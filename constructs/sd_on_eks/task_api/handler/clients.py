@@ -1,4 +1,4 @@
-"""The AWS clients of the API, with their limits; each is made when a path first needs it."""
+"""The AWS clients of the API, with timeouts; each is created when a request first needs it."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 1
 READ_S: Final = 3
 ATTEMPTS: Final = 2
-"""boto3 would wait for 60 s, longer than API Gateway waits for the function.
+"""The default read timeout of boto3 is 60 s, longer than the integration timeout of API Gateway.
 
-A request makes at most three calls one after the other (read or park a body, count the backlog, store the task). Each
-may take its attempts and a second between them, 9 s: 27 s, while the function has 28.
+A request makes at most three consecutive calls (read or offload a body, count the queued tasks, store the task). Each
+takes at most 9 s, for two attempts and a second between them: 27 s in total. The timeout of the function is 28 s.
 """
 
 _LIMITS = Config(
     connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": ATTEMPTS, "mode": "standard"}
 )
-# Without virtual addressing, presigned links name the global endpoint, which redirects to a new bucket's region and so
-# breaks the signature: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+# Without virtual addressing, presigned URLs have the global endpoint. It redirects requests for a new bucket to the
+# bucket's region, where the signature is invalid:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 _S3_LIMITS = _LIMITS.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 

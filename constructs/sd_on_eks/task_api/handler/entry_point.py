@@ -1,4 +1,4 @@
-"""A request from API Gateway to its answer: logs, metrics, and the one place where an error becomes an answer."""
+"""Handles a request from API Gateway, with logs and metrics. All errors become error responses here."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .api_event import ApiEvent
 from .clients import dynamodb_client, s3_client
-from .errors import ApiError, cause_of, internal, not_found
+from .errors import ApiError, cause_of, internal, unknown_route
 from .operations import Operations
 from .responses import Response, Responses
 from .settings import Settings
@@ -40,13 +40,13 @@ def entry_point(
     s3: "Callable[[], S3Client]" = s3_client,
     now_ms: Callable[[], int] = current_time_ms,
 ) -> LambdaHandler:
-    """Make the handler.
+    """Create the handler.
 
     Args:
-        settings: the settings.
-        dynamodb: makes or gives the client, when it is first needed.
-        s3: as above.
-        now_ms: the time, epoch milliseconds.
+        settings: settings of the API.
+        dynamodb: returns the client, and creates it when it is first needed.
+        s3: returns the client, and creates it when it is first needed.
+        now_ms: returns the current time, epoch milliseconds.
     """
     routes = Operations(settings, dynamodb=dynamodb, s3=s3, now_ms=now_ms).routes
     responses = Responses(settings.allowed_origins)
@@ -57,33 +57,33 @@ def entry_point(
         event = ApiEvent(raw_event)
         try:
             if event.route not in routes:
-                raise not_found("unknown_route", f"there is no {event.route}")  # noqa: TRY301 (one way for all errors)
+                raise unknown_route(event.route, routes)  # noqa: TRY301 (all errors are handled in one place)
             route = routes[event.route]
             body = route.run(event)
         except ApiError as error:
-            _tell_refusal(error)
-            return responses.refusal(event, error)
-        except Exception as error:  # noqa: BLE001 (the outermost place: what nobody foresaw is our fault, and is told so)
-            _tell_fault(error)
-            return responses.refusal(event, internal())
+            _report_api_error(error)
+            return responses.failure(event, error)
+        except Exception as error:  # noqa: BLE001 (the outermost handler: an unexpected error becomes a 500 response)
+            _report_unexpected_error(error)
+            return responses.failure(event, internal())
         _count(route.metric)
         return responses.success(event, body)
 
     return lambda_handler
 
 
-def _tell_refusal(error: ApiError) -> None:
-    # Not the field: a caller's own names may stand in it, and so may a prompt that is in the wrong place.
-    told = {"status": int(error.status), "code": error.code, "cause": cause_of(error)}
+def _report_api_error(error: ApiError) -> None:
+    # The field is not logged: it can contain names that the caller chose, or a prompt that is in the wrong place.
+    properties = {"status": int(error.status), "code": error.code, "cause": cause_of(error)}
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request failed", extra=told)
+        logger.error("request failed", extra=properties)
     else:
-        logger.info("request refused", extra=told)
+        logger.info("request rejected", extra=properties)
     _count("Refused")
 
 
-def _tell_fault(error: Exception) -> None:
-    # Not its message, which may quote the request.
+def _report_unexpected_error(error: Exception) -> None:
+    # The message is not logged: it can quote the request.
     frames = walk_tb(error.__traceback__)
     places = [f"{PurePath(frame.f_code.co_filename).name}:{line} {frame.f_code.co_name}" for frame, line in frames]
     logger.error("unhandled error", extra={"exception_name": type(error).__name__, "places": places})

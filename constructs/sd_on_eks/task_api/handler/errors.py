@@ -1,19 +1,22 @@
-"""What the API answers when it does not do what was asked."""
+"""The errors that the API returns."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
+from .nearest import nearest
+
 
 class ApiError(Exception):
-    """An answer other than success.
+    """A response with a status other than 200.
 
     Attributes:
         status: HTTP status.
-        code: one word of the documented list.
-        message: what is wrong, what came, what is allowed.
-        field: the field that is wrong, as a path such as `task.metadata.id`.
-        retry_after_s: when to send the request again, where that helps.
+        code: error code of the contract.
+        message: what is wrong, the value that was received, and what is allowed.
+        field: path of the invalid field, such as `task.metadata.id`.
+        retry_after_s: seconds to wait before a retry; `None` if a retry does not help.
     """
 
     def __init__(
@@ -41,70 +44,87 @@ class ApiError(Exception):
 
 
 def invalid(field: str, message: str) -> ApiError:
-    """400: a field is wrong; the dot before its path is left out."""
+    """400: a field is invalid. A leading dot of its path is removed."""
     field = field.removeprefix(".")
     return ApiError(HTTPStatus.BAD_REQUEST, "invalid_request", f"{field}: {message}", field=field)
 
 
 def not_found(code: str, message: str, *, field: str | None = None) -> ApiError:
-    """404: there is no such thing."""
+    """404: the request refers to something that does not exist."""
     return ApiError(HTTPStatus.NOT_FOUND, code, message, field=field)
+
+
+def unknown_route(route: str, routes: Iterable[str]) -> ApiError:
+    """404: the API has no such method and path.
+
+    Args:
+        route: method and path, such as `GET /v1alpha2/tasks`.
+        routes: those of the API.
+    """
+    return not_found(
+        "unknown_route",
+        f"method and path: must be an operation of this API, got {route[:140]!r}{nearest(route, routes)}",
+    )
 
 
 def unknown_task(task_id: str) -> ApiError:
     """404: the caller has no such task."""
-    return not_found("unknown_task", f"there is no task {task_id[:140]!r}")
+    return not_found(
+        "unknown_task",
+        f"id: must be the id of one of your tasks, got {task_id[:140]!r}; GET /v1alpha2/tasks?runtime=NAME lists them",
+    )
 
 
 def task_ended(status: str) -> ApiError:
-    """409: the task has ended, otherwise than by a cancel."""
+    """409: the task has completed or failed."""
     return ApiError(
-        HTTPStatus.CONFLICT, "task_ended", f"the task is {status}; only a queued or running task can be cancelled"
+        HTTPStatus.CONFLICT, "task_ended", f"status: must be queued or running to cancel a task, got {status}"
     )
 
 
 def runtime_retired(runtime: str, field: str) -> ApiError:
-    """409: the runtime finishes the tasks that it has, and takes no further ones."""
+    """409: the runtime finishes its tasks, and accepts no new ones."""
     return ApiError(
         HTTPStatus.CONFLICT,
         "runtime_retired",
-        f"{field}: must be a runtime that takes tasks; {runtime} is retired: it finishes what was accepted before",
+        f"{field}: must be a runtime that accepts tasks, got {runtime!r}, which is retired and only finishes its "
+        "tasks; use another runtime",
         field=field,
     )
 
 
 def backlog_full(runtime: str, *, queued: int, wait_s: int) -> ApiError:
-    """429: as many tasks wait as may."""
+    """429: the queue of the runtime is full."""
     return ApiError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "backlog_full",
-        f"{queued} tasks wait for the runtime {runtime}, which is its limit; they take about {wait_s} s",
+        f"the queue of the runtime {runtime!r} is full with {queued} tasks; send the request again in about {wait_s} s",
         retry_after_s=wait_s,
     )
 
 
 def unavailable() -> ApiError:
-    """503: a service that the API needs did not do its part; the request may be sent again."""
+    """503: a service that the API uses is unavailable; a retry may succeed."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
-        "the request could not be carried out this time; send it again",
+        "a service that the API uses is unavailable; send the request again",
         retry_after_s=1,
     )
 
 
 def internal() -> ApiError:
-    """500: something that nobody foresaw; the request may be sent again."""
+    """500: an unexpected error; a retry may succeed."""
     return ApiError(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal",
-        "our fault; the request may be sent again",
+        "internal error; send the request again",
         retry_after_s=1,
     )
 
 
 def cause_of(error: ApiError) -> str | None:
-    """What an operator should know of what made us fail: never its message, which may quote the request."""
+    """The cause of an error for the log; without its message, which can quote the request."""
     cause = error.__cause__
     if isinstance(cause, ClientError):
         return f"{cause.operation_name}: {cause.response['Error']['Code']}"

@@ -1,4 +1,4 @@
-"""What no schema can say of a field: its size as JSON, its distance from now."""
+"""Rules of fields that a schema cannot express: size as JSON, and time limits relative to now."""
 
 import json
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ from .errors import invalid
 from .wrong_value import described
 
 CONTEXT_MAX_BYTES: Final = 16 * 1024
-"""Largest `context`: it is kept in the record and comes back in the callback."""
+"""Maximum size of `context`, which is stored in the record and returned in the callback."""
 
 
 def check_context(value: Any, field: str) -> None:  # noqa: ANN401 (any JSON value)
-    """Check what the caller wants back in the callback.
+    """Check the size of `context`.
 
     Raises:
         ApiError: it is too large.
@@ -23,16 +23,16 @@ def check_context(value: Any, field: str) -> None:  # noqa: ANN401 (any JSON val
 
 
 def expiry_ms(value: str | float | None, field: str, *, now_ms: int, max_age_s: int) -> int:
-    """When nobody waits for the task any more, epoch milliseconds.
+    """The time after which the task is not started, epoch milliseconds.
 
     Args:
-        value: a time in ISO 8601, UTC where it names no offset, or epoch seconds; `None` for the latest allowed.
-        field: where it stands.
-        now_ms: epoch milliseconds.
-        max_age_s: how far away it may be.
+        value: a timestamp in ISO 8601, UTC if it has no offset, or epoch seconds; `None` for the latest time allowed.
+        field: path of the field.
+        now_ms: the current time, epoch milliseconds.
+        max_age_s: maximum time from now, in seconds.
 
     Raises:
-        ApiError: it is no time, in the past, or too far away.
+        ApiError: it is not a valid time, or is not in the allowed range.
     """
     latest_ms = now_ms + max_age_s * 1000
     if value is None:
@@ -44,7 +44,7 @@ def expiry_ms(value: str | float | None, field: str, *, now_ms: int, max_age_s: 
             field, f"must be a time such as 2026-11-24T10:00:00Z or epoch seconds, got {described(value)}"
         ) from error
     if not now_ms < expires_at_ms <= latest_ms:
-        raise invalid(field, f"must lie in the future and at most {max_age_s} s away, got {described(value)}")
+        raise invalid(field, f"must be in the future and at most {max_age_s} s from now, got {described(value)}")
     return expires_at_ms
 
 

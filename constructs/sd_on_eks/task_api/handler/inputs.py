@@ -1,7 +1,7 @@
-"""Inputs of a task: files in base64, and links that stand in their place, which the agent follows.
+"""Inputs of a task: files in base64, or links to files, which the agent downloads.
 
-A link is followed only where it leads to a public host, to the caller's own uploads, or to a bucket that is meant for
-inputs. What the caller uploaded is looked for at submit; whatever else is behind a link, nobody but the agent asks for.
+A link is allowed to a public host, to the caller's own uploads, and to a bucket that is configured for inputs. Uploads
+are checked at submit; any other link is first requested by the agent.
 """
 
 from typing import Final
@@ -17,14 +17,14 @@ from .errors import invalid
 from .uploads import Uploads
 
 MAX_LINKS: Final = 32
-"""Links of one task. Each upload among them is one call at submit."""
+"""Maximum number of links of a task. Each upload among them is one call at submit."""
 
 _LONGEST: Final = 8 * 1024
-"""Characters of a link: a presigned one with a role's token has two thousand."""
+"""Maximum number of characters of a link. A presigned URL with a session token has about two thousand."""
 
 _IMAGE: Final = frozenset(kinds.IN_CONTENT)
 _UNTYPED: Final = "application/octet-stream"
-"""What browsers say of files whose kind they do not know, such as most 3D models; the agent looks at the bytes."""
+"""The media type that browsers use for unknown types, such as most 3D models. The agent detects the type."""
 _MEDIA: Final = frozenset({*kinds.NAMED, _UNTYPED})
 _MUST: Final = {
     _IMAGE: "be an image in base64, or an https:// or s3:// link to one",
@@ -36,9 +36,9 @@ class Inputs:
     """The inputs of one request.
 
     Args:
-        uploads: what callers uploaded.
+        uploads: the uploads of callers.
         owner: the caller.
-        buckets: names of the buckets that are meant for inputs.
+        buckets: names of the buckets that are configured for inputs.
     """
 
     def __init__(self, uploads: Uploads, *, owner: str, buckets: frozenset[str]) -> None:
@@ -49,14 +49,14 @@ class Inputs:
         self._own: dict[str, tuple[str, frozenset[str]]] = {}
 
     def check_image(self, text: str, field: str) -> None:
-        """Check an image, as far as that takes no call.
+        """Check an image, without a call to AWS.
 
         Args:
             text: base64, or a link.
-            field: where it stands.
+            field: path of the field.
 
         Raises:
-            ApiError: it is no base64, or a link that is not followed.
+            ApiError: it is neither valid base64 nor an allowed link.
         """
         self._check(text, field, _IMAGE)
 
@@ -65,22 +65,26 @@ class Inputs:
         self._check(text, field, _MEDIA)
 
     def check_uploads(self, sizes: InputSizes) -> None:
-        """Look for the uploads that the links name; one call for each.
+        """Check the uploads that links refer to, with one call for each.
 
         Args:
-            sizes: bounds of the runtime that the task goes to.
+            sizes: size limits of the runtime.
 
         Raises:
-            ApiError: 400 where one is not there, or is no input; 503 where the bucket does not answer.
+            ApiError: 400 if an upload does not exist or is not a valid input; 503 if the bucket is unavailable.
         """
-        left = sizes.max_total_bytes
+        total_bytes = 0
         for link, (field, allowed) in self._own.items():
             found = self._uploads.describe(link, self._owner, field, max_bytes=sizes.max_bytes)
             if not {found.content_type, found.content_type.partition("/")[0]} & allowed:
                 raise invalid(field, f"must {_MUST[allowed]}, got an upload that was declared as {found.content_type}")
-            left -= found.content_length
-            if left < 0:
-                raise invalid(field, f"is one too many: inputs may have {sizes.max_total_bytes} bytes together")
+            total_bytes += found.content_length
+            if total_bytes > sizes.max_total_bytes:
+                raise invalid(
+                    field,
+                    f"must keep all inputs within {sizes.max_total_bytes} bytes in total, got {total_bytes}; send "
+                    "fewer or smaller inputs",
+                )
 
     def _check(self, text: str, field: str, allowed: frozenset[str]) -> None:
         scheme = scheme_of(text)
@@ -89,7 +93,7 @@ class Inputs:
             return
         self._links += 1
         if self._links > MAX_LINKS:
-            raise invalid(field, f"must be one of at most {MAX_LINKS} links")
+            raise invalid(field, f"must be one of at most {MAX_LINKS} links of a task, got number {self._links}")
         if len(text) > _LONGEST:
             raise invalid(field, f"must be a link of at most {_LONGEST} characters, got {len(text)}")
         match scheme:
@@ -98,7 +102,7 @@ class Inputs:
             case "s3":
                 self._check_s3(text, field, allowed)
             case _:
-                why = ", which can be read and changed on its way" if scheme == "http" else ", which is not followed"
+                why = ", which is not encrypted" if scheme == "http" else ", which is not supported"
                 raise invalid(field, f"must {_MUST[allowed]}, got a {scheme}:// link{why}")
 
     def _check_s3(self, link: str, field: str, allowed: frozenset[str]) -> None:
@@ -116,10 +120,10 @@ def _check_https(link: str, field: str) -> None:
         parts = urlsplit(link)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise invalid(field, f"must be a link, got one that cannot be read: {error}") from error
+        raise invalid(field, f"must be a valid URL, got one that cannot be parsed: {error}") from error
     if not host:
-        raise invalid(field, "must be a link with a host")
+        raise invalid(field, "must be a link with a host, got none")
     if parts.username is not None or parts.password is not None:
-        raise invalid(field, "must be a link without a user")
+        raise invalid(field, "must be a link without user name and password")
     if not is_allowed_host(host):
         raise invalid(field, f"must be a link to a public host, got {host[:60]!r}")

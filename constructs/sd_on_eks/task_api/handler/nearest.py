@@ -1,20 +1,20 @@
-"""The name that was probably meant."""
+"""Suggests the nearest known name for an unknown one."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Final
 
 _COMPARED: Final = 100
-"""Characters of a name that are compared: a caller's may be a megabyte."""
+"""Number of characters that are compared: a name in a request can have a megabyte."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name; empty where none is near."""
+    """A suggestion of the nearest known name; empty if none is similar."""
     found = difflib.get_close_matches(name[:_COMPARED], sorted(known), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The same, with all that there are where none is near; empty where there are none."""
+    """A suggestion of the nearest known name, or a list of all if none is similar; empty if there are none."""
     names = sorted(known)
-    return did_you_mean(name, names) or (f"; there are: {', '.join(names)}" if names else "")
+    return did_you_mean(name, names) or (f"; allowed: {', '.join(names)}" if names else "")

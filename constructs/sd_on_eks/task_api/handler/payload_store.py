@@ -1,4 +1,4 @@
-"""The output bucket, as the API uses it: large request bodies go there, and results are handed out."""
+"""The output bucket, as the API uses it: it stores large request bodies, and presigns URLs of results."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS: Final = 15 * 60
-"""How long a presigned link is good for."""
+"""How long a presigned URL is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +24,25 @@ class PayloadStore:
     """The output bucket.
 
     Attributes:
-        client: makes or gives the S3 client.
-        bucket: its name.
+        client: returns the S3 client.
+        bucket: name of the bucket.
     """
 
     client: "Callable[[], S3Client]"
     bucket: str
 
-    def park(self, body: bytes, owner: str, pointer: str) -> PayloadRef:
-        """Store a body that is too large for a message.
+    def offload(self, body: bytes, owner: str, pointer: str) -> PayloadRef:
+        """Store a body that is too large for a message (claim check).
 
-        It is put anew each time, so that it lives as long as the newest message that refers to it.
+        An object with the same content is written again, so that it expires after the newest message that refers to it.
 
         Args:
             body: JSON.
-            owner: whose it is.
-            pointer: RFC 6901, where the content stands in it.
+            owner: the caller.
+            pointer: JSON Pointer (RFC 6901) to the content in the body.
 
         Raises:
-            ApiError: it could not be stored; the request may be sent again.
+            ApiError: 503 if it could not be stored; a retry may succeed.
         """
         key = payload_key(owner, hashlib.sha256(body).hexdigest())
         try:
@@ -52,7 +52,7 @@ class PayloadStore:
         return PayloadRef(url=f"s3://{self.bucket}/{key}", etag=put["ETag"], pointer=pointer)
 
     def link(self, url: str) -> str:
-        """A link for the next `LINK_SECONDS` to an object of the bucket.
+        """A presigned URL of an object of the bucket, valid for `LINK_SECONDS`.
 
         Args:
             url: `s3://bucket/key`.

@@ -184,12 +184,12 @@ def generation(data: Any, path: str) -> None:
         data_keys.remove('styles')
         data__styles = data['styles']
         if not isinstance(data__styles, (list, NoneType)):
-            raise wrong(f'{path}.styles', 'be a list of up to 100 names of styles', data__styles)
+            raise wrong(f'{path}.styles', 'be a list of at most 100 names of styles', data__styles)
         data__styles_is_list = isinstance(data__styles, (list,))
         if data__styles_is_list:
             data__styles_len = len(data__styles)
             if data__styles_len > 100:
-                raise wrong(f'{path}.styles', 'be a list of up to 100 names of styles', data__styles)
+                raise wrong(f'{path}.styles', 'be a list of at most 100 names of styles', data__styles)
             for data__styles_x, data__styles_item in enumerate(data__styles):
                 if not isinstance(data__styles_item, str):
                     raise wrong(f'{path}.styles[{data__styles_x}]', 'be a string', data__styles_item)
@@ -241,18 +241,18 @@ def generation(data: Any, path: str) -> None:
         data_keys.remove('seed')
         data__seed = data['seed']
         if not isinstance(data__seed, (int, NoneType)) and (not (isinstance(data__seed, float) and data__seed.is_integer())) or isinstance(data__seed, bool):
-            raise wrong(f'{path}.seed', 'be a whole number that 64 bits hold', data__seed)
+            raise wrong(f'{path}.seed', 'be a whole number of at most 64 bits', data__seed)
         if isinstance(data__seed, (int, float)) and (not isinstance(data__seed, bool)):
             if data__seed < -9223372036854775808 or data__seed > 18446744073709551615:
-                raise wrong(f'{path}.seed', 'be a whole number that 64 bits hold', data__seed)
+                raise wrong(f'{path}.seed', 'be a whole number of at most 64 bits', data__seed)
     if 'subseed' in data_keys:
         data_keys.remove('subseed')
         data__subseed = data['subseed']
         if not isinstance(data__subseed, (int, NoneType)) and (not (isinstance(data__subseed, float) and data__subseed.is_integer())) or isinstance(data__subseed, bool):
-            raise wrong(f'{path}.subseed', 'be a whole number that 64 bits hold', data__subseed)
+            raise wrong(f'{path}.subseed', 'be a whole number of at most 64 bits', data__subseed)
         if isinstance(data__subseed, (int, float)) and (not isinstance(data__subseed, bool)):
             if data__subseed < -9223372036854775808 or data__subseed > 18446744073709551615:
-                raise wrong(f'{path}.subseed', 'be a whole number that 64 bits hold', data__subseed)
+                raise wrong(f'{path}.subseed', 'be a whole number of at most 64 bits', data__subseed)
     if 'subseed_strength' in data_keys:
         data_keys.remove('subseed_strength')
         data__subseedstrength = data['subseed_strength']
@@ -317,7 +317,7 @@ def generation(data: Any, path: str) -> None:
         data_keys.remove('send_images')
         data__sendimages = data['send_images']
         if not isinstance(data__sendimages, bool) or not (isinstance(data__sendimages, bool) and data__sendimages is True):
-            raise wrong(f'{path}.send_images', 'be true or left out, since the results are taken from the answer', data__sendimages)
+            raise wrong(f'{path}.send_images', 'be true or left out, because the results are read from the response of the server', data__sendimages)
 
 def image(data: Any, path: str) -> None:
     if not isinstance(data, str):
@@ -332,16 +332,16 @@ def image_to_image(data: Any, path: str) -> None:
         raise wrong(path, 'be an object', data)
     data__missing_keys = set(['init_images']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'init_images': 'be a list of at least one image, and at most 16'}, data)
+        raise missing(path, {'init_images': 'be a list of 1 to 16 images'}, data)
     data_keys = set(data.keys())
     if 'init_images' in data_keys:
         data_keys.remove('init_images')
         data__initimages = data['init_images']
         if not isinstance(data__initimages, (list,)):
-            raise wrong(f'{path}.init_images', 'be a list of at least one image, and at most 16', data__initimages)
+            raise wrong(f'{path}.init_images', 'be a list of 1 to 16 images', data__initimages)
         data__initimages_len = len(data__initimages)
         if data__initimages_len < 1 or data__initimages_len > 16:
-            raise wrong(f'{path}.init_images', 'be a list of at least one image, and at most 16', data__initimages)
+            raise wrong(f'{path}.init_images', 'be a list of 1 to 16 images', data__initimages)
         for data__initimages_x, data__initimages_item in enumerate(data__initimages):
             image(data__initimages_item, f'{path}.init_images[{data__initimages_x}]')
     if 'denoising_strength' in data_keys:
@@ -422,11 +422,11 @@ def pipeline(data: Any, path: str) -> None:
 
 def prefix(data: Any, path: str) -> None:
     if not isinstance(data, (str, NoneType)):
-        raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, up to 512 bytes, the first not parked or payloads or uploads', data)
+        raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not parked or payloads or uploads', data)
     if isinstance(data, str):
         data_len = len(data)
         if data_len > 512 or not REGEX_PATTERNS['^(?!(uploads|payloads|parked)(/|$))(?!(.*/)?\\.{1,2}(/|$))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$'].search(data):
-            raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, up to 512 bytes, the first not parked or payloads or uploads', data)
+            raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not parked or payloads or uploads', data)
 
 def runtime_name(data: Any, path: str) -> None:
     if not isinstance(data, str):
@@ -449,7 +449,7 @@ def submit_v1alpha1(data: Any, path: str) -> None:
             raise wrong(f'{path}.alwayson_scripts', 'be an object with task, id_task and sd_model_checkpoint', data__alwaysonscripts)
         data__alwaysonscripts__missing_keys = set(['task', 'id_task', 'sd_model_checkpoint']) - data__alwaysonscripts.keys()
         if data__alwaysonscripts__missing_keys:
-            raise missing(f'{path}.alwayson_scripts', {'task': 'be text-to-image, image-to-image, extra-single-image or extra-batch-images', 'id_task': 'be 1 to 128 letters, digits or ._~- that begin with a letter or digit', 'sd_model_checkpoint': 'be a non-empty string, the file name of a checkpoint'}, data__alwaysonscripts)
+            raise missing(f'{path}.alwayson_scripts', {'task': 'be text-to-image, image-to-image, extra-single-image or extra-batch-images', 'id_task': 'be 1 to 128 letters, digits or ._~-, the first a letter or digit', 'sd_model_checkpoint': 'be a non-empty string, the file name of a checkpoint'}, data__alwaysonscripts)
         data__alwaysonscripts_keys = set(data__alwaysonscripts.keys())
         if 'task' in data__alwaysonscripts_keys:
             data__alwaysonscripts_keys.remove('task')
@@ -547,20 +547,20 @@ def task_envelope(data: Any, path: str) -> None:
                 if 'content' in data__task_keys:
                     data__task_keys.remove('content')
                     data__task__content = data__task['content']
-                    raise wrong(f'{path}.task.content', 'be left out beside content_ref', data__task__content)
+                    raise wrong(f'{path}.task.content', 'be left out if content_ref is sent', data__task__content)
     if data_keys:
         raise unknown(path, ('task',), data)
 
 def task_id(data: Any, path: str) -> None:
     if not isinstance(data, str) or not REGEX_PATTERNS['^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$'].search(data):
-        raise wrong(path, 'be 1 to 128 letters, digits or ._~- that begin with a letter or digit', data)
+        raise wrong(path, 'be 1 to 128 letters, digits or ._~-, the first a letter or digit', data)
 
 def task_metadata(data: Any, path: str) -> None:
     if not isinstance(data, dict):
         raise wrong(path, 'be an object', data)
     data__missing_keys = set(['id', 'runtime', 'tasktype']) - data.keys()
     if data__missing_keys:
-        raise missing(path, {'id': 'be 1 to 128 letters, digits or ._~- that begin with a letter or digit', 'runtime': 'be the name of a runtime', 'tasktype': 'be text-to-image, image-to-image, extra-single-image, extra-batch-images or pipeline'}, data)
+        raise missing(path, {'id': 'be 1 to 128 letters, digits or ._~-, the first a letter or digit', 'runtime': 'be the name of a runtime', 'tasktype': 'be text-to-image, image-to-image, extra-single-image, extra-batch-images or pipeline'}, data)
     data_keys = set(data.keys())
     if 'id' in data_keys:
         data_keys.remove('id')

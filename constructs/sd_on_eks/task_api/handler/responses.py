@@ -1,4 +1,4 @@
-"""Answers, as API Gateway takes them."""
+"""Responses to API Gateway."""
 
 import json
 from collections.abc import Collection
@@ -9,14 +9,14 @@ from .api_event import ApiEvent
 from .errors import ApiError
 
 Response = dict[str, Any]
-"""Of the Lambda proxy integration; anything else would make API Gateway answer 502."""
+"""A response of the Lambda proxy integration; API Gateway returns 502 for anything else."""
 
 
 class Responses:
-    """Makes answers.
+    """Creates responses.
 
     Args:
-        allowed_origins: web pages that may read them; `*` is every page.
+        allowed_origins: origins of web pages that may read responses; `*` allows all.
     """
 
     def __init__(self, allowed_origins: Collection[str]) -> None:
@@ -26,8 +26,8 @@ class Responses:
         """200."""
         return self._response(event, HTTPStatus.OK, body, {})
 
-    def refusal(self, event: ApiEvent, error: ApiError) -> Response:
-        """What is wrong, in the contract's words."""
+    def failure(self, event: ApiEvent, error: ApiError) -> Response:
+        """A response with the error body of the contract."""
         retry = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
         return self._response(event, error.status, error.body(event.request_id), retry)
 
@@ -36,7 +36,7 @@ class Responses:
             "statusCode": int(status),
             "headers": {
                 "Content-Type": "application/json",
-                # States change, links expire, and both are one caller's own.
+                # Task status changes, URLs expire, and both belong to one caller.
                 "Cache-Control": "no-store",
                 **headers,
                 **self._cross_origin(event.origin),
@@ -46,14 +46,14 @@ class Responses:
         }
 
     def _cross_origin(self, origin: str | None) -> dict[str, str]:
-        """https://fetch.spec.whatwg.org/#http-responses."""
+        """CORS headers: https://fetch.spec.whatwg.org/#http-responses."""
         if not self._allowed_origins:
             return {}
-        # Whoever keeps an answer must not show it to another page.
+        # A cache must not return a response to a page of another origin.
         headers = {"Vary": "Origin"}
         if "*" in self._allowed_origins:
             origin = "*"
         if origin is not None and origin in self._allowed_origins:
-            # A page may read no other header than this, and those that every answer has.
+            # By default, a page can read only the safelisted headers.
             headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
         return headers

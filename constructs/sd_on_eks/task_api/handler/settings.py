@@ -26,13 +26,12 @@ class Settings:
     """Settings of the task API.
 
     Attributes:
-        table_name: the task table.
-        output_bucket: where results and large request bodies are.
-        runtimes: the runtimes of this deployment.
-        input_buckets: names of further buckets that inputs may be linked from.
-        times: age at which an unfinished task expires, and how long a record is kept.
-        tenants: whose the tasks of a key are.
-        allowed_origins: web pages that may read the answers; none of them where there are none.
+        table_name: name of the task table.
+        output_bucket: name of the bucket for results and large request bodies.
+        input_buckets: names of other buckets that links to inputs may have.
+        times: times of the task protocol.
+        tenants: owners of tasks by API key.
+        allowed_origins: origins of web pages that may read responses.
     """
 
     table_name: str
@@ -53,11 +52,11 @@ class Settings:
         """Read the settings.
 
         Args:
-            environment: the function's.
+            environment: environment variables of the function.
             runtimes: the runtimes of this deployment.
 
         Raises:
-            SettingsError: variables are missing, all of which it names, or cannot be read.
+            SettingsError: variables are missing (the message names all of them) or invalid.
         """
         found = required(environment, *_REQUIRED)
         try:
@@ -71,17 +70,17 @@ class Settings:
                 allowed_origins=_names(environment.get("CORS_ALLOW_ORIGINS", "")),
             )
         except (ValueError, TypeError) as error:
-            raise SettingsError(f"environment variables cannot be read: {error}") from error
+            raise SettingsError(f"environment variables are invalid: {error}") from error
 
 
 def read_runtimes(folder: Path) -> Runtimes:
-    """Read the table of runtimes, which the stack puts beside the handler: an environment has room for 4 KiB.
+    """Read the table of runtimes. It is a file of the asset, since Lambda limits environment variables to 4 KiB.
 
     Args:
-        folder: the handler's.
+        folder: folder of the handler.
 
     Raises:
-        SettingsError: it is not there, or cannot be read.
+        SettingsError: the file does not exist or is invalid.
     """
     try:
         table = json.loads((folder / RUNTIMES_FILE).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Submitting a task: from a checked request to the promise that a 200 gives."""
+"""Submits a task: stores a validated request, after which the task is guaranteed to end."""
 
 import json
 from dataclasses import replace
@@ -44,15 +44,15 @@ class Submitter:
         idempotency_key: str | None,
         now_ms: int,
     ) -> dict[str, Any]:
-        """Store a task, its message and, where a key came, its answer: all or nothing.
+        """Store a task, its message and, with an Idempotency-Key, its response, in one transaction.
 
-        One call; two where the body is too large for a message.
+        Makes one call, or two if the body is too large for a message.
 
         Returns:
-            The API's answer; the earlier one where the same key and body came before.
+            The body of the response; that of the earlier request if the same key and body were sent before.
 
         Raises:
-            ApiError: 409 where the key came with another body; 503 where nothing could be stored.
+            ApiError: 409 if the key was used with another body; 503 if the task could not be stored.
         """
         task = TaskRef(owner=owner, id=request.id, submission=new_submission(now_ms))
         location = f"s3://{self._payloads.bucket}/{task_folder(request.id, request.prefix)}"
@@ -75,23 +75,23 @@ class Submitter:
         return answer if earlier is None else _replay(earlier, body)
 
     def earlier_answer(self, body: Body, *, owner: str, idempotency_key: str, now_ms: int) -> dict[str, Any] | None:
-        """The answer of an earlier submit with the same key and body; one call.
+        """The response to an earlier submit with the same key and body, with one call.
 
         Raises:
-            ApiError: 409 where the key came with another body; 503 where the table does not answer.
+            ApiError: 409 if the key was used with another body; 503 if the table is unavailable.
         """
         earlier = self._store.earlier_submit(owner, idempotency_key, now_s=now_ms // 1000)
         return None if earlier is None else _replay(earlier, body)
 
     def _message(self, request: TaskRequest, body: Body, task: TaskRef) -> tuple[TaskMessage, str]:
-        """The message and its text, with the content in it where that is small enough, else with the place of it."""
+        """The message and its text, with the content if it is small enough, otherwise with a reference to it."""
         if request.payload is None and len(body.received) <= MESSAGE_MAX_BYTES:
             message = _message(request, task, None)
             text = encode_message(message)
             if _published_bytes(text, request.runtime.name) <= MESSAGE_MAX_BYTES:
                 return message, text
-        payload = request.payload or self._park(request, body, task.owner)
-        # Inputs that are small enough stay in the message, so that the agent has one object less to read.
+        payload = request.payload or self._offload(request, body, task.owner)
+        # Inputs that are small enough stay in the message, so that the agent reads one object less.
         for place in dict.fromkeys((None, request.inputs_pointer)):
             message = _message(request, task, replace(payload, inputs_pointer=place))
             text = encode_message(message)
@@ -99,20 +99,20 @@ class Submitter:
                 return message, text
         raise invalid(
             "task.metadata",
-            f"must be small enough for a message of {MESSAGE_MAX_BYTES} bytes; upload inputs and link them",
+            f"must fit into a message of {MESSAGE_MAX_BYTES} bytes; upload the inputs and send links to them",
         )
 
-    def _park(self, request: TaskRequest, body: Body, owner: str) -> PayloadRef:
+    def _offload(self, request: TaskRequest, body: Body, owner: str) -> PayloadRef:
         if request.content_pointer is not None:
-            return self._payloads.park(body.received, owner, request.content_pointer)
-        return self._payloads.park(json.dumps(request.content, ensure_ascii=False).encode(), owner, "")
+            return self._payloads.offload(body.received, owner, request.content_pointer)
+        return self._payloads.offload(json.dumps(request.content, ensure_ascii=False).encode(), owner, "")
 
 
 def checked_idempotency_key(key: str | None) -> str | None:
-    """The `Idempotency-Key` header of a request, `None` where there is none.
+    """The header `Idempotency-Key` of a request; `None` if there is none.
 
     Raises:
-        ApiError: it is no key.
+        ApiError: it is invalid.
     """
     if key is not None and not (1 <= len(key) <= _KEY_MAX_LENGTH and key.isprintable()):
         raise invalid("Idempotency-Key", f"must have 1 to {_KEY_MAX_LENGTH} printable characters, got {len(key)}")
@@ -124,7 +124,8 @@ def _replay(earlier: Item, body: Body) -> dict[str, Any]:
         raise ApiError(
             HTTPStatus.CONFLICT,
             "idempotency_key_reused",
-            "this Idempotency-Key came with another body before; use a new key for a new task",
+            "Idempotency-Key: must not be used with different bodies, got another body than before; use a new key for "
+            "a new task",
         )
     answer: dict[str, Any] = json.loads(str(earlier[table.ANSWER]))
     return answer
@@ -148,7 +149,7 @@ def _message(request: TaskRequest, task: TaskRef, payload: PayloadRef | None) ->
 
 
 def _published_bytes(text: str, runtime: str) -> int:
-    """Size of a message as SNS counts it: in UTF-8, with name, type and value of its one attribute.
+    """Size of a message as SNS counts it: in UTF-8, with name, type and value of its attribute.
 
     https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """

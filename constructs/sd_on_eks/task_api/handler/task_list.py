@@ -1,4 +1,4 @@
-"""A caller's tasks, page by page."""
+"""Lists the tasks of a caller, page by page."""
 
 import base64
 import binascii
@@ -18,10 +18,10 @@ from .task_view import listed_task
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
-"""Tasks of a page."""
+"""Maximum number of tasks of a page."""
 
 PARAMETERS: Final = ("runtime", "status", "limit", "next")
-"""Of the query."""
+"""Query parameters."""
 
 _LATEST_MS: Final = 2**53
 _KEY_MAX_LENGTH: Final = 256
@@ -29,23 +29,23 @@ _DIGEST_LENGTH: Final = 12
 
 
 def list_tasks(store: TaskStore, runtimes: Runtimes, owner: str, query: dict[str, str]) -> dict[str, Any]:
-    """List tasks of a caller for one runtime, newest first; one call.
+    """List tasks of a caller for one runtime, newest first, with one call.
 
     Args:
         store: the task table.
-        runtimes: all that there are.
+        runtimes: the runtimes of the deployment.
         owner: the caller.
-        query: `PARAMETERS`; `runtime` is needed.
+        query: values of `PARAMETERS`; `runtime` is required.
 
     Returns:
-        `{"tasks": [...], "next"?: "..."}`; without `next` it was the last page. With a status, a page may have fewer
-        tasks than its limit, even none, and yet not be the last.
+        `{"tasks": [...], "next"?: "..."}`; the last page has no `next`. With a status, a page can have fewer tasks than
+        its limit, or none, and still not be the last.
 
     Raises:
-        ApiError: a parameter is wrong, or the table does not answer.
+        ApiError: 400 if a parameter is invalid; 404 if the runtime is unknown; 503 if the table is unavailable.
     """
     if "runtime" not in query:
-        raise invalid("runtime", "is missing; name the runtime whose tasks are to be listed")
+        raise invalid("runtime", "must be the name of a runtime, got nothing; add ?runtime=NAME to the URL")
     runtime = runtimes.named(query["runtime"], "runtime").name
     tasks, last = store.page(
         owner,
@@ -79,29 +79,33 @@ def _limit(text: str | None) -> int:
 
 
 def _cursor(last: Item) -> str:
-    """Where a page ended. It names no owner: the next page begins in the caller's own tasks, whatever is sent."""
+    """A cursor for the next page. It has no owner: the next page always has tasks of the caller, with any cursor."""
     task = TaskRef.of_record(last)
     place = [task.id, task.submission, last[table.SUBMITTED_AT], _digest(task.owner, str(last[table.RUNTIME]))]
     return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def _start(cursor: str, owner: str, runtime: str) -> Item:
-    """Key of the record at which a page ended.
+    """Key of the last record of a page.
 
     Raises:
-        ApiError: the cursor is none of these tasks'.
+        ApiError: the cursor is invalid, or is from another list.
     """
-    foreign = invalid("next", "is none that this list has answered for this runtime and API key; begin without it")
+    not_ours = invalid(
+        "next",
+        "must be `next` of the previous page for the same runtime and API key, got another value; omit it to start "
+        "with the first page",
+    )
     try:
         task_id, submission, submitted_at, digest = json.loads(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise foreign from None
+        raise not_ours from None
     is_key = all(isinstance(part, str) and 1 <= len(part) <= _KEY_MAX_LENGTH for part in (task_id, submission))
     is_time = type(submitted_at) is int and 0 <= submitted_at < _LATEST_MS
     if not is_key or not is_time or digest != _digest(owner, runtime):
-        raise foreign
+        raise not_ours
     return {
         **table.meta_key(owner, task_id, submission),
         table.OWNER: owner,
@@ -111,5 +115,5 @@ def _start(cursor: str, owner: str, runtime: str) -> Item:
 
 
 def _digest(owner: str, runtime: str) -> str:
-    # Tells a cursor of another list by mistake. No secret is needed: what it protects, `_start` does not take from it.
+    # Detects the cursor of another list. It needs no secret: `_start` does not read the owner from the cursor.
     return hashlib.sha256(f"{owner}\n{runtime}".encode()).hexdigest()[:_DIGEST_LENGTH]

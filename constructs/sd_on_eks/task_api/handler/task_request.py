@@ -1,4 +1,4 @@
-"""A task that a caller asks for, read and checked, whichever version of the API it came through."""
+"""A validated request for a task, the same for both versions of the API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,23 +11,21 @@ from .runtimes import Runtime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRequest:
-    """A checked request.
+    """A validated request.
 
     Attributes:
         id: the caller's id of the task.
-        runtime: who will do it.
-        tasktype: kind of the task.
-        checkpoint: name of the checkpoint that it runs; `None` for a task that uses none.
-        prefix: where results go.
-        context: what comes back in the callback.
-        inputs: named inputs.
-        expires_at_ms: when nobody waits for it any more.
+        checkpoint: name of the checkpoint; `None` for a task that uses none.
+        prefix: folder of the output bucket for the results.
+        context: JSON value that the callback returns.
+        inputs: named inputs: base64 or links.
+        expires_at_ms: the task is not started after this time, epoch milliseconds.
         content: the request body for the runtime.
-        content_pointer: RFC 6901, where the content stands in the received body; `None` where it does not, because
-            the translation put something into it, or it was uploaded before.
-        inputs_pointer: as above, for the named inputs; `None` where there are none.
-        answer: makes the API's answer of a submission and the place of the results.
-        payload: where the content is, if it was uploaded before; nothing has to be parked then.
+        content_pointer: JSON Pointer (RFC 6901) to the content in the received body; `None` if the content is not in
+            it, because it was changed at submit or was uploaded before.
+        inputs_pointer: JSON Pointer to the named inputs; `None` if there are none.
+        answer: returns the body of the response for a submission id and the location of the results.
+        payload: location of the content if it was uploaded before, so that it needs no offloading.
     """
 
     id: str

@@ -21,25 +21,25 @@ from .errors import unavailable
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CONFLICT_REPEATS: Final = 3
-"""Repeats of one write while a transaction holds an item of it. A lost reply is the client's to repeat."""
+_CONFLICT_RETRIES: Final = 3
+"""Retries of a write while a transaction locks one of its items. After a lost response, the AWS client retries."""
 
 _PAUSE_S: Final = (0.01, 0.05)
-"""Between two sends, at random: a transaction takes some ten milliseconds."""
+"""Range of the random pause between two attempts; a transaction takes about ten milliseconds."""
 
 _IN_PROGRESS: Final = frozenset({"TransactionConflictException", "TransactionInProgressException"})
 _NAME: Final = re.compile(r"#(\w+)")
-_Reply = TypeVar("_Reply")
+_Response = TypeVar("_Response")
 
 
 class TaskStore:
     """The task table.
 
-    Every method raises `ApiError` where the table does not do its part; the request may be sent again.
+    Every method raises `ApiError` (503) if DynamoDB is unavailable or returns an error; a retry may succeed.
 
     Args:
-        client: makes or gives the DynamoDB client.
-        table_name: the table.
+        client: returns the DynamoDB client.
+        table_name: name of the table.
     """
 
     def __init__(self, client: "Callable[[], DynamoDBClient]", table_name: str) -> None:
@@ -47,27 +47,27 @@ class TaskStore:
         self._table_name = table_name
 
     def submit(self, submission: Submission) -> Item | None:
-        """W1, in one call.
+        """The write `submit`, in one call.
 
         Returns:
-            `None` where the task is stored; the item of an earlier submit with the same Idempotency-Key otherwise.
+            `None` if the task was stored; otherwise the item of an earlier submit with the same Idempotency-Key.
         """
         parameters = submission.transact_write_items(self._table_name)
         try:
-            _repeated(lambda: self._client().transact_write_items(**parameters))
+            _retried(lambda: self._client().transact_write_items(**parameters))
         except ClientError as error:
             reasons = _cancellation_reasons(error)
-            stored = _refused_by(reasons, META_INDEX) or _refused_by(reasons, IDEMPOTENCY_INDEX)
+            stored = _existing_item(reasons, META_INDEX) or _existing_item(reasons, IDEMPOTENCY_INDEX)
             if stored is None:
                 raise unavailable() from error
-            # Mine: an earlier send had committed, and its reply was lost.
+            # The same submission: an earlier attempt was committed, and its response was lost.
             return None if stored[table.SUBMISSION] == submission.task.submission else stored
         except BotoCoreError as error:
             raise unavailable() from error
         return None
 
     def earlier_submit(self, owner: str, idempotency_key: str, *, now_s: int) -> Item | None:
-        """The item of an earlier submit with this Idempotency-Key, while it counts; one consistent read."""
+        """The item of an earlier submit with this Idempotency-Key, if it has not expired; one consistent read."""
         key = to_attribute_values(table.idempotency_key(owner, idempotency_key))
         try:
             found = self._client().get_item(TableName=self._table_name, Key=key, ConsistentRead=True).get("Item")
@@ -77,7 +77,7 @@ class TaskStore:
         return item if item is not None and int(item[table.TTL]) >= now_s else None
 
     def find(self, owner: str, task_id: str, submission: str | None) -> Item | None:
-        """The record of one submission, or of the newest one; one consistent read."""
+        """The record of a submission, or of the newest one; one consistent read."""
         page = self._query(
             "pk = :pk AND " + ("begins_with(sk, :sk)" if submission is None else "sk = :sk"),
             {":pk": table.task_pk(owner, task_id), ":sk": table.META_SK_PREFIX + (submission or "")},
@@ -90,17 +90,17 @@ class TaskStore:
     def page(
         self, owner: str, runtime: str, *, status: Status | None, limit: int, start: Item | None
     ) -> tuple[list[Item], Item | None]:
-        """Records of a caller's tasks for a runtime, newest first, as the index has them; one call.
+        """Index records of a caller's tasks for a runtime, newest first, with one call.
 
         Args:
             owner: the caller.
             runtime: name of the runtime.
-            status: leaves out others; the page may then be shorter than its limit, and yet not the last.
-            limit: how many are looked at, at most.
-            start: where the page before ended.
+            status: only tasks with this status; the page can then be shorter than its limit without being the last.
+            limit: maximum number of records that are read.
+            start: key of the last record of the previous page.
 
         Returns:
-            The records, and where the page ended; `None` where it is the last.
+            The records, and the key of the last record that was read; `None` on the last page.
         """
         values: dict[str, Scalar] = {":owner": owner, ":runtime": runtime}
         further: dict[str, Any] = {}
@@ -121,12 +121,12 @@ class TaskStore:
         return [from_attribute_values(item) for item in page["Items"]], from_attribute_values(last) if last else None
 
     def count_queued(self, runtime: str, *, at_most: int, before_ms: int | None = None) -> int:
-        """How many tasks wait for a runtime, whoever's they are; one call for some thousand of them.
+        """Number of queued tasks of a runtime, of all callers; one call for some thousands of them.
 
         Args:
             runtime: name of the runtime.
-            at_most: where to stop counting.
-            before_ms: counts those alone that were submitted before, epoch milliseconds.
+            at_most: stop counting at this number.
+            before_ms: only tasks that were submitted before this time, epoch milliseconds.
         """
         condition = "#runtime = :runtime AND #status = :status"
         values: dict[str, Scalar] = {":runtime": runtime, ":status": Status.QUEUED}
@@ -145,20 +145,20 @@ class TaskStore:
                 **start,
             )
             counted += int(page["Count"])
-            # A page holds 1 MB at most.
+            # A page has at most 1 MB.
             if counted >= at_most or "LastEvaluatedKey" not in page:
                 return counted
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def cancel(self, task: TaskRef, *, now_ms: int, times: ProtocolTimes) -> Item | None:
-        """W6, in one call.
+        """The write `cancel`, in one call.
 
         Returns:
-            The record as it is afterwards: cancelled, or ended otherwise before. `None` where there is no such task.
+            The record afterwards, which is cancelled, or had completed or failed before; `None` if it does not exist.
         """
         update = cancel(task, now_ms=now_ms, times=times).update_item(self._table_name)
         try:
-            new = _repeated(lambda: self._client().update_item(**update, ReturnValues="ALL_NEW"))["Attributes"]
+            new = _retried(lambda: self._client().update_item(**update, ReturnValues="ALL_NEW"))["Attributes"]
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise unavailable() from error
@@ -171,7 +171,7 @@ class TaskStore:
     def _query(self, condition: str, values: dict[str, Scalar], **further: Any) -> Any:  # noqa: ANN401 (a page of the stubs)
         names = _NAME.findall(condition + further.get("FilterExpression", ""))
         if names:
-            # Several of our names are reserved words of DynamoDB.
+            # Several attribute names are reserved words of DynamoDB.
             further["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
         try:
             return self._client().query(
@@ -184,14 +184,14 @@ class TaskStore:
             raise unavailable() from error
 
 
-def _repeated(send: Callable[[], _Reply]) -> _Reply:
-    for _ in range(_CONFLICT_REPEATS):
+def _retried(send: Callable[[], _Response]) -> _Response:
+    for _ in range(_CONFLICT_RETRIES):
         try:
             return send()
         except ClientError as error:
             if not _is_conflict(error):
                 raise
-            time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 (spreads load, keeps no secret)
+            time.sleep(random.uniform(*_PAUSE_S))  # noqa: S311 (spreads load, is not a secret)
     return send()
 
 
@@ -203,12 +203,12 @@ def _is_conflict(error: ClientError) -> bool:
 
 
 def _cancellation_reasons(error: ClientError) -> list[dict[str, Any]]:
-    # In the order of the transaction's items; the stubs know one error shape for all calls.
+    # In the order of the transaction's items; the type stubs have one error shape for all calls.
     reasons: list[dict[str, Any]] = dict(error.response).get("CancellationReasons", [])  # type: ignore[assignment] # as said
     return reasons
 
 
-def _refused_by(reasons: list[dict[str, Any]], index: int) -> Item | None:
+def _existing_item(reasons: list[dict[str, Any]], index: int) -> Item | None:
     if len(reasons) <= index or reasons[index].get("Code") != "ConditionalCheckFailed":
         return None
     return from_attribute_values(reasons[index].get("Item", {}))

@@ -1,4 +1,4 @@
-"""What a caller sees of a task."""
+"""The representation of a task in responses."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from .timestamp import timestamp
 
 
 def listed_task(record: Item) -> dict[str, Any]:
-    """Show an entry of a list; what its index does not have is left out."""
+    """An entry of a list; fields that the index does not have are left out."""
     view: dict[str, Any] = {
         "id": record[table.ID],
         "submission": record[table.SUBMISSION],
@@ -25,12 +25,12 @@ def listed_task(record: Item) -> dict[str, Any]:
 
 
 def task_view(record: Item, payloads: PayloadStore, *, now_ms: int) -> dict[str, Any]:
-    """Show a record; what it does not have is left out.
+    """A task; fields that the record does not have are left out.
 
     Args:
-        record: META.
-        payloads: makes links to results.
-        now_ms: for the time at which links expire.
+        record: the META item of the task.
+        payloads: presigns URLs of results.
+        now_ms: the current time, epoch milliseconds.
     """
     result = _json(record, table.RESULT) or {}
     links_expire_at = timestamp(now_ms + LINK_SECONDS * 1000)
@@ -50,7 +50,7 @@ def task_view(record: Item, payloads: PayloadStore, *, now_ms: int) -> dict[str,
         "context": _json(record, table.CONTEXT),
         "error": _json(record, table.ERROR),
         "results": [links[url] for url in urls],
-        # Of the previous version, and cut where they were too large: absent and not empty.
+        # Not stored by the previous version, or if they were too large: left out instead of empty.
         "outputs": None if outputs is None else [{**one, **links[one["url"]]} for one in outputs],
         "warnings": result.get("warnings"),
     }

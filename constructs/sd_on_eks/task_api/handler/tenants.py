@@ -1,4 +1,4 @@
-"""Whose a task is."""
+"""Owners of tasks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from task_record import table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenants:
-    """Who calls with which API key.
+    """The tenants and their API keys.
 
     Attributes:
-        isolated: whether a caller sees its own tasks only.
-        names: id of an API key -> tenant that it belongs to, where its plan has one.
+        isolated: whether a caller sees only its own tasks.
+        names: tenants by the ids of their API keys; a key without a plan has none.
     """
 
     isolated: bool
     names: Mapping[str, str]
 
     def owner(self, api_key_id: str) -> str:
-        """Whose the tasks of a key are.
+        """The owner of the tasks of an API key: its tenant, or the key itself.
 
-        Tasks of a tenant outlive its keys; a key without a tenant has its own.
+        Tasks of a tenant stay accessible when its key is replaced.
 
         Args:
-            api_key_id: id of the key, not a secret.
+            api_key_id: id of the API key; not the key itself.
         """
         return self.names.get(api_key_id, api_key_id) if self.isolated else table.NO_OWNER

@@ -1,4 +1,4 @@
-"""Times, as the API tells them."""
+"""The format of times in responses."""
 
 from datetime import UTC, datetime
 

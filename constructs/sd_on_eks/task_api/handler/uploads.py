@@ -1,4 +1,4 @@
-"""What callers put into the output bucket themselves, because it is too large for a request."""
+"""Objects that callers upload to the output bucket, because they are too large for a request."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 _FIELD: Final = "task.content_ref"
 _CONTENT: Final = "application/json"
-# Without the right to list the bucket, what is not there is forbidden:
+# Without the permission to list the bucket, S3 returns AccessDenied for an object that does not exist:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
-# A HEAD has no body that could name its error: botocore takes the status.
+# The response to HEAD has no body with an error code: botocore uses the status.
 _ABSENT: Final = frozenset({"NoSuchKey", "AccessDenied", "404", "403"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedBody:
-    """An upload, as it was when it was read.
+    """The content of an upload.
 
     Attributes:
         body: the bytes.
-        etag: ETag, by which a later reader sees that it is still the same.
+        etag: ETag; a later reader uses it to detect a change.
         url: `s3://bucket/key`.
     """
 
@@ -43,11 +43,11 @@ class UploadedBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadedFile:
-    """What is known of an upload without reading it.
+    """The metadata of an upload.
 
     Attributes:
-        content_type: as it was declared, and signed.
-        content_length: bytes.
+        content_type: the declared media type, which is part of the signature.
+        content_length: size in bytes.
     """
 
     content_type: str
@@ -59,7 +59,7 @@ class Uploads:
     """The uploads in the output bucket, each named by a ULID.
 
     Attributes:
-        client: makes or gives the S3 client.
+        client: returns the S3 client.
         bucket: name of the bucket.
     """
 
@@ -69,24 +69,26 @@ class Uploads:
     def offer(
         self, owner: str, *, content_type: str, content_length: int, max_input_bytes: int, now_ms: int
     ) -> dict[str, Any]:
-        """Let the caller put one object, of exactly this size and type, within `LINK_SECONDS`. No call.
+        """Presign a PUT of one object of exactly this size and type, valid for `LINK_SECONDS`. Makes no call.
 
         Args:
             owner: the caller.
             content_type: media type.
-            content_length: bytes.
-            max_input_bytes: largest input that any runtime takes.
-            now_ms: the time.
+            content_length: size in bytes.
+            max_input_bytes: maximum size of an input of any runtime.
+            now_ms: the current time, epoch milliseconds.
 
         Returns:
-            `{"url", "method", "headers", "content_ref", "expires_at"}`; the headers are signed, and S3 refuses others.
+            `{"url", "method", "headers", "content_ref", "expires_at"}`; the headers are signed, and S3 rejects others.
 
         Raises:
-            ApiError: no task could use an object of this size.
+            ApiError: the object is too large for any task.
         """
-        most = INPUT_MAX_BYTES if content_type == _CONTENT else max_input_bytes
-        if content_length > most:
-            raise invalid("content_length", f"must be a whole number from 1 to {most}, got the number {content_length}")
+        max_bytes = INPUT_MAX_BYTES if content_type == _CONTENT else max_input_bytes
+        if content_length > max_bytes:
+            raise invalid(
+                "content_length", f"must be a whole number from 1 to {max_bytes}, got the number {content_length}"
+            )
         key = f"{uploads_folder(owner)}{new_submission(now_ms)}"
         url = self.client().generate_presigned_url(
             "put_object",
@@ -107,17 +109,17 @@ class Uploads:
         }
 
     def read(self, ref: str, owner: str) -> UploadedBody:
-        """Read an upload of the caller's own; one call.
+        """Read an upload of the caller, with one call.
 
         Args:
-            ref: `content_ref`, as a caller sends it.
+            ref: `content_ref` of the request.
             owner: the caller.
 
         Raises:
-            ApiError: 400 where it is none of the caller's uploads or too large, 503 where the bucket does not answer.
+            ApiError: 400 if it is not an upload of the caller or is too large; 503 if the bucket is unavailable.
         """
         self.check(ref, owner, _FIELD)
-        with _answered(_FIELD):
+        with _s3_errors(_FIELD):
             found = self.client().get_object(Bucket=self.bucket, Key=self._key(ref))
             with found["Body"] as stream:
                 _check_size(found["ContentLength"], _FIELD, INPUT_MAX_BYTES)
@@ -125,56 +127,56 @@ class Uploads:
         return UploadedBody(body=body, etag=found["ETag"], url=ref)
 
     def describe(self, ref: str, owner: str, field: str, *, max_bytes: int) -> UploadedFile:
-        """Look for an upload of the caller's own; one call.
+        """Read the metadata of an upload of the caller, with one call.
 
         Args:
-            ref: `content_ref`, as a caller sends it.
+            ref: `content_ref` of the request.
             owner: the caller.
-            field: where it stands.
-            max_bytes: largest upload that may be meant.
+            field: path of the field.
+            max_bytes: maximum size.
 
         Raises:
-            ApiError: 400 where it is none of the caller's uploads or too large, 503 where the bucket does not answer.
+            ApiError: 400 if it is not an upload of the caller or is too large; 503 if the bucket is unavailable.
         """
         self.check(ref, owner, field)
-        with _answered(field):
+        with _s3_errors(field):
             found = self.client().head_object(Bucket=self.bucket, Key=self._key(ref))
         _check_size(found["ContentLength"], field, max_bytes)
         return UploadedFile(content_type=found["ContentType"], content_length=found["ContentLength"])
 
     def check(self, ref: str, owner: str, field: str, *, also: Sequence[str] = ()) -> None:
-        """Check that a link names an upload of the caller's own, there or not. No call.
+        """Check that a link can refer to an upload of the caller. Makes no call, so the upload may not exist.
 
         Args:
             ref: `s3://bucket/key`.
             owner: the caller.
-            field: where it stands.
-            also: buckets that it might name instead.
+            field: path of the field.
+            also: other buckets that are allowed, for the error message.
 
         Raises:
-            ApiError: it does not.
+            ApiError: it cannot.
         """
         own = f"s3://{self.bucket}/{uploads_folder(owner)}"
         name = ref.removeprefix(own)
-        # A segment such as `..` leads elsewhere with a client that resolves it.
+        # A client that resolves a segment such as `..` would read another object.
         if not ref.startswith(own) or not is_prefix(name) or name.endswith("/"):
-            otherwise = f", or lie in {' or '.join(also)}" if also else ""
-            raise invalid(
-                field, f"must be a content_ref that POST /v1alpha2/uploads has answered to this API key{otherwise}"
-            )
+            others = f", or a link to an object of the bucket {' or '.join(also)}" if also else ""
+            raise invalid(field, f"must be a content_ref that POST /v1alpha2/uploads returned to this API key{others}")
 
     def _key(self, ref: str) -> str:
         return ref.removeprefix(f"s3://{self.bucket}/")
 
 
 @contextmanager
-def _answered(field: str) -> Iterator[None]:
-    """What S3 answers otherwise, in the contract's words."""
+def _s3_errors(field: str) -> Iterator[None]:
+    """Turn errors of S3 into errors of the API."""
     try:
         yield
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
-            raise invalid(field, "names nothing that is there; put it before it is submitted") from error
+            raise invalid(
+                field, "must refer to an existing upload, got one that does not exist; upload it before you submit"
+            ) from error
         raise unavailable() from error
     except BotoCoreError as error:
         raise unavailable() from error
@@ -182,4 +184,4 @@ def _answered(field: str) -> Iterator[None]:
 
 def _check_size(content_length: int, field: str, max_bytes: int) -> None:
     if content_length > max_bytes:
-        raise invalid(field, f"must be at most {max_bytes} bytes long, has {content_length}")
+        raise invalid(field, f"must be at most {max_bytes} bytes, got {content_length}")

@@ -1,4 +1,4 @@
-"""`POST /v1alpha1`: a body of the SD Web UI's own API, routed by keys in its `alwayson_scripts`."""
+"""`POST /v1alpha1`: a request body of the SD Web UI, routed by keys in its `alwayson_scripts`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,25 +22,25 @@ def read_v1alpha1(
     body: Body,
     runtimes: Runtimes,
     *,
-    uploads: "Uploads",  # noqa: ARG001 (as for v1alpha2: this version refers to none)
+    uploads: "Uploads",  # noqa: ARG001 (the signature of read_v1alpha2)
     owner: str,  # noqa: ARG001 (as above)
     inputs: Inputs,
     now_ms: int,
     max_age_s: int,
 ) -> TaskRequest:
-    """Read a request and translate it to what v1alpha2 says.
+    """Read a request and translate it into the terms of v1alpha2.
 
     Args:
-        body: its body.
-        runtimes: those of this deployment.
+        body: the request body.
+        runtimes: the runtimes of this deployment.
         uploads: not used.
         owner: not used.
         inputs: checks images.
-        now_ms: epoch milliseconds.
+        now_ms: the current time, epoch milliseconds.
         max_age_s: age at which an unfinished task expires.
 
     Raises:
-        ApiError: something in it is wrong.
+        ApiError: the request is invalid.
     """
     request_schema.submit_v1alpha1(body.value, "")
     scripts = body.value[SCRIPTS]
@@ -72,7 +72,7 @@ def read_v1alpha1(
         inputs={},
         expires_at_ms=expiry_ms(None, "", now_ms=now_ms, max_age_s=max_age_s),
         content=content,
-        # The agent leaves the routing keys out by itself.
+        # The agent removes the routing keys itself.
         content_pointer="" if settled is body.value and not translated else None,
         inputs_pointer=None,
         answer=answer,

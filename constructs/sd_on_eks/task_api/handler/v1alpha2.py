@@ -28,16 +28,16 @@ def read_v1alpha2(
     """Read a request.
 
     Args:
-        body: its body.
-        runtimes: those of this deployment.
-        uploads: reads what was uploaded before, where the body refers to it.
-        owner: whose the request is.
+        body: the request body.
+        runtimes: the runtimes of this deployment.
+        uploads: reads the content if it was uploaded before.
+        owner: the caller.
         inputs: checks images and other inputs.
-        now_ms: epoch milliseconds.
+        now_ms: the current time, epoch milliseconds.
         max_age_s: age at which an unfinished task expires.
 
     Raises:
-        ApiError: something in it is wrong, or what it refers to cannot be read.
+        ApiError: the request is invalid, or the uploaded content cannot be read.
     """
     request_schema.task_envelope(body.value, "")
     task = body.value["task"]
@@ -48,7 +48,7 @@ def read_v1alpha2(
     check_context(context, f"{_METADATA}.context")
     expires_at_ms = expiry_ms(metadata.get("expires_at"), f"{_METADATA}.expires_at", now_ms=now_ms, max_age_s=max_age_s)
     content = _content(task, uploads, owner)
-    # What was uploaded is told wrong in the same words as what came along.
+    # Uploaded content has the same paths in error messages as content of the request.
     check_content(metadata["tasktype"], runtime, content.value, _CONTENT, inputs)
     settled, checkpoint = decided(metadata["tasktype"], content.value, runtime, _CONTENT)
     is_as_sent = content.payload is None and settled is content.value
@@ -83,7 +83,7 @@ def read_v1alpha2(
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A content, and where it is if it was uploaded before."""
+    """The content of a task, and its location if it was uploaded before."""
 
     value: dict[str, Any]
     payload: PayloadRef | None = None

@@ -1,4 +1,4 @@
-"""The answers that a wrong value of a body gets: the field, what it must be, what came."""
+"""The errors for an invalid value of a body: the field, the rule, and the value that was received."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -7,32 +7,32 @@ from .errors import ApiError, invalid
 from .nearest import did_you_mean, nearest
 
 _SHOWN: Final = 60
-"""Characters of a caller's text that are told back."""
+"""Maximum number of characters of a received string that an error message quotes."""
 
 
 def wrong(path: str, must: str, value: Any) -> ApiError:  # noqa: ANN401 (any JSON value)
-    """A value is not as it must be.
+    """The error for a value that breaks a rule.
 
     Args:
-        path: where it stands, with a dot before it.
-        must: what it must be, such as `be a whole number from 1 to 150`.
-        value: what came.
+        path: path of the field, with a leading dot.
+        must: the rule, such as `be a whole number from 1 to 150`.
+        value: the value that was received.
     """
     return invalid(path, f"must {must}, got {described(value)}")
 
 
 def wrong_choice(path: str, must: str, value: Any, choices: Sequence[str]) -> ApiError:  # noqa: ANN401 (any JSON value)
-    """A value is none of those that are allowed; the nearest of them is offered."""
+    """The error for a value that is not one of the choices, with a suggestion of the nearest choice."""
     hint = did_you_mean(value, choices) if isinstance(value, str) else ""
     return invalid(path, f"must {must}, got {described(value)}{hint}")
 
 
 def missing(path: str, musts: Mapping[str, str], value: Mapping[str, Any]) -> ApiError:
-    """A field is not there.
+    """The error for a required field that is missing.
 
     Args:
-        path: of the object.
-        musts: what each of its required fields must be.
+        path: path of the object, with a leading dot.
+        musts: rules of the required fields, by name.
         value: the object.
     """
     name = next(name for name in musts if name not in value)
@@ -40,13 +40,13 @@ def missing(path: str, musts: Mapping[str, str], value: Mapping[str, Any]) -> Ap
 
 
 def unknown(path: str, known: Sequence[str], value: Mapping[str, Any]) -> ApiError:
-    """An object has a field that means nothing."""
+    """The error for a field that the object does not have, with a suggestion of the nearest name."""
     name = next(name for name in value if name not in known)
-    return invalid(f"{path}.{name[:_SHOWN]}", f"is unknown{nearest(name, known)}")
+    return invalid(f"{path}.{name[:_SHOWN]}", f"must be a known field{nearest(name, known)}")
 
 
 def described(value: object) -> str:
-    """What a value is, in a few words."""
+    """A short description of a value for an error message."""
     match value:
         case None:
             return "null"
