@@ -1,11 +1,11 @@
-"""Measure the task API: its cold start beside `import boto3`, its own processor time, its memory, its AWS calls.
+"""Measure the task API: cold start compared to `import boto3`, CPU time, memory, and number of AWS calls.
 
     .venv/bin/python scripts/bench_task_api.py --runs 7
 
-The cold start is a process that is started, makes the clients that a submit needs, and has its answer, with a stand-in
-for AWS on loopback; it and `import boto3` take turns, so that a machine that slows down slows both. Prints medians with
-minimum and maximum beside their limits. A figure beyond its limit is marked and does not change the exit status:
-machines differ, and a time is never a test.
+The cold start is the time of a process that starts, creates the clients of a submit, and returns the response, with a
+fake of AWS on loopback. It alternates with `import boto3`, so that a slow machine slows both. Prints medians with
+minimum and maximum, and their limits. A figure over its limit is marked; it does not change the exit status, because
+machines differ.
 """
 
 import argparse
@@ -41,7 +41,7 @@ _LARGE_SUBMITS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What was measured, in one unit."""
+    """A measured figure in one unit."""
 
     name: str
     unit: str
@@ -50,27 +50,27 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The figure to quote."""
+        """Median of the runs."""
         return statistics.median(self.runs)
 
 
-class StandIn:
-    """AWS on loopback that takes everything, and counts the calls."""
+class FakeAws:
+    """A fake of AWS on loopback that accepts and counts all calls."""
 
     def __init__(self) -> None:
-        stand_in = self
+        fake_aws = self
         self.calls = 0
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                stand_in.calls += 1
+                fake_aws.calls += 1
                 self.rfile.read(int(self.headers["Content-Length"]))
-                # DynamoDB answers JSON; what S3 has stored is answered with its ETag alone.
+                # DynamoDB returns JSON; S3 returns only an ETag.
                 body = b"{}" if self.command == "POST" else b""
                 self.send_response(200)
-                self.send_header("ETag", '"stand-in"')
+                self.send_header("ETag", '"fake"')
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -96,18 +96,18 @@ class Bench:
     """Runs processes of the task API.
 
     Args:
-        stand_in: AWS.
-        asset: has the handler's folder as it is deployed.
-        folder: for the events.
+        fake_aws: fake of AWS.
+        asset: folder with the handler as deployed.
+        folder: folder for the events.
     """
 
-    def __init__(self, stand_in: StandIn, asset: Path, folder: Path) -> None:
-        self._stand_in = stand_in
+    def __init__(self, fake_aws: FakeAws, asset: Path, folder: Path) -> None:
+        self._fake_aws = fake_aws
         self._folder = folder
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": os.pathsep.join([str(asset), str(ROOT / "constructs")]),
-            "AWS_ENDPOINT_URL": stand_in.url,
+            "AWS_ENDPOINT_URL": fake_aws.url,
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -122,21 +122,21 @@ class Bench:
         }
 
     def wall_s(self, *arguments: str) -> float:
-        """Seconds of a process from its start to its end."""
-        began_s = time.perf_counter()
+        """Duration of a process in seconds."""
+        started_s = time.perf_counter()
         self._run(*arguments)
-        return time.perf_counter() - began_s
+        return time.perf_counter() - started_s
 
     def submits(self, kind: str, body_bytes: int, count: int) -> dict[str, Any]:
-        """What a process says of itself that has handled so many submits."""
-        said: dict[str, Any] = json.loads(self._run(*self.command(kind, body_bytes, count)).splitlines()[-1])
-        return said
+        """Run a process that handles a number of submits; returns its figures."""
+        figures: dict[str, Any] = json.loads(self._run(*self.command(kind, body_bytes, count)).splitlines()[-1])
+        return figures
 
     def calls(self, body_bytes: int) -> int:
         """AWS calls of one submit."""
-        before = self._stand_in.calls
+        before = self._fake_aws.calls
         self._run(*self.command("real", body_bytes, 1))
-        return self._stand_in.calls - before
+        return self._fake_aws.calls - before
 
     def command(self, kind: str, body_bytes: int, count: int) -> tuple[str, ...]:
         """Arguments of Python for a process that handles submits."""
@@ -146,13 +146,13 @@ class Bench:
         return str(ROOT / "scripts" / "task_api_process.py"), kind, str(file), str(count)
 
     def _run(self, *arguments: str) -> str:
-        return subprocess.run(  # noqa: S603 (our own commands)
+        return subprocess.run(  # noqa: S603 (constant commands)
             [sys.executable, *arguments], env=self._environment, check=True, capture_output=True, text=True
         ).stdout
 
 
 def event(body_bytes: int) -> dict[str, Any]:
-    """What API Gateway sends for a submit with a body of this size: mostly a prompt, or an image in base64."""
+    """The event of API Gateway for a submit with a body of a size: mostly a prompt, or an image in base64."""
     task_type = "text-to-image" if body_bytes <= SMALL_BYTES else "image-to-image"
     content: dict[str, Any] = {"prompt": "a cat", "steps": 20, "width": 512, "height": 512}
     padded = content | ({"negative_prompt": ""} if task_type == "text-to-image" else {"init_images": [""]})
@@ -176,16 +176,16 @@ def event(body_bytes: int) -> dict[str, Any]:
 
 
 def measure(bench: Bench, runs: int, terminal: Terminal) -> list[Figure]:
-    """Run everything so many times.
+    """Run all measurements a number of times.
 
     Raises:
         subprocess.CalledProcessError: a process failed; its output is in the error.
     """
     cold = Figure(name="start to first submit / import boto3", unit="x", limit=2.0)
-    small = Figure(name="own processor time, 2 KB", unit="ms", limit=2.0)
-    large = Figure(name="own processor time, 4 MiB", unit="ms", limit=25.0)
+    small = Figure(name="CPU time, 2 KB", unit="ms", limit=2.0)
+    large = Figure(name="CPU time, 4 MiB", unit="ms", limit=25.0)
     memory = Figure(name="peak memory, 4 MiB", unit="MB", limit=128.0)
-    # The first round warms the caches and is not counted.
+    # The first round warms up caches and is not counted.
     for turn in terminal.each(range(runs + 1), "submitting"):
         shares = []
         for _ in range(_COLD_PAIRS):
@@ -203,12 +203,12 @@ def measure(bench: Bench, runs: int, terminal: Terminal) -> list[Figure]:
         large,
         memory,
         Figure(name="AWS calls of a submit", unit="", limit=1, runs=[bench.calls(SMALL_BYTES)]),
-        Figure(name="AWS calls with a parked payload", unit="", limit=2, runs=[bench.calls(LARGE_BYTES)]),
+        Figure(name="AWS calls with an offloaded body", unit="", limit=2, runs=[bench.calls(LARGE_BYTES)]),
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; exit status 0, or 1 where a process failed."""
+    """Run the benchmark; exit status 0, or 1 if a process failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each process (default 7)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on standard output")
@@ -217,11 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runtimes = json.dumps([{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors"}])
         with (
-            StandIn() as stand_in,
+            FakeAws() as fake_aws,
             staged(folders={_HANDLER.name: _HANDLER}, files={f"{_HANDLER.name}/{RUNTIMES_FILE}": runtimes}) as asset,
             tempfile.TemporaryDirectory() as folder,
         ):
-            figures = measure(Bench(stand_in, asset, Path(folder)), options.runs, terminal)
+            figures = measure(Bench(fake_aws, asset, Path(folder)), options.runs, terminal)
     except subprocess.CalledProcessError as error:
         terminal.line(f"{shlex.join(error.cmd)} failed with status {error.returncode}:\n{error.stderr}")
         return 1
@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{figure.median:.3g} {figure.unit}",
             f"{min(figure.runs):.3g}-{max(figure.runs):.3g}",
             f"{figure.limit:g} {figure.unit}",
-            f"{share:.0%}" + ("  (beyond the limit)" if share > 1 else ""),
+            f"{share:.0%}" + ("  (over the limit)" if share > 1 else ""),
         )
     Terminal(sys.stdout).table(shown)
     return 0

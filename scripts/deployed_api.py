@@ -1,4 +1,4 @@
-"""A deployment, found by the name of its stack: where its API is, its key, and what it was made with."""
+"""Finds a deployment by the name of its stack: the endpoint of the API, its key and its settings."""
 
 import io
 import json
@@ -24,12 +24,12 @@ _LIMITS: Final = Config(connect_timeout=5, read_timeout=15, retries={"total_max_
 
 
 class VerificationError(Exception):
-    """The deployment does not work: what was found, in one sentence."""
+    """The deployment does not work; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Runtime:
-    """A runtime that takes tasks; without a checkpoint it runs the one that a task names."""
+    """A runtime that accepts tasks; `checkpoint` is `None` if it has no default checkpoint."""
 
     name: str
     type: str
@@ -41,13 +41,13 @@ class Api:
     """A deployed API.
 
     Attributes:
-        url: where tasks are submitted, with the slash at its end.
+        url: URL of the API's stage, with a slash at the end.
         key: the API key.
-        key_id: its id.
-        runtimes: name -> type.
-        checkpoints: name -> file of the checkpoint, of the runtimes that have one of their own.
-        settings: environment of the function behind it.
-        resources: type -> logical id -> physical id, of all of the stack.
+        key_id: id of the API key.
+        runtimes: types of the runtimes, by name.
+        checkpoints: default checkpoints of the runtimes that have one, by name.
+        settings: environment variables of the API's function.
+        resources: physical ids of the stack's resources, by type and logical id.
         is_emulated: whether it is the local stack.
     """
 
@@ -61,10 +61,10 @@ class Api:
     is_emulated: bool
 
     def only(self, kind: str, prefix: str = "") -> str:
-        """Physical id of the one resource of a type whose logical id begins so.
+        """Physical id of the resource of a type whose logical id has a prefix.
 
         Raises:
-            VerificationError: there is none.
+            VerificationError: there is no such resource.
         """
         for logical_id, physical_id in self.resources.get(kind, {}).items():
             if logical_id.startswith(prefix):
@@ -74,14 +74,14 @@ class Api:
 
 def aws_client(service: str) -> Any:  # noqa: ANN401 (a boto3 client)
     """A client with the credentials and the region of the environment."""
-    return boto3.client(service, config=_LIMITS)  # type: ignore[call-overload]  # the name is no literal here
+    return boto3.client(service, config=_LIMITS)  # type: ignore[call-overload]  # the name is not a literal
 
 
 def find_api(stack_name: str) -> Api:
-    """Find the endpoint, the key and the runtimes of a stack.
+    """Find the endpoint, the API key and the runtimes of a stack.
 
     Raises:
-        VerificationError: there is no such stack, no credentials, no endpoint.
+        VerificationError: the stack does not exist or has no API, or AWS cannot be reached.
     """
     with aws_errors(VerificationError, stack_name=stack_name):
         cloudformation = aws_client("cloudformation")
@@ -89,10 +89,12 @@ def find_api(stack_name: str) -> Api:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
         resources = _resources(cloudformation, stack_name)
         if "FrontApiEndpoint" not in outputs:
-            raise VerificationError(f"the stack {stack_name} has no API: it has no output FrontApiEndpoint")
+            raise VerificationError(
+                f"the stack {stack_name} must have the output FrontApiEndpoint, got none: it has no API"
+            )
         key_id = resources.get("AWS::ApiGateway::ApiKey", {}).get(logical_ids.API_KEY)
         if key_id is None:
-            raise VerificationError(f"the stack {stack_name} has no API key")
+            raise VerificationError(f"the stack {stack_name} must have a default API key, got none")
         key = aws_client("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"]
         settings, runtimes = _function(aws_client("lambda"), resources)
     return Api(
@@ -119,33 +121,33 @@ def _function(
     lambdas: Any,  # noqa: ANN401 (a boto3 client)
     resources: Mapping[str, Mapping[str, str]],
 ) -> tuple[dict[str, str], list[_Runtime]]:
-    """Environment of the function behind the API, and the runtimes that its code knows."""
+    """Environment variables of the API's function, and the runtimes of its code."""
     for function in resources.get("AWS::Lambda::Function", {}).values():
         deployed = lambdas.get_function(FunctionName=function)
         variables: dict[str, str] = deployed["Configuration"].get("Environment", {}).get("Variables", {})
         if "TENANTS" in variables:
             return variables, _runtimes(deployed["Code"]["Location"])
-    raise VerificationError("the stack has no task API that knows its runtimes")
+    raise VerificationError("the stack must have a function with the variable TENANTS, got none: it has no task API")
 
 
 def _runtimes(code_url: str) -> list[_Runtime]:
-    """The runtimes that take tasks, by the table in the function's code.
+    """The runtimes that accept tasks, from the table in the function's code.
 
-    One that runs a task which names no checkpoint comes before all others of its type.
+    Runtimes that need no checkpoint in a task come first.
     """
     emulator = os.environ.get("AWS_ENDPOINT_URL", "")
-    if emulator.startswith("https:"):  # the emulator names its own place without the TLS that it has
+    if emulator.startswith("https:"):  # the URL of the emulator has http, although it uses TLS
         code_url = code_url.replace("http:", "https:", 1)
     try:
         http = urllib3.PoolManager(ca_certs=os.environ.get("AWS_CA_BUNDLE"), timeout=_DOWNLOAD_S)
         with zipfile.ZipFile(io.BytesIO(http.request("GET", code_url).data)) as code:
             table = json.loads(code.read(_RUNTIMES_IN_CODE))
-        taking = [
+        accepting = [
             _Runtime(one["name"], one["type"], one.get("model_filename")) for one in table if not one.get("retired")
         ]
     except (urllib3.exceptions.HTTPError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise VerificationError(f"the code of the task API cannot be read: {type(error).__name__}") from error
-    return sorted(taking, key=lambda one: RUNTIME_TYPES[one.type].has_checkpoint and not one.checkpoint)
+    return sorted(accepting, key=lambda one: RUNTIME_TYPES[one.type].has_checkpoint and not one.checkpoint)
 
 
 def _endpoint(url: str, resources: Mapping[str, Mapping[str, str]]) -> str:

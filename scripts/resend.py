@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Send again what could not be sent: the records in the failure bucket.
+"""Send the records of the failure bucket again.
 
     .venv/bin/python scripts/resend.py [STACK_NAME] [--dry-run] [--json]
 
-The relay and the notifier put a record there that can never be sent as they are; Lambda puts whole batches there that
-they could not send for twelve hours. Once the cause is gone, this hands each record to the function that it was meant
-for, and removes what was sent. What still cannot be sent stays.
+The relay and the notifier store poison records in the failure bucket; Lambda stores batches there that they could not
+process for twelve hours. When the cause is fixed, run this script: it invokes the function of each record, and deletes
+the objects whose records were sent. Other objects stay.
 
-It is safe to repeat, and to interrupt: a task that is published twice runs once, and a callback that is published twice
-is word for word the same. STACK_NAME is the CloudFormation stack (default SdOnEKSStack); the AWS credentials and region
-of the environment are used, and AWS_ENDPOINT_URL, as for the local stack. Exit status: 0 if nothing is left, or after
+You can interrupt and repeat it: a task that is published twice runs once, and a callback that is published twice is
+identical. STACK_NAME is the CloudFormation stack (default SdOnEKSStack); the AWS credentials and region
+of the environment are used, and AWS_ENDPOINT_URL for the local stack. Exit status: 0 if no object is left, or with
 --dry-run; 1 otherwise.
 """
 
@@ -29,11 +29,11 @@ from stack_resources import stack_resources
 from terminal import Terminal
 
 _LIMITS: Final = Config(connect_timeout=5, read_timeout=70, retries={"total_max_attempts": 3})
-"""A function may take a minute."""
+"""The timeout of the functions is one minute."""
 
 _BUCKET: Final = "StorageFailureBucket"
 _FUNCTIONS: Final = {"relay": "TaskBusRelayFunction", "notifier": "TaskBusNotifierFunction"}
-"""How logical ids begin."""
+"""Prefixes of logical ids."""
 
 _BY_LAMBDA: Final = "aws/lambda/"
 _FAILURE: Final = 1
@@ -41,20 +41,20 @@ _INTERRUPTED: Final = 130
 
 
 class ResendError(Exception):
-    """Nothing can be sent: what is wrong, in one sentence."""
+    """No record can be sent; the message is one sentence."""
 
 
 class UnreadableError(Exception):
-    """An object that is none of ours: what is wrong with it."""
+    """An object is not one of the relay, the notifier or Lambda; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What a stack has.
+    """Resources of a stack.
 
     Attributes:
-        bucket: the failure bucket.
-        functions: `relay` and `notifier` -> name of the function.
+        bucket: name of the failure bucket.
+        functions: names of the functions, by `relay` and `notifier`.
     """
 
     bucket: str
@@ -63,14 +63,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of an object.
+    """The outcome of an object.
 
     Attributes:
-        key: its key.
-        handler: whom its records were meant for, where that can be read.
-        records: how many there are.
-        outcome: `sent` (and removed), `found` (in a dry run) or `kept`.
-        reason: why it was kept, in a dry run why it was there.
+        key: key of the object.
+        handler: `relay` or `notifier`; `None` if the object cannot be read.
+        records: number of records.
+        outcome: `sent` (and deleted), `found` (in a dry run) or `kept`.
+        reason: why it was kept; in a dry run, why it is in the bucket.
     """
 
     key: str
@@ -81,14 +81,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class FailedRecords:
     """An object of the failure bucket.
 
     Attributes:
-        handler: whom its records were meant for.
+        handler: `relay` or `notifier`.
         records: stream records.
         reason: why they could not be sent.
-        is_batch: whether Lambda put it there: then the handler keeps by itself what still cannot be sent.
+        is_batch: whether Lambda stored it; the handler then stores a record again that it still cannot send.
     """
 
     handler: str
@@ -101,9 +101,9 @@ def find_deployment(stack_name: str) -> Deployment:
     """Find the failure bucket and the functions of a stack.
 
     Raises:
-        ResendError: there is no such stack, or it lacks one of them.
-        ClientError: AWS refuses to show it.
-        BotoCoreError: AWS cannot be asked.
+        ResendError: the stack does not exist, or has no such resource.
+        ClientError: AWS returned an error.
+        BotoCoreError: AWS could not be reached.
     """
     found = {
         resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
@@ -111,50 +111,50 @@ def find_deployment(stack_name: str) -> Deployment:
         if resource["ResourceType"] in {"AWS::S3::Bucket", "AWS::Lambda::Function"}
     }
 
-    def physical(beginning: str) -> str:
+    def physical(prefix: str) -> str:
         for logical_id, name in found.items():
-            if logical_id.startswith(beginning):
+            if logical_id.startswith(prefix):
                 return name
-        raise ResendError(f"the stack {stack_name} has no {beginning}")
+        raise ResendError(f"the stack {stack_name} must have a resource {prefix}, got none")
 
     return Deployment(
-        bucket=physical(_BUCKET), functions={handler: physical(beginning) for handler, beginning in _FUNCTIONS.items()}
+        bucket=physical(_BUCKET), functions={handler: physical(prefix) for handler, prefix in _FUNCTIONS.items()}
     )
 
 
-def read_kept(key: str, body: bytes, deployment: Deployment) -> Kept:
+def read_kept(key: str, body: bytes, deployment: Deployment) -> FailedRecords:
     """Read an object of the failure bucket.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 
     Raises:
-        UnreadableError: neither a handler nor Lambda put it there.
+        UnreadableError: neither a handler nor Lambda stored it.
     """
     try:
         content = json.loads(body)
         if not key.startswith(_BY_LAMBDA):
             handler = key.partition("/")[0]
-            kept = Kept(handler=handler, records=[content["record"]], reason=content["reason"], is_batch=False)
+            kept = FailedRecords(handler=handler, records=[content["record"]], reason=content["reason"], is_batch=False)
         else:
             context, payload = content["requestContext"], content["payload"]
-            # The whole event, as JSON text in JSON.
+            # The complete event, as a JSON string in JSON.
             event = json.loads(payload) if isinstance(payload, str) else payload
             named = context["functionArn"].split(":")[6]
             (handler,) = [one for one, name in deployment.functions.items() if name == named]
-            kept = Kept(handler=handler, records=event["Records"], reason=context["condition"], is_batch=True)
+            kept = FailedRecords(handler=handler, records=event["Records"], reason=context["condition"], is_batch=True)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UnreadableError(f"cannot be read: {error!r}") from error
+        raise UnreadableError(f"is not an object of a handler or of Lambda: {error!r}") from error
     if kept.handler not in deployment.functions:
-        raise UnreadableError(f"is of none of {', '.join(deployment.functions)}")
+        raise UnreadableError(f"must be an object of {' or '.join(deployment.functions)}, got one of {kept.handler!r}")
     return kept
 
 
 class Resend:
-    """Goes through the failure bucket.
+    """Sends the records of the failure bucket again.
 
     Args:
         deployment: the stack.
-        dry_run: look only.
+        dry_run: only list them.
     """
 
     def __init__(self, deployment: Deployment, *, dry_run: bool) -> None:
@@ -164,12 +164,12 @@ class Resend:
         self._lambda = boto3.client("lambda", config=_LIMITS)
 
     def keys(self) -> list[str]:
-        """Keys of all objects, in order."""
+        """Keys of all objects, sorted."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._deployment.bucket)
         return [one["Key"] for page in pages for one in page.get("Contents", [])]
 
     def resend(self, key: str) -> Outcome:
-        """Send the records of one object, and remove it once all are sent; one that fails holds up no other."""
+        """Send the records of an object, and delete it if all were sent. A failure does not affect other objects."""
         try:
             return self._resend(key)
         except UnreadableError as error:
@@ -189,8 +189,8 @@ class Resend:
                 self._s3.delete_object(Bucket=self._deployment.bucket, Key=key)
         return Outcome(key=key, handler=kept.handler, records=len(kept.records), outcome=outcome, reason=reason)
 
-    def _send(self, kept: Kept, record: dict[str, Any]) -> Iterator[str]:
-        """Send one record: a whole batch may be more than an invocation takes. Yields why it could not be sent."""
+    def _send(self, kept: FailedRecords, record: dict[str, Any]) -> Iterator[str]:
+        """Send one record, since a batch can exceed the payload limit of Lambda. Yields why it could not be sent."""
         answer = self._lambda.invoke(
             FunctionName=self._deployment.functions[kept.handler], Payload=json.dumps({"Records": [record]}).encode()
         )
@@ -202,10 +202,10 @@ class Resend:
 
 
 def run(stack_name: str, *, dry_run: bool, terminal: Terminal) -> list[Outcome]:
-    """Go through the failure bucket of a stack.
+    """Send the records of a stack's failure bucket again.
 
     Raises:
-        ResendError: nothing can be sent.
+        ResendError: no record can be sent.
     """
     with aws_errors(ResendError, stack_name=stack_name):
         with terminal.waiting("listing the failure bucket"):
@@ -215,15 +215,15 @@ def run(stack_name: str, *, dry_run: bool, terminal: Terminal) -> list[Outcome]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send again what could not be sent.
+    """Send failed records again.
 
     Returns:
-        Exit status: 0 if nothing is left, or after a dry run; 130 after Ctrl-C.
+        Exit status: 0 if no object is left, or after a dry run; 130 after Ctrl-C.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stack_name", metavar="STACK_NAME", nargs="?", default="SdOnEKSStack")
-    parser.add_argument("--dry-run", action="store_true", help="list what is there, and send nothing")
-    parser.add_argument("--json", action="store_true", help="print what became of each object as JSON")
+    parser.add_argument("--dry-run", action="store_true", help="list the objects, and send nothing")
+    parser.add_argument("--json", action="store_true", help="print the outcome of each object as JSON")
     options = parser.parse_args(arguments)
     terminal = Terminal()
     try:

@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""Prove that a deployment works: send tasks, wait for them, download and decode every image.
+"""Verify a deployment: submit tasks, wait for their ends, download and decode every image.
 
     .venv/bin/python scripts/test_api.py [STACK_NAME] [RUNTIME_TYPE]
     .venv/bin/python scripts/test_api.py [STACK_NAME] --conformance
 
 STACK_NAME is the CloudFormation stack (default SdOnEKSStack), RUNTIME_TYPE is sdwebui or comfyui (default: each type
-that the stack has a runtime of). The endpoint and the API key are found from the stack, with the AWS credentials and
-region of the environment. A text-to-image and an image-to-image task go to an sdwebui runtime, and a body of the SD Web
-UI's own API by `POST /v1alpha1`; a pipeline goes to a comfyui runtime; whether a request without a key is refused is
-checked as well. Where standard error is no terminal, a line every 15 s says what is being waited for.
+that the stack has a runtime of). The script reads the endpoint and the API key from the stack, with the AWS
+credentials and region of the environment. It submits a text-to-image task, an image-to-image task and a request of the
+SD Web UI API (`POST /v1alpha1`) to an sdwebui runtime, and a pipeline to a comfyui runtime. It also checks that a
+request without an API key is rejected. If standard error is not a terminal, it prints its progress every 15 s.
 
-With --conformance it checks instead what only a real deployment can show: docs/first-deploy-checklist.md. A task is
-sent to each runtime and cancelled, an API key is made and deleted, and the throttle of the deployment's own key is used
-up for some seconds. It may take the 15 minutes that SNS needs to know a new runtime.
+With --conformance it checks what only a real deployment can show: docs/first-deploy-checklist.md. It submits a task to
+each runtime and cancels it, creates and deletes an API key, and exceeds the throttle of the default API key for some
+seconds. It can take 15 minutes, until SNS applies the filter policy of a new runtime.
 
-With AWS_ENDPOINT_URL set, as for the local stack, the emulator's form of the URL is used; all else is the same, but for
-what the emulator cannot show, which --conformance says. Exit status: 0 only if every image is there, or nothing is
-broken; 1 otherwise, 2 if an option is wrong, 130 after Ctrl-C.
+With AWS_ENDPOINT_URL set, as for the local stack, it uses the URL of the emulator; --conformance skips the checks that
+the emulator does not support. Exit status: 0 only if all images were downloaded, or no check is broken; 1 otherwise, 2
+if an option is invalid, 130 after Ctrl-C.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Verify a deployment.
 
     Returns:
-        Exit status: 0 only if every image is there, or nothing is broken; 130 after Ctrl-C.
+        Exit status: 0 only if all images were downloaded, or no check is broken; 130 after Ctrl-C.
     """
     options = _options(arguments)
     terminal = Terminal()
@@ -71,10 +71,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=float,
         default=900,
         metavar="SECONDS",
-        help="longest wait for one task (default 900: a first GPU node, or SNS with a new runtime, takes minutes)",
+        help="timeout of a task (default 900: a first GPU node, or a new filter policy of SNS, takes minutes)",
     )
     parser.add_argument("--conformance", action="store_true", help="check what only a real deployment can show")
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON on standard output")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
     return parser.parse_args(arguments)
 
 
@@ -84,7 +84,7 @@ def _check_tasks(options: argparse.Namespace, terminal: Terminal) -> int:
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise VerificationError(f"the folder for the images cannot be made: {error}") from error
+        raise VerificationError(f"the folder for the images cannot be created: {error}") from error
     display = Display(terminal)
     client = ApiClient(api.url, api.key, retries=urllib3.Retry(connect=2, read=0))
     tasks = Tasks(api, client, output=options.output, timeout_s=options.timeout, report=display.report)

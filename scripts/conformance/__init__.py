@@ -1,5 +1,5 @@
-"""What only a real deployment can show of the API's contract: docs/first-deploy-checklist.md, point by point.
+"""Checks of the API's contract that need a real deployment, as in docs/first-deploy-checklist.md.
 
-Each check holds, is broken, or is skipped with the reason. Nothing is rendered: tasks are cancelled once they are in
-their queues. A key that is made for a check is deleted after it.
+Each check holds, is broken, or is skipped with a reason. No image is generated: tasks are cancelled when they are in
+their queues. An API key that a check creates is deleted afterwards.
 """

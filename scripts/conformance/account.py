@@ -1,4 +1,4 @@
-"""What the account has to show."""
+"""Checks of the AWS account."""
 
 import json
 import secrets
@@ -33,16 +33,16 @@ _STATUS: Final = {
     "DEFAULT_4XX": None,
     "DEFAULT_5XX": None,
 }
-"""What the gateway answers by itself; those with no status keep its own."""
+"""Gateway responses and their status; `None` for the default status."""
 
 
 class AccountChecks:
-    """Checks that look into the account, or change something in it for a while.
+    """Checks that read resources of the account, or change them temporarily.
 
     Args:
         api: the deployment.
         client: sends requests to it.
-        timeout_s: longest wait for a task to reach its queue.
+        timeout_s: timeout until a task is in its queue, in seconds.
     """
 
     def __init__(self, api: Api, client: ApiClient, *, timeout_s: float) -> None:
@@ -54,23 +54,23 @@ class AccountChecks:
     def checks(self) -> tuple[Check, ...]:
         """The checks, in the order of the checklist."""
         return (
-            Check("a disabled key is answered 401", self._disabled_key),
-            Check("504 and the other answers of the gateway are configured", self._configured_answers),
-            Check("every task reaches its runtime's queue", self._filters),
-            Check("the account's logging role is there, and the access log has no key", self._logs),
-            Check("a link holds until its expires_at", self._links),
-            Check("too many requests are answered 429 with Retry-After", self._throttle),
+            Check("a disabled key returns 401", self._disabled_key),
+            Check("504 and the other gateway responses are configured", self._configured_answers),
+            Check("every task reaches the queue of its runtime", self._filters),
+            Check("the account has a logging role, and the access log has no key", self._logs),
+            Check("a presigned URL is valid until its expires_at", self._links),
+            Check("too many requests return 429 with Retry-After", self._throttle),
         )
 
     def _disabled_key(self) -> str:
         if self._api.is_emulated:
-            raise SkippedError("in the emulator a key that is disabled still works")
-        with self._further_key() as (keys, key_id, value):
+            raise SkippedError("in the emulator, a disabled key still works")
+        with self._additional_key() as (keys, key_id, value):
             headers = {"x-api-key": value}
             self._wait_until(
                 lambda: self._client.send("GET", _NO_TASK, headers).status != HTTPStatus.UNAUTHORIZED,
                 _KEY_PROPAGATES_S,
-                "a new key is not known after a minute",
+                "a new key does not work after a minute",
             )
             keys.update_api_key(
                 apiKey=key_id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}]
@@ -90,18 +90,18 @@ class AccountChecks:
         for kind, status in _STATUS.items():
             answer = answers[kind]
             if status is not None and answer.get("statusCode") != status:
-                raise BrokenError(f"{kind} is answered {answer.get('statusCode')}, not {status}")
+                raise BrokenError(f"{kind} must have the status {status}, got {answer.get('statusCode')}")
             template = answer.get("responseTemplates", {}).get("application/json", "")
             try:
                 body = json.loads(template.replace("$context.error.messageString", '"x"'))
             except ValueError:
                 body = {}
             if set(body.get("error", ())) != {"code", "message", "request_id"}:
-                raise BrokenError(f"{kind} is answered with {template[:100]!r}")
+                raise BrokenError(f"{kind} must have the error body of the contract, got {template[:100]!r}")
             header = "gatewayresponse.header.Retry-After"
             if kind in _RETRIED and header not in answer.get("responseParameters", {}):
-                raise BrokenError(f"{kind} is answered without Retry-After")
-        return "none was caused: the function gives up a second before the gateway would"
+                raise BrokenError(f"{kind} must have the header Retry-After, got none")
+        return "none was caused: the timeout of the function is a second less than that of the gateway"
 
     def _filters(self) -> str:
         queues = self._queues()
@@ -116,7 +116,7 @@ class AccountChecks:
         return ", ".join(took)
 
     def _queues(self) -> dict[str, str]:
-        """Name of a runtime -> URL of the queue that the topic sends its tasks to."""
+        """URLs of the queues that the topic sends tasks to, by the names of their runtimes."""
         sns, sqs = aws_client("sns"), aws_client("sqs")
         topic = self._api.only("AWS::SNS::Topic", "TaskBusInputTopic")
         found: dict[str, str] = {}
@@ -125,20 +125,22 @@ class AccountChecks:
                 arn = one["SubscriptionArn"]
                 attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
                 if not attributes.get("RedrivePolicy"):
-                    raise BrokenError(f"{arn} drops what it may not deliver: it has no RedrivePolicy")
+                    raise BrokenError(
+                        f"{arn} must have a RedrivePolicy, got none: it drops messages that cannot be delivered"
+                    )
                 url = sqs.get_queue_url(QueueName=one["Endpoint"].rpartition(":")[2])["QueueUrl"]
                 found.update(dict.fromkeys(json.loads(attributes["FilterPolicy"])["runtime"], url))
         return found
 
     def _arrives(self, runtime: str, kind: str, queue_url: str) -> float:
-        """Submit a task, wait until it is in the queue or beyond it, cancel it; returns the seconds that it took."""
+        """Submit a task, wait until it is in its queue or was received, cancel it; returns the duration in seconds."""
         sqs = aws_client("sqs")
         counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         task_id = f"conformance-{secrets.token_hex(4)}"
         started = time.monotonic()
         reply = self._client.post("v1alpha2", smallest_task(task_id, runtime, kind))
         if reply.status != HTTPStatus.OK:
-            raise BrokenError(f"a task for {runtime} is answered {reply.shown}")
+            raise BrokenError(f"the submit of a task for {runtime} must return 200, got {reply.shown}")
 
         def has_arrived() -> bool:
             attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=counts)["Attributes"]
@@ -158,7 +160,7 @@ class AccountChecks:
             raise SkippedError("the emulator writes no access log")
         role = aws_client("apigateway").get_account().get("cloudwatchRoleArn")
         if not role:
-            raise BrokenError("the account has no logging role for API Gateway: nothing is logged")
+            raise BrokenError("the account has no logging role for API Gateway")
         group = self._api.only("AWS::Logs::LogGroup", "TaskApiAccessLogGroup")
         request_id = self._client.send_with_key("GET", _NO_TASK).error["request_id"]
         logs = aws_client("logs")
@@ -175,38 +177,38 @@ class AccountChecks:
         return f"as {role.rpartition('/')[2]}"
 
     def _links(self) -> str:
-        raise SkippedError("it ends with the session that signed it: docs/first-deploy-checklist.md says how to look")
+        raise SkippedError("it expires with the session that signed it: docs/first-deploy-checklist.md has the steps")
 
     def _throttle(self) -> str:
         limits = aws_client("apigateway").get_usage_plan(usagePlanId=self._plan_id())["throttle"]
         rate, burst = limits["rateLimit"], limits["burstLimit"]
         count = int(burst + 3 * rate)
         if count > _MOST_REQUESTS:
-            raise SkippedError(f"{rate:g} requests/s with a burst of {burst} are more than one machine sends")
+            raise SkippedError(f"{rate:g} requests/s with a burst of {burst} are more than one machine can send")
         started = time.monotonic()
         with ThreadPoolExecutor(self._client.connections) as senders:
             replies = list(senders.map(lambda _: self._client.send_with_key("GET", _NO_TASK), range(count)))
         took_s = time.monotonic() - started
-        refused = [reply for reply in replies if reply.status == HTTPStatus.TOO_MANY_REQUESTS]
-        if not refused and count <= burst + rate * took_s:
-            raise SkippedError(f"{count / took_s:.0f} requests/s are all that could be sent, and they are allowed")
-        if not refused:
-            raise BrokenError(f"none of {count} requests in {took_s:.1f} s was refused")
-        for reply in refused:
+        rejected = [reply for reply in replies if reply.status == HTTPStatus.TOO_MANY_REQUESTS]
+        if not rejected and count <= burst + rate * took_s:
+            raise SkippedError(f"{count / took_s:.0f} requests/s could be sent, which the throttle allows")
+        if not rejected:
+            raise BrokenError(f"none of {count} requests in {took_s:.1f} s was rejected")
+        for reply in rejected:
             reply.expect(HTTPStatus.TOO_MANY_REQUESTS, "throttled")
             if not reply.headers.get("Retry-After", "").isdecimal():
-                raise BrokenError("429 comes without Retry-After")
-        return f"{len(refused)} of {count} requests were refused"
+                raise BrokenError("429 must have the header Retry-After, got none")
+        return f"{len(rejected)} of {count} requests were rejected"
 
     def _plan_id(self) -> str:
         return self._api.only("AWS::ApiGateway::UsagePlan", "TaskApiUsagePlan")
 
     @contextmanager
-    def _further_key(self) -> Iterator[tuple[Any, str, str]]:
-        """Make a key in the plan of the deployment's own: client, id, value. It is deleted afterwards."""
+    def _additional_key(self) -> Iterator[tuple[Any, str, str]]:
+        """Create a key in the plan of the default key: client, id, value. It is deleted afterwards."""
         keys = aws_client("apigateway")
         made = keys.create_api_key(
-            name=f"conformance-{secrets.token_hex(4)}", description="Made by test_api.py --conformance", enabled=True
+            name=f"conformance-{secrets.token_hex(4)}", description="Created by test_api.py --conformance", enabled=True
         )
         try:
             keys.create_usage_plan_key(usagePlanId=self._plan_id(), keyId=made["id"], keyType="API_KEY")
@@ -215,9 +217,9 @@ class AccountChecks:
             keys.delete_api_key(apiKey=made["id"])
 
     @staticmethod
-    def _wait_until(look: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+    def _wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         deadline = time.monotonic() + timeout_s
-        while not look():
+        while not condition():
             if time.monotonic() > deadline:
                 raise BrokenError(otherwise)
             time.sleep(_POLL_S)

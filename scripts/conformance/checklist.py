@@ -1,4 +1,4 @@
-"""All checks of a deployment."""
+"""The checks of a deployment."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ from verification.api_client import ApiClient
 from verification.check import Check
 
 _CONNECTIONS: Final = 32
-"""As many as reach the default throttle over a line of 200 ms."""
+"""Enough to exceed the default throttle with a latency of 200 ms."""
 
 _CONNECTIONS_TO_EMULATOR: Final = 6
-"""It starts a process of the function for each request that is under way."""
+"""The emulator starts a process of the function for each concurrent request."""
 
 
 def checks(api: Api, *, timeout_s: float) -> list[Check]:
@@ -20,7 +20,7 @@ def checks(api: Api, *, timeout_s: float) -> list[Check]:
 
     Args:
         api: the deployment.
-        timeout_s: longest wait for a task to reach its queue.
+        timeout_s: timeout until a task is in its queue, in seconds.
     """
     connections = _CONNECTIONS_TO_EMULATOR if api.is_emulated else _CONNECTIONS
     client = ApiClient(api.url, api.key, connections=connections)

@@ -1,4 +1,4 @@
-"""What the API answers."""
+"""Checks of the API's responses."""
 
 import json
 import secrets
@@ -9,7 +9,7 @@ from typing import Any, Final
 from conformance.smallest_task import smallest_task
 from deployed_api import Api
 from sd_on_eks.task_api.handler.payload_store import LINK_SECONDS
-from verification.api_client import ApiClient, Reply
+from verification.api_client import ApiClient, Response
 from verification.check import BrokenError, Check, SkippedError
 
 _NO_TASK: Final = "v1alpha2/tasks/none"
@@ -17,7 +17,7 @@ _MIB: Final = 1024 * 1024
 
 
 class ContractChecks:
-    """Checks that send requests, and no more.
+    """Checks that only send requests.
 
     Args:
         api: the deployment.
@@ -32,17 +32,20 @@ class ContractChecks:
     def checks(self) -> tuple[Check, ...]:
         """The checks, in the order of the checklist."""
         return (
-            Check("no key and a wrong key are answered 401", self._keys),
-            Check("an unknown route is answered 404", self._unknown_routes),
+            Check("no key and a wrong key return 401", self._keys),
+            Check("an unknown route returns 404", self._unknown_routes),
             Check(
-                "an unknown route with an Authorization header is answered in the contract's words", self._default_4xx
+                "an unknown route with an Authorization header returns the error body of the contract",
+                self._default_4xx,
             ),
-            Check("what is not JSON is answered 415", self._media_types),
-            Check("4 MiB are taken inline", self._inline),
-            Check("over Lambda's 6 MB are answered 413, in the contract's words", self._too_large_for_lambda),
-            Check("over the gateway's 10 MB are answered 413", self._too_large_for_gateway),
-            Check("web pages are answered as configured", self._cors),
-            Check("an upload is taken as it was declared, and not otherwise", self._uploads),
+            Check("a body that is not JSON returns 415", self._media_types),
+            Check("a body of 4 MiB is accepted", self._inline),
+            Check(
+                "a body over Lambda's 6 MB returns 413 with the error body of the contract", self._too_large_for_lambda
+            ),
+            Check("a body over the gateway's 10 MB returns 413", self._too_large_for_gateway),
+            Check("CORS is as configured", self._cors),
+            Check("an upload is accepted only as declared", self._uploads),
         )
 
     def _keys(self) -> str:
@@ -56,7 +59,7 @@ class ContractChecks:
         return "404 unknown_route"
 
     def _default_4xx(self) -> str:
-        # The gateway reads the header as a signature, which it is not, and answers with DEFAULT_4XX.
+        # The gateway parses the header as a signature, which it is not, and returns DEFAULT_4XX.
         reply = self._client.send_with_key("GET", "v1alpha9", {"Authorization": 'Bearer "a"'})
         if not HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise BrokenError(f"{reply.status} instead of 4xx")
@@ -69,15 +72,15 @@ class ContractChecks:
         return "415 unsupported_media_type"
 
     def _inline(self) -> str:
-        # What is asked for does not exist, so that a body that arrives is read and then refused.
+        # The runtime does not exist, so a body that arrives is read and then rejected.
         self._post_of_size(4 * _MIB).expect(HTTPStatus.NOT_FOUND, "unknown_runtime")
-        return "read to its end"
+        return "read completely"
 
     def _too_large_for_lambda(self) -> str:
         reply = self._post_of_size(7 * _MIB)
         message = reply.expect(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")["message"]
         if "/v1alpha2/uploads" not in message:
-            raise BrokenError(f"the answer does not name the way for large bodies: {message}")
+            raise BrokenError(f"the message must name POST /v1alpha2/uploads, got: {message}")
         return "413 too_large"
 
     def _too_large_for_gateway(self) -> str:
@@ -87,8 +90,8 @@ class ContractChecks:
         try:
             reply.expect(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         except BrokenError:
-            # The one answer that the contract leaves to the gateway.
-            return f"in the gateway's own words: {reply.shown}"
+            # The only response that the contract leaves to the gateway.
+            return f"the gateway's own response: {reply.shown}"
         return "413 too_large"
 
     def _cors(self) -> str:
@@ -97,21 +100,21 @@ class ContractChecks:
         if not origins:
             reply = self._client.send("OPTIONS", "v1alpha2", {"Origin": "https://example.com", **ask})
             if reply.allowed_origin is not None:
-                raise BrokenError(f"no page is configured, and {reply.allowed_origin} is allowed")
-            return "no page may call"
+                raise BrokenError(f"no origin is configured, but {reply.allowed_origin} is allowed")
+            return "no origin is allowed"
         for origin in origins:
             for reply in (
                 self._client.send("OPTIONS", "v1alpha2", {"Origin": origin, **ask}),
                 self._client.send_with_key("GET", _NO_TASK, {"Origin": origin}),
             ):
                 if reply.allowed_origin != origin:
-                    raise BrokenError(f"{origin} is configured, and {reply.allowed_origin} is allowed")
+                    raise BrokenError(f"{origin} is configured, but {reply.allowed_origin} is allowed")
             if self._client.send("GET", _NO_TASK, {"Origin": origin}).allowed_origin not in {origin, "*"}:
-                raise BrokenError(f"{origin} may not read that its key is missing")
+                raise BrokenError(f"{origin} may not read the error for a missing key")
         reply = self._client.send("OPTIONS", "v1alpha2", {"Origin": "https://example.com", **ask})
         if reply.allowed_origin in {"*", "https://example.com"}:
-            raise BrokenError("a page that is not configured is allowed")
-        return f"{', '.join(origins)} may call"
+            raise BrokenError("an origin that is not configured is allowed")
+        return f"{', '.join(origins)} is allowed"
 
     def _uploads(self) -> str:
         content = b'{"prompt": "x"}'
@@ -121,22 +124,22 @@ class ContractChecks:
             raise BrokenError(reply.shown)
         offer = json.loads(reply.body)
         if f"X-Amz-Expires={LINK_SECONDS}" not in offer["url"]:
-            raise BrokenError(f"the link does not hold {LINK_SECONDS} s")
+            raise BrokenError(f"the URL must be valid for {LINK_SECONDS} s")
         if self._put(offer, content).status != HTTPStatus.OK:
-            raise BrokenError("what was declared is refused")
+            raise BrokenError("an upload as declared is rejected")
         if self._api.is_emulated:
-            raise SkippedError("the emulator takes the upload, and does not hold it to what was declared")
-        for wrong, body in (({"Content-Type": "image/png"}, content), ({}, content + b" ")):
-            if self._put(offer, body, wrong).status == HTTPStatus.OK:
-                raise BrokenError("another size or type than declared is taken")
-        return "another size and another type are refused"
+            raise SkippedError("the emulator does not enforce the declared size and type")
+        for changed_headers, body in (({"Content-Type": "image/png"}, content), ({}, content + b" ")):
+            if self._put(offer, body, changed_headers).status == HTTPStatus.OK:
+                raise BrokenError("another size or type than declared is accepted")
+        return "another size and another type are rejected"
 
-    def _put(self, offer: Mapping[str, Any], body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    def _put(self, offer: Mapping[str, Any], body: bytes, headers: Mapping[str, str] | None = None) -> Response:
         sent = {**offer["headers"], "Content-Length": str(len(body)), **(headers or {})}
         reply = self._client.http.request(offer["method"], offer["url"], body=body, headers=sent)
-        return Reply(reply.status, reply.headers, reply.data)
+        return Response(reply.status, reply.headers, reply.data)
 
-    def _post_of_size(self, size: int) -> Reply:
+    def _post_of_size(self, size: int) -> Response:
         task = smallest_task("conformance-size", f"none-{secrets.token_hex(4)}", "sdwebui")
         task["task"]["content"]["prompt"] = "x" * size
         task["task"]["content"]["prompt"] = "x" * (2 * size - len(json.dumps(task)))

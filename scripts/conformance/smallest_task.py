@@ -1,4 +1,4 @@
-"""A task that costs next to nothing."""
+"""A task with minimal cost."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from verification.samples import SMALLEST
 
 
 def smallest_task(task_id: str, runtime: str, runtime_type: str) -> dict[str, Any]:
-    """A request body of v1alpha2, for a runtime of this type."""
+    """A request body of `POST /v1alpha2` for a runtime of a type."""
     tasktype = RUNTIME_TYPES[runtime_type].task_types[0].name
     metadata = {"id": task_id, "runtime": runtime, "tasktype": tasktype}
     return {"task": {"metadata": metadata, "content": dict(SMALLEST[tasktype])}}

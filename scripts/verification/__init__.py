@@ -1,11 +1,11 @@
-"""Whether a deployment works: checks, each a function with a name, and what they share.
+"""Verifies a deployment: checks, each a function with a name, and shared modules.
 
-check       a check, and what became of it
-checklist   which checks a deployment gets
-checks/     the checks, a file each
-tasks       sends tasks, waits for their ends, keeps their images
+check       a check and its result
+checklist   selects the checks of a deployment
+checks/     the checks, one in each file
+tasks       submits tasks, waits for their ends, stores their images
 samples     request bodies
-images      files that were downloaded and decoded
+images      downloaded and decoded images
 api_client  requests
-display     shows checks while they run; nothing else here prints
+display     shows checks while they run; no other module prints
 """

@@ -1,4 +1,4 @@
-"""Requests to the API, and what the contract says of an answer."""
+"""Requests to the API, and the error body of the contract."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import urllib3
 from verification.check import BrokenError
 
 _REQUEST_S: Final = 35.0
-"""Longer than API Gateway's own 29 s."""
+"""Longer than the integration timeout of API Gateway, 29 s."""
 
 _ERROR: Final = frozenset({"code", "message", "request_id"})
 _SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer."""
+class Response:
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,34 +27,34 @@ class Reply:
 
     @property
     def shown(self) -> str:
-        """Its status and the begin of its body."""
+        """Status and beginning of the body."""
         return f"{self.status} {self.body[:_SHOWN].decode(errors='replace')!r}"
 
     @property
     def allowed_origin(self) -> str | None:
-        """The web page that may read it."""
+        """The origin of web pages that may read it."""
         return self.headers.get("Access-Control-Allow-Origin")
 
     @property
     def error(self) -> dict[str, str]:
-        """Its error.
+        """The error of the body.
 
         Raises:
-            BrokenError: it is not in the contract's words.
+            BrokenError: the body is not the error body of the contract.
         """
         try:
             error = json.loads(self.body)["error"]
         except (ValueError, KeyError, TypeError) as problem:
-            raise BrokenError(f"not in the contract's words: {self.shown}") from problem
+            raise BrokenError(f"not the error body of the contract: {self.shown}") from problem
         if not isinstance(error, dict) or not error.keys() >= _ERROR:
-            raise BrokenError(f"not in the contract's words: {self.shown}")
+            raise BrokenError(f"not the error body of the contract: {self.shown}")
         return error
 
     def expect(self, status: int, code: str) -> dict[str, str]:
-        """Its error, which has to be this one.
+        """The error of the body, which must be the expected one.
 
         Raises:
-            BrokenError: it is another, or not in the contract's words.
+            BrokenError: it is another error, or not the error body of the contract.
         """
         if self.status != status:
             raise BrokenError(f"{self.shown} instead of {status:d}")
@@ -67,14 +67,14 @@ class ApiClient:
     """Sends requests.
 
     Args:
-        url: where tasks are submitted, with the slash at its end.
+        url: URL of the API's stage, with a slash at the end.
         key: the API key.
-        connections: how many requests may be under way at once.
-        retries: which failures are tried again; none by default.
+        connections: maximum number of concurrent requests.
+        retries: failures that are retried; none by default.
 
     Attributes:
-        connections: the same.
-        http: for requests to elsewhere, such as a link of the API's.
+        connections: maximum number of concurrent requests.
+        http: for requests to other URLs, such as presigned URLs.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class ApiClient:
             maxsize=connections, ca_certs=os.environ.get("AWS_CA_BUNDLE"), retries=retries, timeout=_REQUEST_S
         )
 
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
-        """Send a request with these headers alone."""
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Response:
+        """Send a request with only these headers."""
         reply = self.http.request(method, self._url + path, headers=headers, body=body)
-        return Reply(reply.status, reply.headers, reply.data)
+        return Response(reply.status, reply.headers, reply.data)
 
     def send_with_key(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Reply:
-        """Send a request with the key."""
+    ) -> Response:
+        """Send a request with the API key."""
         return self.send(method, path, {"x-api-key": self._key, **(headers or {})}, body)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Reply:
-        """Post JSON with the key."""
+    def post(self, path: str, body: Mapping[str, Any]) -> Response:
+        """Send a POST request with JSON and the API key."""
         return self.send_with_key("POST", path, {"Content-Type": "application/json"}, json.dumps(body).encode())

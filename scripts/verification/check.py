@@ -1,4 +1,4 @@
-"""A check and what became of it."""
+"""A check and its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from deployed_api import VerificationError
 
 
 class BrokenError(Exception):
-    """The deployment is off the contract: what was found."""
+    """The deployment does not follow the contract; the message is the result."""
 
 
 class SkippedError(Exception):
-    """A check does not apply here: why."""
+    """A check does not apply; the message says why."""
 
 
 class Check(NamedTuple):
     """A check.
 
     Attributes:
-        name: what is checked.
-        look: looks, and says what it found; raises `BrokenError` or `SkippedError`.
+        name: property that is checked.
+        action: runs the check and returns its result; raises `BrokenError` or `SkippedError`.
     """
 
     name: str
-    look: Callable[[], str]
+    action: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a check.
+    """The result of a check.
 
     Attributes:
-        check: what was checked.
-        outcome: whether it holds.
-        detail: what was found, or why it was not looked for.
+        check: name of the check.
+        outcome: whether the property holds.
+        detail: the result, or why the check was skipped.
     """
 
     check: str
@@ -46,18 +46,18 @@ class Finding:
 
 
 def run(check: Check) -> Finding:
-    """Look; a check that is broken keeps no other one from being run."""
+    """Run a check. An error of a check does not stop the others."""
     try:
-        return Finding(check.name, "holds", check.look())
+        return Finding(check.name, "holds", check.action())
     except SkippedError as reason:
         return Finding(check.name, "skipped", str(reason))
     except (BrokenError, VerificationError) as error:
         return Finding(check.name, "broken", str(error))
     except HTTPError as error:
-        return Finding(check.name, "broken", f"there was no answer: {error}")
+        return Finding(check.name, "broken", f"no response: {error}")
     except (ClientError, BotoCoreError) as error:
-        return Finding(check.name, "broken", f"AWS cannot be asked: {error}")
+        return Finding(check.name, "broken", f"AWS cannot be reached: {error}")
     except KeyError as error:
-        return Finding(check.name, "broken", f"an answer has no {error}")
+        return Finding(check.name, "broken", f"a response has no {error}")
     except ValueError as error:
-        return Finding(check.name, "broken", f"an answer cannot be read: {error!r}")
+        return Finding(check.name, "broken", f"a response cannot be read: {error!r}")

@@ -1,4 +1,4 @@
-"""Which checks a deployment gets."""
+"""Selects the checks of a deployment."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,14 +14,14 @@ from verification.tasks import Tasks
 
 
 def checks(tasks: Tasks, runtime_types: Sequence[str]) -> list[Check]:
-    """The checks of a deployment, in their order: of the API, then of the first runtime of each type.
+    """The checks of a deployment in their order: of the API, then of the first runtime of each type.
 
     Args:
-        tasks: those of the deployment.
-        runtime_types: which types to check.
+        tasks: submits tasks to the deployment.
+        runtime_types: types of runtimes to check.
 
     Raises:
-        VerificationError: there is no runtime of a type.
+        VerificationError: the deployment has no runtime of a type.
     """
     of_api = Check("a request without an API key", partial(api_key_is_needed, tasks))
     return [of_api, *(check for runtime_type in runtime_types for check in _of_runtime(tasks, runtime_type))]

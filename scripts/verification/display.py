@@ -10,7 +10,7 @@ _MARKS: Final = {"holds": "✓", "broken": "✗", "skipped": "-"}
 
 
 class Display:
-    """Runs checks, with a line for each one that is done.
+    """Runs checks, and prints a line for each result.
 
     Args:
         terminal: where it is shown.
@@ -22,7 +22,7 @@ class Display:
         self._wait = Wait("")
 
     def report(self, what: str) -> None:
-        """Show what the check that runs is waiting for."""
+        """Show what the running check is waiting for."""
         self._wait.update(f"{self._name}: {what}")
 
     def findings(self, checks: Iterable[Check]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Images of tasks: decoded, checked, kept in a folder."""
+"""Images of tasks: decoded, checked, and stored in a folder."""
 
 import io
 import re
@@ -16,7 +16,7 @@ _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image that was downloaded and decoded."""
+    """A downloaded and decoded image."""
 
     task: str
     file: str
@@ -25,7 +25,7 @@ class Image:
 
 
 def is_image(name: str) -> bool:
-    """Whether a result is an image, by its name."""
+    """Whether a result is an image, by the suffix of its name."""
     return Path(name).suffix in _SUFFIXES
 
 
@@ -33,14 +33,14 @@ def keep_image(data: bytes, *, task: str, name: str, folder: Path, size: int) ->
     """Write an image into a folder.
 
     Args:
-        data: the file's content.
-        task: id of its task.
-        name: its name in the output bucket.
-        folder: where it goes.
-        size: the width and height that were asked for, in pixels.
+        data: content of the file.
+        task: id of the task.
+        name: name in the output bucket.
+        folder: folder for the image.
+        size: requested width and height in pixels.
 
     Raises:
-        BrokenError: it is not an image, of another size, or cannot be written.
+        BrokenError: it is not an image, has another size, or cannot be written.
     """
     try:
         with Decoder.open(io.BytesIO(data)) as image:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from PIL import Image
 
 SIZE: Final = 512
-"""Width and height of the images that are asked for, in pixels."""
+"""Width and height of the requested images, in pixels."""
 
 _PROMPT: Final = "a photograph of an astronaut riding a horse"
 
@@ -39,7 +39,7 @@ def workflow() -> dict[str, Any]:
         "3": {
             "class_type": "KSampler",
             "inputs": {
-                "seed": secrets.randbelow(2**32),  # an identical graph would be answered from the cache
+                "seed": secrets.randbelow(2**32),  # ComfyUI returns the result of an identical graph from its cache
                 "steps": 20,
                 "cfg": 8,
                 "sampler_name": "euler",
@@ -65,10 +65,10 @@ SAMPLES: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "image-to-image": image_to_image,
     "pipeline": workflow,
 }
-"""Task type -> its content; a type that is not here is not checked."""
+"""Contents by task type; other types are not checked."""
 
 SMALLEST: Final[Mapping[str, dict[str, Any]]] = {
     "text-to-image": {"prompt": "x", "steps": 1, "width": 64, "height": 64},
     "pipeline": {"1": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}},
 }
-"""First task type of a type of runtime -> a content that costs next to nothing."""
+"""Contents with minimal cost, by the first task type of each type of runtime."""

@@ -1,4 +1,4 @@
-"""Tasks of a deployment, as a caller sends them."""
+"""Tasks of a deployment, submitted as a caller does."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deployed_api import Api
-from verification.api_client import ApiClient, Reply
+from verification.api_client import ApiClient, Response
 from verification.check import BrokenError, SkippedError
 from verification.images import Image, is_image, keep_image
 from verification.samples import SIZE
@@ -21,24 +21,24 @@ _FAILED: Final = frozenset({"failed", "cancelled"})
 
 
 def new_task_id(what: str) -> str:
-    """An id that says what it is, and that no task has."""
+    """A unique task id with a description."""
     return f"test-{what}-{secrets.token_hex(4)}"
 
 
 class Tasks:
-    """Sends tasks to a deployment, waits for their ends, keeps their images.
+    """Submits tasks to a deployment, waits for their ends, and stores their images.
 
     Args:
         api: the deployment.
-        client: sends requests to it.
+        client: sends requests to the deployment.
         output: folder for the images.
-        timeout_s: longest wait for one task.
-        report: shows what is being waited for.
+        timeout_s: timeout of a task, in seconds.
+        report: shows the progress.
 
     Attributes:
         api: the deployment.
         client: for other requests.
-        images: what was kept.
+        images: the stored images.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Tasks:
         self._stuck: set[str] = set()
 
     def finish(self, runtime: str, tasktype: str, content: dict[str, Any]) -> str:
-        """Submit a task by `POST /v1alpha2`, wait for its end and keep its images.
+        """Submit a task by `POST /v1alpha2`, wait for its end and store its images.
 
         Returns:
-            What came of it.
+            The result.
 
         Raises:
             BrokenError: something does not work.
@@ -71,8 +71,8 @@ class Tasks:
         """Submit a task.
 
         Raises:
-            BrokenError: it is refused.
-            SkippedError: the runtime has not finished an earlier task, so this one would wait behind it.
+            BrokenError: it is rejected.
+            SkippedError: the runtime has not finished an earlier task, which blocks this one.
         """
         if runtime in self._stuck:
             raise SkippedError(f"{runtime} has not finished the task before this one")
@@ -80,19 +80,19 @@ class Tasks:
         reply = self.client.post(path, body)
         answer = _content(reply)
         if reply.status != HTTPStatus.OK:
-            raise BrokenError(f"the submit must be answered 200, got {reply.status}: {_said(reply)}")
+            raise BrokenError(f"the submit must return 200, got {reply.status}: {_error_message(reply)}")
         return answer
 
     def end_of(self, runtime: str, task_id: str, *, submission: str | None = None) -> dict[str, Any]:
         """Wait until a task has completed.
 
         Args:
-            runtime: what runs it.
-            task_id: its id.
-            submission: which one of that id; the newest by default.
+            runtime: the runtime of the task.
+            task_id: id of the task.
+            submission: id of the submission; the newest by default.
 
         Raises:
-            BrokenError: it failed, was cancelled, or does not end in time.
+            BrokenError: it failed, was cancelled, or did not end in time.
         """
         which = f"&submission={submission}" if submission else ""
         deadline, waited = time.monotonic() + self._timeout_s, _StatusClock()
@@ -110,7 +110,7 @@ class Tasks:
                 waited.see(task["status"])
                 self._report(f"the task {task_id} is {waited.status} since {waited.since}{self._likely(task)}")
             elif reply.status != HTTPStatus.TOO_MANY_REQUESTS and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise BrokenError(f"the task {task_id} must be found, got {reply.status}: {_said(reply)}")
+                raise BrokenError(f"the task {task_id} must be found, got {reply.status}: {_error_message(reply)}")
             time.sleep(max(_POLL_S, _pause_s(reply)))
         self._stuck.add(runtime)
         raise BrokenError(f"the task {task_id} must end within {self._timeout_s:g} s, is {waited.status}")
@@ -119,7 +119,7 @@ class Tasks:
         """Download and decode the images of a task.
 
         Raises:
-            BrokenError: there is none, or one is broken.
+            BrokenError: there is no image, or one is invalid.
         """
         self._report("downloading")
         kept = 0
@@ -136,7 +136,7 @@ class Tasks:
         return f"{kept} image(s)"
 
     def _likely(self, task: dict[str, Any]) -> str:
-        """What a task that has this state is likely to wait for."""
+        """What a task with this status probably waits for."""
         if task["status"] == "running":
             return f", {task['progress']:.0%} done" if "progress" in task else ""
         if ahead := task.get("tasks_ahead"):
@@ -145,14 +145,14 @@ class Tasks:
 
 
 class _StatusClock:
-    """Since when a task has had its status."""
+    """Tracks since when a task has its status."""
 
     def __init__(self) -> None:
         self.status = "submitted"
         self.since = _now()
 
     def see(self, status: str) -> None:
-        """Note the status that a task has now."""
+        """Record the current status of the task."""
         if status != self.status:
             self.status, self.since = status, _now()
 
@@ -161,8 +161,8 @@ def _now() -> str:
     return f"{datetime.now(UTC):%H:%M:%S} UTC"
 
 
-def _content(reply: Reply) -> dict[str, Any]:
-    """The object that an answer is; empty where it is none."""
+def _content(reply: Response) -> dict[str, Any]:
+    """The JSON object of a response; empty if it is not an object."""
     try:
         content = json.loads(reply.body)
     except ValueError:
@@ -170,13 +170,13 @@ def _content(reply: Reply) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _said(reply: Reply) -> str:
+def _error_message(reply: Response) -> str:
     error = _content(reply).get("error")
     return str(error["message"]) if isinstance(error, dict) and "message" in error else reply.shown
 
 
-def _pause_s(reply: Reply) -> float:
-    """How long the gateway, or a service behind it that is busy, asks to wait, in seconds."""
+def _pause_s(reply: Response) -> float:
+    """The seconds of the header Retry-After, limited; 0 without one."""
     retry_after = reply.headers.get("Retry-After", "")
-    # The other form, a date, is not worth more than the next poll.
+    # The other format, a date, is ignored: the next poll is soon enough.
     return min(int(retry_after), _LONGEST_PAUSE_S) if retry_after.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""The REST API with its stage, its logs and its routes."""
+"""The REST API with its stage, logs and routes."""
 
 import json
 from typing import Final
@@ -25,21 +25,21 @@ _ACCESS_LOG_FIELDS: Final = {
     "apiKeyId": "$context.identity.apiKeyId",
     "errorType": "$context.error.responseType",
 }
-"""No header, no body, no key, no query: what a caller sent is not logged."""
+"""Without headers, bodies, API keys and query strings: data of callers is not logged."""
 
 _LOGGING_POLICY: Final = "AmazonAPIGatewayPushToCloudWatchLogs"
 
-_PREFLIGHT_HOLDS: Final = Duration.hours(1)
+_PREFLIGHT_MAX_AGE: Final = Duration.hours(1)
 _SENT_HEADERS: Final = ["Content-Type", "Idempotency-Key", "X-Api-Key"]
 _READ_HEADERS: Final = ["Retry-After"]
 
 
 def build_rest_api(scope: Construct, config: ApiGateway) -> apigateway.RestApi:
-    """Make the API, its stage and its logs; what it answers itself and its routes come later.
+    """Create the API, its stage and its logs, without routes and gateway responses.
 
     Args:
-        scope: the API.
-        config: its section of the configuration.
+        scope: the construct of the API.
+        config: the section `APIGW` of the configuration.
     """
     access_log = logs.LogGroup(
         scope, "AccessLogGroup", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
@@ -48,13 +48,13 @@ def build_rest_api(scope: Construct, config: ApiGateway) -> apigateway.RestApi:
     api = apigateway.RestApi(
         scope,
         "RestApi",
-        # Its metrics carry the name alone, so two stacks of an account need two.
+        # Metrics of the API have only its name as dimension, so it must be unique in the account and region.
         rest_api_name=Aws.STACK_NAME,
-        description="Stable Diffusion on EKS: tasks in, pictures out",
+        description="Stable Diffusion on EKS: task API",
         endpoint_configuration=endpoint_configuration(scope, config),
         policy=resource_policy(config),
-        # Without the account's logging role, a stage that logs cannot be deployed to a fresh account. The role is
-        # the account's, so it outlives the stack.
+        # A stage with logs cannot be deployed to an account that has no logging role for API Gateway. The role is
+        # shared by all APIs of the account, so it is retained when the stack is deleted.
         cloud_watch_role=config.cloud_watch_role,
         cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if config.cloud_watch_role else None,
         deploy_options=apigateway.StageOptions(
@@ -68,12 +68,12 @@ def build_rest_api(scope: Construct, config: ApiGateway) -> apigateway.RestApi:
             throttling_burst_limit=None if limit is None else limit.burst_limit,
         ),
     )
-    # The library's own output repeats the stack's `FrontApiEndpoint`.
+    # The output of the CDK construct is the same as the stack output `FrontApiEndpoint`.
     api.node.try_remove_child("Endpoint")
     execution_log = logs.LogGroup(
         scope,
         "ExecutionLogGroup",
-        # API Gateway writes to this name, and would make the group itself, without retention.
+        # API Gateway writes to this log group. If it does not exist, it creates it without retention.
         log_group_name=Fn.join("", ["API-Gateway-Execution-Logs_", api.rest_api_id, "/", config.stage_name]),
         retention=logs.RetentionDays.ONE_MONTH,
         removal_policy=RemovalPolicy.DESTROY,
@@ -84,14 +84,14 @@ def build_rest_api(scope: Construct, config: ApiGateway) -> apigateway.RestApi:
 
 
 def add_routes(api: apigateway.RestApi, integration: apigateway.Integration, config: ApiGateway) -> None:
-    """Add the contract's methods, each of which asks for a key, and what browsers ask before they call.
+    """Add the methods of the contract, which require an API key, and CORS preflight methods.
 
     Args:
         api: the API.
-        integration: what answers.
-        config: the API's section of the configuration.
+        integration: the integration with the function.
+        config: the section `APIGW` of the configuration.
     """
-    # A path comes after those that it begins with, which are made first.
+    # Sorted, so that the resource of a path is created after those of its parents.
     for operation in sorted(OPERATIONS, key=lambda one: one.path):
         resource = api.root.resource_for_path(operation.path)
         resource.add_method(operation.method, integration, api_key_required=True)
@@ -101,12 +101,12 @@ def add_routes(api: apigateway.RestApi, integration: apigateway.Integration, con
                 allow_methods=[operation.method],
                 allow_headers=_SENT_HEADERS,
                 expose_headers=_READ_HEADERS,
-                max_age=_PREFLIGHT_HOLDS,
+                max_age=_PREFLIGHT_MAX_AGE,
             )
             acknowledge(
                 preflight,
                 ["AwsSolutions-APIG4", "AwsSolutions-COG4"],
-                reason="A browser sends neither a key nor anything else with its preflight request.",
+                reason="A preflight request of a browser has neither an API key nor other credentials.",
             )
 
 
@@ -114,7 +114,7 @@ def _acknowledge(api: apigateway.RestApi) -> None:
     acknowledge(
         api,
         ["AwsSolutions-APIG2"],
-        reason="Requests are validated in the handler: a gateway validator would answer off the contract.",
+        reason="The handler validates requests: errors of a gateway validator would not follow the contract.",
     )
     acknowledge(
         api,
@@ -124,5 +124,5 @@ def _acknowledge(api: apigateway.RestApi) -> None:
     acknowledge(
         api,
         [f"AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{_LOGGING_POLICY}]"],
-        reason="The account's logging role: API Gateway documents this policy for it.",
+        reason="API Gateway documents this policy for the logging role of the account.",
     )

@@ -1,1 +1,1 @@
-"""The checks: each takes the tasks of a deployment, says what it found, and raises what is broken."""
+"""The checks: each submits tasks to a deployment, and returns its result or raises what is broken."""

@@ -5,5 +5,5 @@ from verification.tasks import Tasks
 
 
 def task_ends_with_its_image(tasks: Tasks, runtime: str, tasktype: str) -> str:
-    """Submit one and keep its image."""
+    """Submit a task and store its image."""
     return tasks.finish(runtime, tasktype, SAMPLES[tasktype]())

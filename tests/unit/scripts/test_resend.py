@@ -1,4 +1,4 @@
-"""scripts/resend.py: what is sent and removed, what stays, and what it says."""
+"""scripts/resend.py: which objects are sent and deleted, which stay, and what is printed."""
 
 import io
 import json
@@ -73,11 +73,11 @@ class Cloud:
         return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
 
     def keep(self, key: str, **changes: Any) -> None:
-        """What a handler puts there."""
+        """Store a record as a handler does."""
         self.objects[key] = json.dumps({"reason": "no runtime", "record": RECORD, **changes}).encode()
 
     def keep_batch(self, *ids: str, function: str = "the-TaskBusNotifierFunctionABCD", as_text: bool = True) -> None:
-        """What Lambda puts there."""
+        """Store a batch as Lambda does."""
         event = {"Records": [{**RECORD, "eventID": one} for one in ids]}
         content = {
             "requestContext": {
@@ -102,7 +102,7 @@ def outcomes(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
     return status, json.loads(capsys.readouterr().out)
 
 
-def test_a_record_that_a_handler_kept_is_sent_and_removed(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_of_a_handler_is_sent_and_deleted(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.keep("relay/e1.json")
     status, (outcome,) = outcomes(capsys)
     assert (status, cloud.objects) == (0, {})
@@ -110,7 +110,7 @@ def test_a_record_that_a_handler_kept_is_sent_and_removed(cloud: Cloud, capsys: 
     assert outcome == {"key": "relay/e1.json", "handler": "relay", "records": 1, "outcome": "sent", "reason": ""}
 
 
-def test_a_dry_run_says_what_is_there_and_changes_nothing(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_lists_the_objects_and_changes_nothing(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.keep("notifier/e1.json")
     cloud.keep_batch("a", "b")
     before = dict(cloud.objects)
@@ -123,7 +123,7 @@ def test_a_dry_run_says_what_is_there_and_changes_nothing(cloud: Cloud, capsys: 
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-def test_a_batch_that_lambda_kept_is_sent_record_by_record(
+def test_a_batch_of_lambda_is_sent_record_by_record(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], as_text: bool
 ) -> None:
     cloud.keep_batch("a", "b", as_text=as_text)
@@ -132,13 +132,13 @@ def test_a_batch_that_lambda_kept_is_sent_record_by_record(
     assert cloud.invoked == [("the-TaskBusNotifierFunctionABCD", [one]) for one in ("a", "b")]
 
 
-def test_a_batch_of_a_functions_alias_is_known(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_of_an_alias_is_sent(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.keep_batch("a", function="the-TaskBusRelayFunctionABCD:live")
     _, (outcome,) = outcomes(capsys)
     assert (outcome["handler"], outcome["outcome"]) == ("relay", "sent")
 
 
-def test_what_still_cannot_be_sent_stays_and_the_others_are_sent(
+def test_a_record_that_cannot_be_sent_stays_and_the_others_are_sent(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.keep("relay/bad.json", record={**RECORD, "eventID": "bad"})
@@ -160,14 +160,14 @@ def test_what_still_cannot_be_sent_stays_and_the_others_are_sent(
     ]
 
 
-def test_a_batch_is_removed_only_once_every_record_is_sent_or_kept_by_itself(
+def test_a_batch_is_deleted_when_every_record_is_sent_or_stored_again(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.keep_batch("a", "down")
     cloud.answer = lambda event_id: {"errorType": "X", "errorMessage": "y"} if event_id == "down" else {"Sent": 1}
     assert outcomes(capsys)[0] == 1
     assert list(cloud.objects) == [BATCH_KEY]
-    # The handler keeps it under its own key.
+    # The handler stores the record under a key of its own.
     cloud.answer = lambda event_id: {"Poison": 1} if event_id == "down" else {"Sent": 1}
     assert outcomes(capsys)[0] == 0
     assert cloud.objects == {}
@@ -176,18 +176,22 @@ def test_a_batch_is_removed_only_once_every_record_is_sent_or_kept_by_itself(
 @pytest.mark.parametrize(
     ("key", "body", "reason"),
     [
-        ("relay/x.json", b"\xff", "cannot be read"),
-        ("relay/x.json", b"[]", "cannot be read"),
-        ("stranger/x.json", b'{"record": {}, "reason": ""}', "is of none of relay, notifier"),
-        ("aws/lambda/x", b"{}", "cannot be read"),
+        ("relay/x.json", b"\xff", "is not an object of a handler or of Lambda"),
+        ("relay/x.json", b"[]", "is not an object of a handler or of Lambda"),
+        (
+            "stranger/x.json",
+            b'{"record": {}, "reason": ""}',
+            "must be an object of relay or notifier, got one of 'stranger'",
+        ),
+        ("aws/lambda/x", b"{}", "is not an object of a handler or of Lambda"),
         (
             "aws/lambda/x",
             b'{"requestContext": {"functionArn": "a:b:c:d:e:f:other", "condition": ""}, "payload": "{}"}',
-            "cannot be read",
+            "is not an object of a handler or of Lambda",
         ),
     ],
 )
-def test_an_object_of_somebody_else_stays_and_the_others_are_sent(
+def test_an_unknown_object_stays_and_the_others_are_sent(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], key: str, body: bytes, reason: str
 ) -> None:
     cloud.objects[key] = body
@@ -198,7 +202,7 @@ def test_an_object_of_somebody_else_stays_and_the_others_are_sent(
     assert reason in kept["reason"]
 
 
-def test_an_object_that_another_run_has_removed_meanwhile_holds_up_no_other(
+def test_an_object_that_another_run_has_deleted_does_not_stop_the_others(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.keep("relay/good.json")
@@ -208,7 +212,7 @@ def test_an_object_that_another_run_has_removed_meanwhile_holds_up_no_other(
 
 
 @pytest.mark.usefixtures("cloud")
-def test_says_that_nothing_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_bucket_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert resend.main([]) == 0
     assert "the failure bucket is empty" in capsys.readouterr().err
 
@@ -225,7 +229,7 @@ def test_says_that_nothing_is_there(capsys: pytest.CaptureFixture[str]) -> None:
         (NoCredentialsError(), "there are no AWS credentials"),
     ],
 )
-def test_fails_when_the_stack_cannot_be_looked_at(
+def test_fails_when_the_stack_cannot_be_read(
     cloud: Cloud, capsys: pytest.CaptureFixture[str], error: Exception, message: str
 ) -> None:
     cloud.stack_error = error

@@ -1,4 +1,4 @@
-"""scripts/test_api.py against what does not work: each case is said in one sentence, with a status that is not 0."""
+"""scripts/test_api.py with broken deployments: each failure is one sentence, and the exit status is not 0."""
 
 import dataclasses
 import re
@@ -20,7 +20,7 @@ Run = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def run(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the script; returns its exit status and the lines that it showed."""
+    """Run the script; returns its exit status and the printed lines."""
     monkeypatch.setattr(tasks, "_POLL_S", 0.01)
 
     def run(*arguments: str, output: Path = tmp_path, **environment: str) -> tuple[int, list[str]]:
@@ -47,39 +47,42 @@ def test_fails_when_there_is_no_region(run: Run) -> None:
     assert run(AWS_DEFAULT_REGION="") == (1, ["test_api: there is no AWS region; set AWS_DEFAULT_REGION"])
 
 
-def test_fails_when_the_endpoint_url_is_none(run: Run) -> None:
+def test_fails_when_the_endpoint_url_is_invalid(run: Run) -> None:
     assert run(AWS_ENDPOINT_URL="nonsense") == (1, ["test_api: AWS cannot be asked: Invalid endpoint: nonsense"])
 
 
 def test_fails_when_the_stack_has_no_endpoint(cloud: Cloud, run: Run) -> None:
     cloud.outputs = {}
-    assert run() == (1, ["test_api: the stack SdOnEKSStack has no API: it has no output FrontApiEndpoint"])
+    assert run() == (
+        1,
+        ["test_api: the stack SdOnEKSStack must have the output FrontApiEndpoint, got none: it has no API"],
+    )
 
 
-def test_fails_when_the_stack_has_no_key_of_its_own(cloud: Cloud, run: Run) -> None:
+def test_fails_when_the_stack_has_no_default_key(cloud: Cloud, run: Run) -> None:
     cloud.resources = [one for one in cloud.resources if one[1] != "defaultAPIKey"]
-    assert run() == (1, ["test_api: the stack SdOnEKSStack has no API key"])
+    assert run() == (1, ["test_api: the stack SdOnEKSStack must have a default API key, got none"])
 
 
-def test_the_key_is_the_deployments_own_and_no_plans(cloud: Cloud, run: Run) -> None:
+def test_the_key_is_the_default_key_and_not_one_of_a_plan(cloud: Cloud, run: Run) -> None:
     run()
     assert cloud.used == {None, "secret"}
 
 
-def test_what_is_off_the_contract_is_said_check_by_check(run: Run) -> None:
+def test_each_check_that_is_broken_is_reported(run: Run) -> None:
     status, said = run("SdOnEKSStack", "--conformance")
     assert status == 1
-    # Of a server that answers 200 to everything: the first check, and one after it.
-    assert said[0].startswith("✗ no key and a wrong key are answered 401: 200 ")
-    assert said[1].startswith("✗ an unknown route is answered 404: ")
-    assert any(line.startswith("✗ over the gateway's 10 MB are answered 413: 200 ") for line in said)
+    # A server that returns 200 for every request: the first check, and a later one.
+    assert said[0].startswith("✗ no key and a wrong key return 401: 200 ")
+    assert said[1].startswith("✗ an unknown route returns 404: ")
+    assert any(line.startswith("✗ a body over the gateway's 10 MB returns 413: 200 ") for line in said)
     assert said[-1].endswith(" skipped")
 
 
-def test_fails_when_a_request_without_a_key_is_let_in(cloud: Cloud, run: Run) -> None:
+def test_fails_when_a_request_without_a_key_is_accepted(cloud: Cloud, run: Run) -> None:
     cloud.without_key = 200
     status, said = run()
-    assert (status, said[0]) == (1, "✗ a request without an API key: must be answered 401, got 200")
+    assert (status, said[0]) == (1, "✗ a request without an API key: must return 401, got 200")
 
 
 def test_fails_when_the_stack_has_no_such_runtime(run: Run) -> None:
@@ -87,7 +90,7 @@ def test_fails_when_the_stack_has_no_such_runtime(run: Run) -> None:
     assert said == (1, ["test_api: the stack has no comfyui runtime; it has sd (sdwebui)"])
 
 
-def test_the_runtime_is_one_that_takes_a_task_without_a_checkpoint(cloud: Cloud, run: Run) -> None:
+def test_a_runtime_with_a_default_checkpoint_is_preferred(cloud: Cloud, run: Run) -> None:
     cloud.code = code_with_runtimes(
         [
             {"name": "dynamic", "type": "sdwebui", "dynamic_model": True},
@@ -108,19 +111,22 @@ def test_fails_when_the_runtimes_cannot_be_read(cloud: Cloud, run: Run, code: by
 
 def test_fails_when_there_is_no_task_api(cloud: Cloud, run: Run) -> None:
     cloud.variables = {}
-    assert run() == (1, ["test_api: the stack has no task API that knows its runtimes"])
+    assert run() == (
+        1,
+        ["test_api: the stack must have a function with the variable TENANTS, got none: it has no task API"],
+    )
 
 
-def test_fails_when_a_task_is_refused(cloud: Cloud, run: Run) -> None:
+def test_fails_when_a_task_is_rejected(cloud: Cloud, run: Run) -> None:
     cloud.submit = (503, {"error": {"message": "send it again"}})
     status, said = run()
     assert (status, said[1]) == (
         1,
-        "✗ text-to-image on sd: the submit must be answered 200, got 503: send it again",
+        "✗ text-to-image on sd: the submit must return 200, got 503: send it again",
     )
 
 
-def test_fails_when_a_task_fails_and_goes_on(cloud: Cloud, run: Run) -> None:
+def test_fails_when_a_task_fails_and_continues(cloud: Cloud, run: Run) -> None:
     cloud.tasks = [{"status": "failed", "error": {"code": "timeout", "message": "no progress"}}]
     status, said = run()
     assert status == 1
@@ -143,7 +149,7 @@ def test_fails_when_a_task_has_no_image(cloud: Cloud, run: Run) -> None:
     assert (status, said[1]) == (1, "✗ text-to-image on sd: the task t completed without an image")
 
 
-def test_fails_when_an_image_is_none(cloud: Cloud, run: Run) -> None:
+def test_fails_when_an_image_is_invalid(cloud: Cloud, run: Run) -> None:
     cloud.image = b"no image"
     status, said = run()
     assert status == 1
@@ -156,7 +162,7 @@ def test_fails_when_an_image_has_another_size(cloud: Cloud, run: Run) -> None:
     assert (status, said[1]) == (1, "✗ text-to-image on sd: the image a.png must be 512 x 512, got 64 x 512")
 
 
-def test_every_image_is_kept(cloud: Cloud, run: Run, tmp_path: Path) -> None:
+def test_every_image_is_stored(cloud: Cloud, run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "[bold]images[/bold]"
     status, said = run(output=folder)
     assert (status, said[-1]) == (0, f"{folder / 'a.png'}  512 x 512")
@@ -171,19 +177,19 @@ def test_every_image_is_kept(cloud: Cloud, run: Run, tmp_path: Path) -> None:
         ({"submission": "S"}, {"status": "completed", "results": [{"s3_url": "s3://b/a.png"}]}, "'url'"),
     ],
 )
-def test_fails_when_an_answer_lacks_something(
+def test_fails_when_a_response_lacks_a_field(
     cloud: Cloud, run: Run, submit: dict[str, Any], task: dict[str, Any], missing: str
 ) -> None:
     cloud.submit, cloud.task = (200, submit), task
     status, said = run()
-    assert (status, said[1]) == (1, f"✗ text-to-image on sd: an answer has no {missing}")
+    assert (status, said[1]) == (1, f"✗ text-to-image on sd: a response has no {missing}")
 
 
 def test_fails_when_the_folder_for_the_images_is_a_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, said = run(output=tmp_path / "file")
     assert status == 1
-    assert said[0].startswith("test_api: the folder for the images cannot be made: ")
+    assert said[0].startswith("test_api: the folder for the images cannot be created: ")
     assert said[0].endswith(f"{str(tmp_path / 'file')!r}")
 
 
@@ -194,7 +200,7 @@ def test_fails_when_an_image_cannot_be_written(run: Run, tmp_path: Path) -> None
     assert said[1].startswith("✗ text-to-image on sd: the image a.png cannot be written: ")
 
 
-def test_retry_after_with_a_date_is_no_error(cloud: Cloud, run: Run) -> None:
+def test_retry_after_with_a_date_is_ignored(cloud: Cloud, run: Run) -> None:
     cloud.headers = {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}
     assert run()[0] == 0
 
@@ -202,26 +208,30 @@ def test_retry_after_with_a_date_is_no_error(cloud: Cloud, run: Run) -> None:
 ROUTED = code_with_runtimes([{"name": "sd", "type": "sdwebui", "model_filename": "v1-5.safetensors"}])
 
 
-def test_a_body_of_v1alpha1_is_routed_by_the_runtime_s_checkpoint(cloud: Cloud, run: Run) -> None:
+def test_a_request_of_v1alpha1_is_routed_by_its_checkpoint(cloud: Cloud, run: Run) -> None:
     cloud.code = ROUTED
     status, said = run()
     assert (status, said[3]) == (0, "✓ text-to-image by v1alpha1 on sd: 1 image(s)")
 
 
-def test_v1alpha1_is_skipped_where_no_checkpoint_is_known(run: Run) -> None:
+def test_v1alpha1_is_skipped_without_a_default_checkpoint(run: Run) -> None:
     assert run()[1][3].startswith("- text-to-image by v1alpha1 on sd: no sdwebui runtime has a modelFilename")
 
 
 @pytest.mark.parametrize(
     ("answer", "task", "detail"),
     [
-        ({"id_task": "other"}, {}, "the answer's id_task must be test-v1alpha1-"),
-        ({"sd_model_checkpoint": "other"}, {}, "the answer's sd_model_checkpoint must be v1-5.safetensors, got other"),
+        ({"id_task": "other"}, {}, "id_task of the response must be test-v1alpha1-"),
+        (
+            {"sd_model_checkpoint": "other"},
+            {},
+            "sd_model_checkpoint of the response must be v1-5.safetensors, got other",
+        ),
         ({}, {"runtime": "other"}, "v1-5.safetensors must be routed to sd, got other"),
         ({"output_location": "s3://b/c/"}, {}, "results must be below s3://b/c/, got s3://b/a.png"),
     ],
 )
-def test_fails_when_v1alpha1_is_off_the_contract(
+def test_fails_when_v1alpha1_does_not_follow_the_contract(
     cloud: Cloud, run: Run, answer: dict[str, str], task: dict[str, str], detail: str
 ) -> None:
     cloud.code = ROUTED
@@ -243,7 +253,7 @@ def test_fails_when_v1alpha1_is_off_the_contract(
         ({"status": "running", "progress": 0.4}, r"running since \S+ UTC, 40% done"),
     ],
 )
-def test_a_pipe_gets_lines_about_what_is_waited_for(
+def test_progress_is_printed_if_standard_error_is_not_a_terminal(
     cloud: Cloud, run: Run, monkeypatch: pytest.MonkeyPatch, task: dict[str, Any], likely: str
 ) -> None:
     monkeypatch.setattr(test_api, "Terminal", lambda: terminal.Terminal(report_every_s=0.02))

@@ -150,7 +150,7 @@ REFUSED = {
         v1alpha1("base.safetensors"),
         "ambiguous_checkpoint",
         "alwayson_scripts.sd_model_checkpoint",
-        "fits sd15/base.safetensors (of fixed) and sdxl/base.safetensors (of other)",
+        "matches sd15/base.safetensors (of fixed) and sdxl/base.safetensors (of other)",
     ),
     "a number": (
         v1alpha2("both", {"override_settings": {"sd_model_checkpoint": 7}}),

@@ -126,9 +126,9 @@ METADATA = {
         without(v1alpha2(), "task", "metadata", "tasktype"), "task.metadata.tasktype", "must be text-to-image, image"),
     "tasktype misspelled": metadata("tasktype", "text2image", "did you mean 'text-to-image'?"),
     "tasktype unknown": metadata("tasktype", "zzz", "or pipeline, got 'zzz'"),
-    "task type of another runtime": metadata("tasktype", "pipeline", "is no task for sd, a sdwebui runtime; allowed:"),
+    "task type of another runtime": metadata("tasktype", "pipeline", "sdwebui runtime 'sd', got 'pipeline'; allowed"),
     "task type of the other runtime": invalid(
-        v1alpha2(runtime="comfy"), "task.metadata.tasktype", "is no task for comfy, a comfyui runtime"),
+        v1alpha2(runtime="comfy"), "task.metadata.tasktype", "must be a task type of the comfyui runtime 'comfy', got"),
     "prefix a number": metadata("prefix", 1, "got the number 1"),
     "prefix with dots": metadata("prefix", "a/../b", "segments"),
     "prefix absolute": metadata("prefix", "/a", "segments"),
@@ -138,7 +138,7 @@ METADATA = {
     "prefix too long": metadata("prefix", "a" * 513, "512"),
     "prefix of two lines": metadata("prefix", "a\n", "segments"),
     "context too large": metadata("context", "x" * 16_384, "at most 16384 bytes of JSON, got 16386"),
-    "inputs": metadata("inputs", {"a": IMAGE}, "must be left out for text-to-image, whose content holds its images"),
+    "inputs": metadata("inputs", {"a": IMAGE}, "be left out for text-to-image, whose images are part of the"),
     "inputs a list": metadata("inputs", [IMAGE], "must be an object of at most 32 names and their files, got a list"),
     "expires too late": metadata("expires_at", "2999-01-01T00:00:00Z", "the future and at most 3600 s from now"),
     "expired": metadata("expires_at", "2020-01-01T00:00:00Z", "must be in the future"),
@@ -165,14 +165,14 @@ TEXT_TO_IMAGE = {
     "width between blocks": text("width", 500, "a multiple of 8, got the number 500"),
     "height too large": text("height", 10**30, "from 8 to 4096"),
     "height between blocks": text("height", 513.0, "a multiple of 8"),
-    "batch too large": text("batch_size", 17, "from 1 to 16, or to 64 where AnimateDiff is enabled, got the number 17"),
+    "batch too large": text("batch_size", 17, "from 1 to 16, or to 64 if AnimateDiff is enabled, got the number 17"),
     "frames of an AnimateDiff that is off": invalid(
         v1alpha2({"batch_size": 32, "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": False}]}}}),
-        "task.content.batch_size", "where AnimateDiff is enabled"),
+        "task.content.batch_size", "if AnimateDiff is enabled"),
     "too many frames": text("batch_size", 65, "from 1 to 64"),
     "too many batches of frames": invalid(
         v1alpha2({"batch_size": 32, "n_iter": 3, "alwayson_scripts": {"AnimateDiff": {"args": [{"enable": True}]}}}),
-        "task.content.n_iter", "at most 64 images, together with batch_size, got 96"),
+        "task.content.n_iter", "at most 64 images with batch_size, got 96"),
     "link for a script": invalid(
         v1alpha2({"alwayson_scripts": {"ReActor": {"args": [None, {"face": ["https://a/b.png"]}]}}}),
         "task.content.alwayson_scripts.ReActor.args[1].face[0]", "must not be a link, which the server would follow"),
@@ -181,7 +181,7 @@ TEXT_TO_IMAGE = {
     "too many batches": text("n_iter", 65, "from 1 to 64"),
     "too many images": invalid(
         v1alpha2({"batch_size": 16, "n_iter": 5}),
-        "task.content.n_iter", "at most 64 images, together with batch_size, got 80"),
+        "task.content.n_iter", "at most 64 images with batch_size, got 80"),
     "scale negative": text("cfg_scale", -1, "must be a number from 0 to 100"),
     "scale too large": text("cfg_scale", 1e9, "must be a number from 0 to 100"),
     "seed of 65 bits": text("seed", 2**64, "64 bits"),
@@ -195,7 +195,7 @@ TEXT_TO_IMAGE = {
     "tiling a string": text("tiling", "yes", "must be true or false"),
     "second pass too large": invalid(
         v1alpha2({"enable_hr": True, "width": 2048, "hr_scale": 4.5}),
-        "task.content.hr_scale", "width with at most 8192 pixels, got 9216"),
+        "task.content.hr_scale", "width to at most 8192 pixels, got 9216"),
     "second pass too large by default": invalid(
         v1alpha2({"enable_hr": True, "width": 64, "height": 4096, "hr_scale": 2.5}), "task.content.hr_scale", "height"),
     "second pass to a size too large": text("hr_resize_x", 8193, "from 0 to 8192"),
@@ -210,13 +210,13 @@ IMAGES = {
     "image instead of a list": img2img("init_images", IMAGE, "must be a list"),
     "too many images": img2img("init_images", [IMAGE] * 17, "got a list of 17"),
     "more images than the batch": img2img(
-        "init_images", [IMAGE] * 3, "at most as many as batch_size says (1), got 3"),
+        "init_images", [IMAGE] * 3, "at most batch_size images (1), got 3"),
     "image a number": img2img("init_images", [7], "or an https:// or s3:// link to one, got the number 7", "[0]"),
     "image empty": img2img("init_images", [IMAGE, ""], "must be an image in base64", "[1]"),
     "image a link": img2img("init_images", ["http://a/b"], "got a http:// link, which is not encrypted", "[0]"),
     "image a link with a user": img2img("init_images", ["https://a:b@c/d"], "without user name and password", "[0]"),
     "image without a host": img2img("init_images", ["https:///a"], "must be a link with a host", "[0]"),
-    "image on an invalid host": img2img("init_images", ["https://[::1/a"], "valid URL, got one that cannot be parsed", "[0]"),
+    "image on an invalid host": img2img("init_images", ["https://[::1/a"], "valid URL, got one that cannot be", "[0]"),
     "image on a private host": img2img(
         "init_images", ["HTTPS://169.254.169.254/"], "a public host, got '169.254.169.254'", "[0]"),
     "image on a disguised host": img2img("init_images", ["https://0x7f.1/a"], "a public host, got '0x7f.1'", "[0]"),
@@ -269,9 +269,9 @@ IMAGES = {
 
 PIPELINE = {
     "workflow empty": invalid(pipeline(), "task.content", "must have at least one node"),
-    "workflow of the editor": invalid(pipeline(nodes=[], links=[]), "task.content", "export it in the API format"),
+    "workflow of the editor": invalid(pipeline(nodes=[], links=[]), "task.content", "with Workflow > Export"),
     "whole request": invalid(
-        pipeline(prompt={"1": {"class_type": "X"}}, client_id="a"), "task.content", "send the workflow alone"),
+        pipeline(prompt={"1": {"class_type": "X"}}, client_id="a"), "task.content", "send only the value of its"),
     "meta batch": invalid(
         pipeline(a={"class_type": "VHS_BatchManager"}, b={"class_type": "X", "inputs": {"meta_batch": ["a", 0]}}),
         "task.content.a",
@@ -286,7 +286,7 @@ PIPELINE = {
         pipeline(a={"class_type": "X", "inputs": [LARGE]}), "task.content.a.inputs", "must be an object of names"),
     "link to an unknown node": invalid(
         pipeline(a={"class_type": "X", "inputs": {"b": ["c", 0], "d": LARGE}}),
-        "task.content.a.inputs.b", "links to node 'c', which is not there"),
+        "task.content.a.inputs.b", "must be a link to a node of the workflow, got 'c'"),
     "input that no node has": named({"b.png": IMAGE}, "b.png", "no node has it"),
     "input not base64": named({"a.png": "?"}, "a.png", "must be a file in base64, or an https:// or s3:// link to one"),
     "input of another media type": named({"a.png": "data:text/html;base64,QUFB"}, "a.png", "got ':'"),

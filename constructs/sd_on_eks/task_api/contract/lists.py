@@ -1,4 +1,4 @@
-"""Words in a row."""
+"""Lists of words in a sentence."""
 
 from collections.abc import Sequence
 

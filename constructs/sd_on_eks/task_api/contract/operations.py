@@ -1,4 +1,4 @@
-"""The API's operations: what each takes and answers."""
+"""The operations of the API: their parameters, requests and responses."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,15 +8,11 @@ from sd_on_eks.task_api.contract.schemas import Schema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter of the path, the query or a header.
+    """A parameter in the path, the query or a header.
 
     Attributes:
-        name: its name.
-        place: path, query or header, as OpenAPI calls them.
-        description: what it is for.
-        schema: what it may be.
-        example: a value.
-        required: whether it must be there.
+        place: `path`, `query` or `header`; `in` of OpenAPI.
+        description: description in Markdown.
     """
 
     name: str
@@ -33,16 +29,15 @@ class Operation:
 
     Attributes:
         method: HTTP method.
-        path: as the gateway has it, with a slash before it.
-        name: for programs that are generated.
-        summary: one line.
-        description: what to know about it, in Markdown.
-        answer: schema of the answer.
-        request: schema of the body, where there is one.
-        answer_example: an answer, where the first one of its schema would not be.
-        parameters: all others.
-        codes: of its own; those of every operation come along.
-        examples: names of files in docs/api-examples, without their suffix; those of kinds of tasks are named by them.
+        path: path of the API Gateway resource, with a leading slash.
+        name: `operationId` of OpenAPI, which client generators use.
+        summary: summary in one line.
+        description: description in Markdown.
+        answer: name of the schema of the response.
+        request: name of the schema of the body; `None` if it has no body.
+        answer_example: example of the response; `None` for the first example of its schema.
+        codes: error codes in addition to those of every operation.
+        examples: names of files in docs/api-examples, without suffix; in addition to one for each task type.
     """
 
     method: str
@@ -74,9 +69,9 @@ _IDEMPOTENCY_KEY: Final = Parameter(
     name="Idempotency-Key",
     place="header",
     description=(
-        "A text of yours that names this request. The same key with the same body, byte for byte, gives the same "
-        "answer and one task for 24 hours, so a request without an answer can be sent again; with another body it is "
-        "refused."
+        "A unique string for this request. For 24 hours, a request with the same key and the same body, byte for byte, "
+        "gets the same response and creates no second task, so you can send a request again if you receive no "
+        "response. The same key with another body is rejected."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": 256},
     example="order-4710",
@@ -84,7 +79,7 @@ _IDEMPOTENCY_KEY: Final = Parameter(
 _ID: Final = Parameter(
     name="id",
     place="path",
-    description="Your id of the task.",
+    description="The id that you submitted the task with.",
     schema={"$ref": "#/components/schemas/TaskId"},
     example="cat-1",
     required=True,
@@ -92,7 +87,7 @@ _ID: Final = Parameter(
 _SUBMISSION: Final = Parameter(
     name="submission",
     place="query",
-    description="Which submission of this id; the newest where it is left out.",
+    description="Id of the submission; the newest submission with this task id by default.",
     schema={"type": "string", "pattern": "^[A-Za-z0-9]{1,100}$"},
     example="01KAVR2M5T8Z3N6W1Q4Y7H0C2E",
 )
@@ -123,8 +118,9 @@ OPERATIONS: Final = (
         name="submitTask",
         summary="Submit a task",
         description=(
-            "`metadata` says who does what; `content` is the body that the runtime's own API takes. The answer comes "
-            "at once and promises that the task will end: `GET` shows how it stands, and a callback tells its end."
+            "`metadata` selects the runtime and the task type; `content` is the request body of the runtime's own API. "
+            "The response is returned at once and guarantees that the task will end. `GET` returns the status of the "
+            "task, and a callback is published when it has ended."
         ),
         request="SubmitTask",
         answer="Submitted",
@@ -136,13 +132,13 @@ OPERATIONS: Final = (
         method="POST",
         path="/v1alpha2/uploads",
         name="createUpload",
-        summary="Upload a large content, or an input",
+        summary="Upload large content or an input",
         description=(
-            "4 MiB of a request are always taken, more of it perhaps. A larger content, up to 20 MiB, or an image or "
-            "another input of a task, up to what its [runtime](#links) takes, is uploaded first: ask for a link, `PUT` "
-            "it there with the headers that come along, and submit the task with `content_ref` in place of `content`, "
-            "or as the [link](#links) of an input. The link is good for 15 minutes and for one size and type; an "
-            "upload is kept for 30 days."
+            "A request of up to 4 MiB is always accepted; a larger one may be. Upload larger content (up to 20 MiB), "
+            "or an image or another input of a task (up to the limit of its [runtime](#links)), before you submit the "
+            "task. Request a presigned URL with this operation, send a `PUT` request with the returned headers to it, "
+            "and submit the task with `content_ref` instead of `content`, or as the [link](#links) of an input. The "
+            "URL is valid for 15 minutes, and for one size and type. An upload is stored for 30 days."
         ),
         request="UploadRequest",
         answer="Upload",
@@ -152,10 +148,11 @@ OPERATIONS: Final = (
         method="GET",
         path="/v1alpha2/tasks/{id}",
         name="getTask",
-        summary="See how a task stands, and fetch its results",
+        summary="Get the status and the results of a task",
         description=(
-            "Ask once a second at most, and honour `Retry-After`; a callback saves asking. The links to the results "
-            "are good until their `expires_at`, 15 minutes; ask again for new ones. You see your own tasks only."
+            "Send at most one request a second, and wait as long as `Retry-After` says; with a callback you need not "
+            "poll. The presigned URLs of the results are valid for 15 minutes, until `expires_at`; send the request "
+            "again to get new ones. You can see only your own tasks."
         ),
         answer="Task",
         parameters=(
@@ -163,7 +160,7 @@ OPERATIONS: Final = (
             _SUBMISSION,
             _query(
                 "position",
-                "`1` adds `tasks_ahead`: how many tasks are queued before this one.",
+                "`1` adds `tasks_ahead`, the number of tasks that are queued before this one.",
                 {"type": "string", "enum": ["0", "1"]},
                 "1",
             ),
@@ -176,7 +173,7 @@ OPERATIONS: Final = (
         path="/v1alpha2/tasks",
         name="listTasks",
         summary="List tasks",
-        description="Your tasks of one runtime, newest first. A task may take a second to appear in it.",
+        description="Lists your tasks of one runtime, newest first. It can take a second until a new task is listed.",
         answer="TaskList",
         parameters=(
             _query(
@@ -186,11 +183,16 @@ OPERATIONS: Final = (
                 "sdruntime",
                 required=True,
             ),
-            _query("status", "Only tasks in this state.", {"$ref": "#/components/schemas/Status"}, "running"),
-            _query("limit", "Tasks of a page; 20 by default.", {"type": "integer", "minimum": 1, "maximum": 100}, 10),
+            _query("status", "Only tasks with this status.", {"$ref": "#/components/schemas/Status"}, "running"),
+            _query(
+                "limit",
+                "Maximum number of tasks of a page; 20 by default.",
+                {"type": "integer", "minimum": 1, "maximum": 100},
+                10,
+            ),
             _query(
                 "next",
-                "`next` of the page before.",
+                "`next` of the previous page.",
                 {"type": "string", "maxLength": 1000},
                 "WyJjYXQtMSIsIjAxS0FWUjJNNVQi",
             ),
@@ -204,8 +206,8 @@ OPERATIONS: Final = (
         name="cancelTask",
         summary="Cancel a task",
         description=(
-            "The task is cancelled at once; a runtime that computes it is interrupted within seconds, and nothing of "
-            "it is kept. Cancelling it again is answered like the first time. It takes no body."
+            "The task is cancelled at once. If a runtime is running it, it is interrupted within seconds, and its "
+            "results are discarded. If you cancel the task again, you get the same response. The request has no body."
         ),
         answer="Task",
         answer_example=_CANCELLED,
@@ -217,10 +219,10 @@ OPERATIONS: Final = (
         method="POST",
         path="/v1alpha1",
         name="submitV1alpha1",
-        summary="Submit a body of the SD Web UI's own API",
+        summary="Submit a request of the SD Web UI API",
         description=(
-            "For clients that already speak the SD Web UI's API: its body, with the keys that route it in "
-            "`alwayson_scripts`. The checkpoint names the runtime. In all else it is `POST /v1alpha2`."
+            "For existing clients of the SD Web UI API. The body is that of the SD Web UI, with routing keys in "
+            "`alwayson_scripts`; the checkpoint selects the runtime. Otherwise it is the same as `POST /v1alpha2`."
         ),
         request="SubmitV1alpha1",
         answer="SubmittedV1alpha1",

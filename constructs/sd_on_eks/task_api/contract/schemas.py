@@ -1,8 +1,8 @@
-"""The schemas: one a file, and SubmitTask, which is put together from them.
+"""The schemas: one in each file, and SubmitTask, which is composed of them.
 
-Generators of clients read them, which know less than JSON Schema: they pass over `if`, need `items` of every array, and
-a `type` beside `const`; an object is open for them only where `additionalProperties` says so; and what a schema adds to
-another one is the second part of its `allOf`.
+Client generators read them, and support less than JSON Schema: they ignore `if`, need `items` in every array and a
+`type` beside `const`, allow additional properties only with `additionalProperties`, and expect the fields that a schema
+adds to another one in the second part of its `allOf`.
 """
 
 import copy
@@ -23,28 +23,28 @@ Schema = dict[str, Any]
 
 SCHEMAS: Final = Path(__file__).parents[1] / "schemas"
 REFERENCE_PREFIX: Final = "#/components/schemas/"
-"""How schemas refer to each other: as in the OpenAPI document, so that none is rewritten."""
+"""Prefix of references between schemas, the same as in the OpenAPI document."""
 
 
 def component_name(stem: str) -> str:
-    """Name of a schema, of the name of its file."""
+    """Name of a schema, derived from the name of its file."""
     return "".join(word[:1].upper() + word[1:] for word in stem.split("_"))
 
 
 CONTENTS: Final = {tasktype: component_name(tasktype.replace("-", "_")) for tasktype in TASK_TYPES}
-"""Schema of a content by its tasktype, whose name it has."""
+"""Names of the schemas of contents, by task type."""
 
 
 @cache
 def schemas() -> dict[str, Schema]:
-    """Every schema by its name: that of its file, `task_id.yaml` gives `TaskId`."""
+    """All schemas by their names; `task_id.yaml` is `TaskId`."""
     files = sorted(SCHEMAS.glob("*.yaml"))
     found = {component_name(file.stem): yaml.safe_load(_text(file)) for file in files}
     return {**found, "SubmitTask": _submit_task(found["TaskEnvelope"])}
 
 
 def resolved(schema: Schema) -> Schema:
-    """The schema that another one refers to, or itself."""
+    """The schema that `$ref` refers to, or the schema itself."""
     reference = schema.get("$ref")
     return schema if reference is None else resolved(schemas()[reference.removeprefix(REFERENCE_PREFIX)])
 
@@ -54,11 +54,11 @@ def _text(file: Path) -> str:
 
 
 def _facts() -> dict[str, str]:
-    """What the schemas take from `task_record`: `${task_types}` in a file stands for it."""
+    """Values of `task_record` that replace placeholders such as `${task_types}` in the files."""
     facts = {
         "id_pattern": ID_PATTERN,
         "reserved_prefixes": "|".join(RESERVED_PREFIXES),
-        "reserved_prefixes_in_words": " or ".join(sorted(RESERVED_PREFIXES)),
+        "reserved_prefixes_in_words": listed([f"`{prefix}`" for prefix in RESERVED_PREFIXES], "or"),
         "prefix_max_bytes": str(PREFIX_MAX_BYTES),
         "statuses": ", ".join(Status),
         "task_types": ", ".join(TASK_TYPES),
@@ -76,14 +76,14 @@ def _facts() -> dict[str, str]:
 
 
 def _submit_task(envelope: Schema) -> Schema:
-    """The whole body of `POST /v1alpha2`.
+    """The complete body of `POST /v1alpha2`.
 
-    The handler checks it in two steps, the envelope and then the content by its tasktype, so that a wrong runtime or
-    tasktype is reported before anything of the content. Here both are one.
+    The handler validates it in two steps, first the envelope and then the content by its task type, so that an invalid
+    runtime or task type is reported first. This schema combines both.
     """
     whole: Schema = copy.deepcopy(envelope)
     contents = {tasktype: {"$ref": f"{REFERENCE_PREFIX}{name}"} for tasktype, name in CONTENTS.items()}
-    # The first rule is for generators of clients; the others allow nothing that it does not.
+    # `anyOf` is for client generators. It adds no restriction to the rules below.
     whole["properties"]["task"]["properties"]["content"]["anyOf"] = list(contents.values())
     for tasktype, content in reversed(contents.items()):
         others = {keyword: whole.pop(keyword) for keyword in ("if", "then", "else") if keyword in whole}

@@ -1,8 +1,8 @@
-"""The validator module: what fastjsonschema generates, with the product's own errors.
+"""The validator module: code that fastjsonschema generates, changed to raise the errors of the API.
 
-https://horejsek.github.io/python-fastjsonschema/ is not needed at run time. What it generates raises an exception of
-its own that holds the whole schema; each `raise` becomes one of our answer instead, its words made here, so that the
-module stays small: a cold start compiles it.
+https://horejsek.github.io/python-fastjsonschema/ is not needed at run time. The generated code raises an exception that
+contains the whole schema. Each `raise` is replaced by one of `ApiError` with a message that is composed here, so that
+the module stays small: every cold start compiles it.
 """
 
 import ast
@@ -18,16 +18,16 @@ from sd_on_eks.task_api.contract.shorter_code import shortened
 VALIDATOR_FILE: Final = Path(__file__).parents[1] / "handler" / "request_schema.py"
 
 ENTRY_POINTS: Final = ("TaskEnvelope", "SubmitV1alpha1", *CONTENTS.values(), "UploadRequest")
-"""What the handler checks; the schemas that these refer to come along."""
+"""Schemas that the handler validates. The schemas that they refer to are included."""
 
 _HEADER: Final = '''\
-"""Checks of requests against the contract's schemas: each returns, or raises the answer that says what is wrong.
+"""Validators of requests, one for each schema of the contract. Each returns nothing, or raises `ApiError`.
 
 Generated from ../schemas by `make generate`: change a schema instead.
 
-Args of each: the value, and the path at which it stands in the body, with a dot before it.
+Arguments: the value, and its path in the body with a leading dot.
 """
-# Style, and the types of intermediate values, are for what people write:
+# Rules of style and types are not for generated code:
 # ruff: noqa: ANN401, B904, C405, C901, D103, E501, F841, N806, PLR0912, PLR0915, PLR2004, RUF021, RUF060, SIM102
 # fmt: off
 # mypy: ignore-errors
@@ -43,7 +43,7 @@ from .wrong_value import missing, unknown, wrong, wrong_choice
 
 
 def validator_text() -> str:
-    """The module as it stands in the file."""
+    """The content of the file."""
     module = ast.parse(fastjsonschema.compile_to_code(_root(), use_default=False, use_formats=False))
     patterns, functions = [], []
     for statement in module.body:
@@ -57,7 +57,7 @@ def validator_text() -> str:
 
 
 def function_name(component: str) -> str:
-    """Name of the function that checks a schema: `TaskId` gives `task_id`."""
+    """Name of the function that validates a schema: `task_id` for `TaskId`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in component).lstrip("_")
 
 
@@ -69,11 +69,11 @@ def _root() -> Schema:
 _GENERATED_NAME: Final = "validate___components_schemas_"
 _NAMES: Final = {f"{_GENERATED_NAME}{name.lower()}": function_name(name) for name in schemas()}
 _LONGEST_KEY: Final = 60
-"""Of a caller's key, in the path that is told back."""
+"""Maximum number of characters of a caller's key in the path of an error."""
 
 
 class _Function(ast.NodeTransformer):
-    """Makes one generated function ours."""
+    """Rewrites a generated function."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         node.name = _NAMES[node.name]
@@ -90,7 +90,7 @@ class _Function(ast.NodeTransformer):
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr:
-        # A schema that another one refers to: validate___...(value, custom_formats, path).
+        # The call for a schema that is referred to: validate___...(value, custom_formats, path).
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
             called, (value, _, path) = node.value.func.id, node.value.args
             node.value = _call(_NAMES[called], value, _path(path))
@@ -99,10 +99,10 @@ class _Function(ast.NodeTransformer):
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
         given = {keyword.arg: keyword.value for keyword in cast("ast.Call", node.exc).keywords}
         rule, definition = ast.literal_eval(given["rule"]), ast.literal_eval(given["definition"])
-        return ast.Raise(exc=_answer(rule, definition, _path(given["name"]), given["value"]), cause=None)
+        return ast.Raise(exc=_error(rule, definition, _path(given["name"]), given["value"]), cause=None)
 
     def visit_For(self, node: ast.For) -> ast.For:
-        # In the caller's order, not in that of a set: the first wrong entry is told, and the same one each time.
+        # In the caller's order instead of that of a set, so that always the first invalid entry is reported.
         if isinstance(node.iter, ast.Name) and node.iter.id.endswith("_keys"):
             node.iter = _name(node.iter.id.removesuffix("_keys"))
         self.generic_visit(node)
@@ -114,14 +114,14 @@ class _Function(ast.NodeTransformer):
         return node
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.Tuple:
-        # JSON is read without decimals, and without tuples.
+        # The JSON reader returns neither decimals nor tuples.
         node.elts = [one for one in node.elts if ast.unparse(one) not in {"Decimal", "tuple"}]
         return node
 
 
-def _answer(rule: str, definition: Schema, path: ast.expr, value: ast.expr) -> ast.expr:
+def _error(rule: str, definition: Schema, path: ast.expr, value: ast.expr) -> ast.expr:
     if rule == "required":
-        # A branch of an `if` repeats no types; what it requires is an object.
+        # A branch of an `if` has no types; the field that it requires is an object.
         fields = definition.get("properties", {})
         words = {name: must(fields.get(name, {"type": "object"})) for name in definition[rule]}
         return _call("missing", path, _literal(words), value)
@@ -133,7 +133,7 @@ def _answer(rule: str, definition: Schema, path: ast.expr, value: ast.expr) -> a
 
 
 def _path(node: ast.expr) -> ast.expr:
-    """The path that generated code puts together, as one f-string."""
+    """The path that generated code concatenates, as one f-string."""
     parts: list[ast.expr] = []
     for part in _operands(node):
         match part:
@@ -155,7 +155,7 @@ def _operands(node: ast.expr) -> list[ast.expr]:
 
 
 def _shortened(part: ast.expr) -> ast.expr:
-    """A caller's key may be of any length; an index of a list is a number."""
+    """Limit the length of a caller's key in the path; an index of a list stays as it is."""
     if isinstance(part, ast.FormattedValue) and ast.unparse(part.value).endswith("_key"):
         return _formatted(ast.parse(f"{ast.unparse(part.value)}[:{_LONGEST_KEY}]", mode="eval").body)
     return part

@@ -1,6 +1,7 @@
-"""What a task's content must be like: rejected at submit and not on a GPU.
+"""Validates the content of a task at submit, before a GPU is used.
 
-The schemas say most of it, the modules `*_rules` what they cannot of one task type; here is what all have in common.
+The schemas have most of the rules, the modules `*_rules` those of one task type that a schema cannot express, and this
+module those of all task types.
 """
 
 from collections.abc import Mapping
@@ -24,14 +25,14 @@ def check_content(tasktype: str, runtime: Runtime, content: Any, path: str, inpu
     """Check the content of a task.
 
     Args:
-        tasktype: a kind of task that its runtime does.
-        runtime: who will do it.
+        tasktype: a task type of the runtime.
+        runtime: the runtime of the task.
         content: the request body for the runtime.
-        path: where it is in the caller's body, with a dot before it.
-        inputs: checks its images.
+        path: path of the content in the caller's body, with a leading dot.
+        inputs: checks the images.
 
     Raises:
-        ApiError: it cannot be run.
+        ApiError: it is invalid.
     """
     CONTENT_CHECKS[tasktype](content, path)
     if runtime.runtime_type.has_named_inputs:
@@ -41,8 +42,7 @@ def check_content(tasktype: str, runtime: Runtime, content: Any, path: str, inpu
     for place, _ in script_links(content):
         raise invalid(
             f"{path}.{spelled(place)}"[:_LONGEST_FIELD],
-            "must not be a link, which the server would follow itself; only the images of ControlNet's units may be "
-            "links",
+            "must not be a link, which the server would follow itself; only images of ControlNet units can be links",
         )
 
 
@@ -52,20 +52,20 @@ def check_named_inputs(
     """Check the named inputs of a workflow.
 
     Args:
-        tasktype: a kind of task that its runtime does.
-        runtime: who will do it.
-        named: base64 or a link by name.
-        content: the workflow, which was checked.
-        inputs: checks each.
+        tasktype: a task type of the runtime.
+        runtime: the runtime of the task.
+        named: base64 or links, by name.
+        content: the validated workflow.
+        inputs: checks the files.
 
     Raises:
-        ApiError: the task takes none, no node uses one, or it is none.
+        ApiError: the task type has no named inputs, an input is not used by a node, or it is invalid.
     """
     if named and not runtime.runtime_type.has_named_inputs:
-        raise invalid(_INPUTS, f"must be left out for {tasktype}, whose content holds its images")
+        raise invalid(_INPUTS, f"must be left out for {tasktype}, whose images are part of the content")
     used = names_in(content) if named else set()
     for name, value in named.items():
         field = f"{_INPUTS}.{name[:_LONGEST_NAME]}"
         if name not in used:
-            raise invalid(field, "must be what an input of a node is, such as `image` of LoadImage; no node has it")
+            raise invalid(field, "must be the value of a node's input, such as `image` of LoadImage; no node has it")
         inputs.check_media(value, field)

@@ -1,4 +1,4 @@
-"""What an image-to-image task's content must be like beyond its schema."""
+"""Rules for the content of an image-to-image task that its schema cannot express."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from .image_count import check_image_count
 
 
 def check(content: Mapping[str, Any], path: str) -> None:
-    """Check a content.
+    """Check the content of a task.
 
     Raises:
-        ApiError: it cannot be run.
+        ApiError: it is invalid.
     """
     request_schema.image_to_image(content, path)
     check_image_count(content, path)
@@ -20,6 +20,5 @@ def check(content: Mapping[str, Any], path: str) -> None:
     if len(images) > content.get("batch_size", 1):
         raise invalid(
             f"{path}.init_images",
-            f"must be one image, or at most as many as batch_size says ({content.get('batch_size', 1)}), "
-            f"got {len(images)}",
+            f"must be one image, or at most batch_size images ({content.get('batch_size', 1)}), got {len(images)}",
         )

@@ -1,4 +1,4 @@
-"""What the API does: one method a route."""
+"""The operations of the API: one method for each route."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_TASKS_AHEAD: Final = 100
-"""Where `tasks_ahead` stops counting."""
+"""Maximum value of `tasks_ahead`."""
 
 logger = Logger()
 
@@ -47,8 +47,8 @@ class Route:
     """A route.
 
     Attributes:
-        metric: counts its successes.
-        run: does it, and gives the answer's body.
+        metric: name of the metric that counts its successes.
+        run: runs the operation, and returns the body of the response.
     """
 
     metric: str
@@ -56,16 +56,16 @@ class Route:
 
 
 class Operations:
-    """The API's operations; each raises `ApiError` for any other answer than 200.
+    """The operations of the API. Each raises `ApiError` for a response with a status other than 200.
 
     Args:
-        settings: the settings.
-        dynamodb: makes or gives the client, when it is first needed.
-        s3: as above.
-        now_ms: the time, epoch milliseconds.
+        settings: settings of the API.
+        dynamodb: returns the client, and creates it when it is first needed.
+        s3: returns the client, and creates it when it is first needed.
+        now_ms: returns the current time, epoch milliseconds.
 
     Attributes:
-        routes: method and path -> what is done.
+        routes: operations by method and path.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class Operations:
                 now_ms=now_ms,
                 max_age_s=self._settings.max_task_age_s,
             )
-            # Last, since it takes calls: what else is wrong has been told by now.
+            # Last, because it makes calls: all other errors are reported first.
             inputs.check_uploads(request.runtime.input_sizes)
             self._admission.admit(request.runtime)
         except ApiError:
             if key is None:
                 raise
-            # It may have been accepted before: earlier, under another configuration, or by the previous version.
+            # The same request may have been accepted earlier, with another configuration or by the previous version.
             answer = self._submitter.earlier_answer(body, owner=owner, idempotency_key=key, now_ms=now_ms)
             if answer is None:
                 raise
@@ -157,12 +157,12 @@ class Operations:
         return task_view(record, self._payloads, now_ms=now_ms)
 
     def _offer_upload(self, event: ApiEvent) -> dict[str, Any]:
-        wanted = read_body(event.raw).value
-        request_schema.upload_request(wanted, "")
+        requested = read_body(event.raw).value
+        request_schema.upload_request(requested, "")
         return self._uploads.offer(
             self._owner(event),
-            content_type=wanted["content_type"],
-            content_length=int(wanted["content_length"]),
+            content_type=requested["content_type"],
+            content_length=int(requested["content_length"]),
             max_input_bytes=self._settings.runtimes.largest_input_bytes,
             now_ms=self._now_ms(),
         )
@@ -172,10 +172,10 @@ class Operations:
 
 
 def _named_task(event: ApiEvent, query: dict[str, str]) -> tuple[str, str | None]:
-    """The id in the path and, where the query names one, the submission.
+    """The id in the path, and the submission in the query or `None`.
 
     Raises:
-        ApiError: neither can be a task's.
+        ApiError: 404 if the id is not valid; 400 if the submission is not valid.
     """
     submission = query.get("submission")
     if submission is not None and not (submission.isascii() and submission.isalnum()):

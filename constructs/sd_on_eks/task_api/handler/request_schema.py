@@ -1,10 +1,10 @@
-"""Checks of requests against the contract's schemas: each returns, or raises the answer that says what is wrong.
+"""Validators of requests, one for each schema of the contract. Each returns nothing, or raises `ApiError`.
 
 Generated from ../schemas by `make generate`: change a schema instead.
 
-Args of each: the value, and the path at which it stands in the body, with a dot before it.
+Arguments: the value, and its path in the body with a leading dot.
 """
-# Style, and the types of intermediate values, are for what people write:
+# Rules of style and types are not for generated code:
 # ruff: noqa: ANN401, B904, C405, C901, D103, E501, F841, N806, PLR0912, PLR0915, PLR2004, RUF021, RUF060, SIM102
 # fmt: off
 # mypy: ignore-errors
@@ -422,11 +422,11 @@ def pipeline(data: Any, path: str) -> None:
 
 def prefix(data: Any, path: str) -> None:
     if not isinstance(data, (str, NoneType)):
-        raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not parked or payloads or uploads', data)
+        raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not `uploads`, `payloads` or `parked`', data)
     if isinstance(data, str):
         data_len = len(data)
         if data_len > 512 or not REGEX_PATTERNS['^(?!(uploads|payloads|parked)(/|$))(?!(.*/)?\\.{1,2}(/|$))([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$'].search(data):
-            raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not parked or payloads or uploads', data)
+            raise wrong(path, 'be segments of letters, digits or ._~- separated by single slashes, at most 512 bytes, the first not `uploads`, `payloads` or `parked`', data)
 
 def runtime_name(data: Any, path: str) -> None:
     if not isinstance(data, str):

@@ -1,4 +1,4 @@
-"""The runtimes of this deployment, and what each kind of them can do."""
+"""The runtimes of this deployment, and the tasks that each of them can run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .nearest import nearest
 from .wrong_value import described
 
 RUNTIMES_FILE: Final = "runtimes.json"
-"""The table of runtimes in the handler's folder, a JSON list of objects with the attributes of `Runtime`."""
+"""File in the folder of the handler: a JSON list of objects with the attributes of `Runtime`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +22,15 @@ class Runtime:
     """A runtime.
 
     Attributes:
-        name: its name, as in the configuration.
-        type: sdwebui or comfyui.
-        model_filename: its own checkpoint.
-        dynamic_model: whether it switches to any checkpoint that a task names.
-        retired: whether it takes no further tasks.
-        backlog_limit: queued tasks above which a submit is refused; `None` for no limit.
-        typical_task_s: how long a task typically takes, for the wait that a refusal names.
-        max_replicas: how many pods do its tasks at most, for the same.
-        max_input_mib: largest input of a workflow; `None` for the default.
+        name: name of the runtime in the configuration.
+        type: `sdwebui` or `comfyui`.
+        model_filename: its default checkpoint.
+        dynamic_model: whether a task can use any other checkpoint.
+        retired: whether it accepts no new tasks.
+        backlog_limit: maximum number of queued tasks; `None` for no limit.
+        typical_task_s: typical duration of a task in seconds, for the waiting time of a rejected submit.
+        max_replicas: maximum number of pods, for the same purpose.
+        max_input_mib: maximum size of an input of a workflow; `None` for the default.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Runtime:
 
     @property
     def runtime_type(self) -> RuntimeType:
-        """What each runtime of its type does."""
+        """The properties that all runtimes of this type have in common."""
         return RUNTIME_TYPES[self.type]
 
     @property
     def input_sizes(self) -> InputSizes:
-        """Bounds of its tasks' inputs."""
+        """Size limits of the inputs of its tasks."""
         return self.runtime_type.input_sizes(self.max_input_mib)
 
 
@@ -58,7 +58,7 @@ class Runtimes:
     """The runtimes of this deployment.
 
     Args:
-        runtimes: all of them.
+        runtimes: all runtimes.
     """
 
     def __init__(self, runtimes: Sequence[Runtime]) -> None:
@@ -66,28 +66,28 @@ class Runtimes:
 
     @property
     def largest_input_bytes(self) -> int:
-        """Largest input that any of them takes."""
+        """Maximum size of an input of any runtime."""
         return max((runtime.input_sizes.max_bytes for runtime in self._by_name.values()), default=INPUT_MAX_BYTES)
 
     def named(self, name: str, field: str) -> Runtime:
         """Find a runtime by its name.
 
         Raises:
-            ApiError: there is none.
+            ApiError: 404 if there is no such runtime.
         """
         if name in self._by_name:
             return self._by_name[name]
         raise not_found(
             "unknown_runtime",
-            f"{field}: there is no runtime {described(name)}{nearest(name, self._by_name)}",
+            f"{field}: must be the name of a runtime, got {described(name)}{nearest(name, self._by_name)}",
             field=field,
         )
 
     def accepting(self, name: str, field: str) -> Runtime:
-        """Find a runtime that takes tasks by its name.
+        """Find a runtime by its name that accepts tasks.
 
         Raises:
-            ApiError: there is none, or it takes no further tasks.
+            ApiError: 404 if there is no such runtime; 409 if it is retired.
         """
         runtime = self.named(name, field)
         if runtime.retired:
@@ -95,21 +95,22 @@ class Runtimes:
         return runtime
 
     def serving(self, checkpoint: str, field: str) -> Runtime:
-        """Find the runtime that serves a checkpoint: one whose own it is, else one that switches.
+        """Find the runtime that serves a checkpoint: one with this default checkpoint, otherwise a dynamic one.
 
         Raises:
-            ApiError: there is none, it takes no further tasks, or the name fits the checkpoints of several.
+            ApiError: 404 if no runtime serves it; 409 if the runtime is retired; 400 if the name is ambiguous.
         """
         serving = [runtime for runtime in self._by_name.values() if runtime.runtime_type.has_checkpoint]
         accepting = [runtime for runtime in serving if not runtime.retired]
         owners = _owners(checkpoint, accepting)
         own = {normalized(str(runtime.model_filename)): runtime for runtime in reversed(owners)}
         if len(own) > 1:
-            fitting = " and ".join(sorted(f"{path} (of {runtime.name})" for path, runtime in own.items()))
+            matching = " and ".join(sorted(f"{path} (of {runtime.name})" for path, runtime in own.items()))
             raise ApiError(
                 HTTPStatus.BAD_REQUEST,
                 "ambiguous_checkpoint",
-                f"{field}: must say which checkpoint is meant, got {described(checkpoint)}, which fits {fitting}",
+                f"{field}: must match one checkpoint, got {described(checkpoint)}, which matches {matching}; send the "
+                "path of one of them",
                 field=field,
             )
         for runtime in (*owners, *(one for one in accepting if one.dynamic_model)):
@@ -119,27 +120,29 @@ class Runtimes:
         known = [runtime.model_filename for runtime in accepting if runtime.model_filename]
         raise not_found(
             "unknown_checkpoint",
-            f"{field}: no runtime serves {described(checkpoint)}{nearest(checkpoint, known)}",
+            f"{field}: must be a checkpoint that a runtime serves, got {described(checkpoint)}"
+            f"{nearest(checkpoint, known)}",
             field=field,
         )
 
 
 def check_tasktype(tasktype: str, runtime: Runtime, field: str) -> None:
-    """Check that a runtime does this kind of task.
+    """Check that a runtime runs this type of task.
 
     Raises:
-        ApiError: it does not.
+        ApiError: 400 if it does not.
     """
     allowed = [one.name for one in runtime.runtime_type.task_types]
     if tasktype not in allowed:
         raise invalid(
             field,
-            f"{tasktype!r} is no task for {runtime.name}, a {runtime.type} runtime; allowed: {', '.join(allowed)}",
+            f"must be a task type of the {runtime.type} runtime {runtime.name!r}, got {tasktype!r}; allowed: "
+            f"{', '.join(allowed)}",
         )
 
 
 def _owners(checkpoint: str, runtimes: Sequence[Runtime]) -> list[Runtime]:
-    """Those whose own checkpoint a name means; by its whole path, before any by less."""
+    """The runtimes whose default checkpoint has this name; if the name is a whole path of some, only these."""
     meant = [one for one in runtimes if one.model_filename is not None and means(checkpoint, one.model_filename)]
     whole = [one for one in meant if normalized(str(one.model_filename)) == normalized(checkpoint)]
     return whole or meant

@@ -1,4 +1,4 @@
-"""What a text-to-image task's content must be like beyond its schema."""
+"""Rules for the content of a text-to-image task that its schema cannot express."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,14 +8,14 @@ from .errors import invalid
 from .image_count import check_image_count
 
 MAX_SIDE: Final = 8192
-"""Pixels of one side after a second pass: four times 2048, where the sliders of the SD Web UI end."""
+"""Maximum number of pixels of a side after the second pass: four times 2048, the limit of the SD Web UI's sliders."""
 
 
 def check(content: Mapping[str, Any], path: str) -> None:
-    """Check a content.
+    """Check the content of a task.
 
     Raises:
-        ApiError: it cannot be run.
+        ApiError: it is invalid.
     """
     request_schema.text_to_image(content, path)
     check_image_count(content, path)
@@ -25,5 +25,5 @@ def check(content: Mapping[str, Any], path: str) -> None:
             pixels = content.get(side, 512) * content.get("hr_scale", 2)
             if pixels > MAX_SIDE:
                 raise invalid(
-                    f"{path}.hr_scale", f"must leave {side} with at most {MAX_SIDE} pixels, got {round(pixels)}"
+                    f"{path}.hr_scale", f"must scale {side} to at most {MAX_SIDE} pixels, got {round(pixels)}"
                 )
