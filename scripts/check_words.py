@@ -99,7 +99,8 @@ def unwanted_words(path: Path, words: Sequence[UnwantedWord]) -> Iterator[Found]
 
 
 _COMMENT: Final = re.compile(r"\n *(?:#:?|//|\*)? *")
-_CAPITAL_INSIDE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# Not in the middle of an id such as 01KAVR2M5T.
+_CAPITAL_INSIDE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 
 
 def _split_names(text: str) -> str:

@@ -107,7 +107,7 @@ def publish(client: Any, topic: str, name: str, *, runtime: str = "sd", status: 
 
 
 def documents(text: str) -> Iterator[Message]:
-    """The JSON objects of a text, which follow each other."""
+    """The JSON objects of an output, which follow each other."""
     while text := text.lstrip():
         document, end = json.JSONDecoder().raw_decode(text)
         text = text[end:]

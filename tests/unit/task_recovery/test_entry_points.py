@@ -199,7 +199,7 @@ def test_fails_at_the_cold_start_when_the_environment_is_incomplete(module: str,
         ({"RUNTIME_QUEUES": "[1]"}, "RUNTIME_QUEUES: must be a JSON object, got list"),
         ({"LEASE_S": "soon"}, "LEASE_S must be a number, got 'soon'"),
         ({"LEASE_S": "1"}, "must be at least"),
-        ({"TASK_TABLE_NAME": "", "BEAT_S": ""}, "are missing: TASK_TABLE_NAME, BEAT_S"),
+        ({"TASK_TABLE_NAME": "", "LEASE_S": ""}, "are missing: TASK_TABLE_NAME, LEASE_S"),
     ],
 )
 def test_fails_when_a_variable_is_invalid(

@@ -27,7 +27,7 @@ _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class NotJsonError(Exception):
-    """A text is not a valid JSON object; the message says why."""
+    """The text of a body is not a valid JSON object; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
