@@ -1,4 +1,4 @@
-"""Pods of one runtime: real processes of the agent, on real HTTP, with the protocol's times made short."""
+"""Pods of one runtime: real agent processes that use real HTTP, with short protocol times."""
 
 import json
 import os
@@ -44,10 +44,10 @@ class Pods:
     """Pods of one runtime.
 
     Attributes:
-        aws: the services.
-        folder: for journals and logs.
-        exits: ends what was started.
-        journals: of each runtime: every inference that it began.
+        aws: the AWS services.
+        folder: folder for journals and logs.
+        exits: stops the processes and servers.
+        journals: a file of each runtime with its inferences.
     """
 
     aws: CarefulAws
@@ -65,15 +65,15 @@ class Pods:
         sources: Sequence[Path] = TODAY,
         environment: Mapping[str, str] | None = None,
     ) -> ChildProcess:
-        """Start an agent, and the runtime in its pod.
+        """Start an agent and the runtime of its pod.
 
         Args:
-            app: the runtime; a stand-in by default.
-            runtime_type: what the runtime is.
-            inference_s: how long the stand-in takes for an inference.
+            app: the runtime; a fake by default.
+            runtime_type: type of the runtime.
+            inference_s: duration of an inference of the fake.
             spot_allowed: whether the pod's node may be a spot instance.
             sources: source roots of the agent.
-            environment: further variables of the agent.
+            environment: additional variables of the agent.
         """
         number = len(self.journals)
         self.journals.append(self.folder / f"journal-{number}")
@@ -99,12 +99,12 @@ class Pods:
         self.exits.callback(agent.kill)
         return agent
 
-    def begun(self) -> int:
-        """How many inferences were begun."""
+    def inference_count(self) -> int:
+        """Number of inferences that were started."""
         return self.events().count("begin")
 
     def events(self) -> list[str]:
-        """What the runtimes have noted of inferences."""
+        """Events of inferences from the journals of the runtimes."""
         return [
             json.loads(line)["event"]
             for journal in self.journals
@@ -113,7 +113,7 @@ class Pods:
         ]
 
     async def bring_to(self, moment: Moment) -> None:
-        """Send a task, and wait until an agent is at this stage of it. Storage does not answer there, until it must."""
+        """Send a task, and wait until an agent reaches a stage of it. S3 hangs there until the fault is removed."""
         if moment != "inferring":
             self.aws.faults["s3"] = "hang"
         payload: PayloadRef | None = None
@@ -123,17 +123,17 @@ class Pods:
         self.submit(tasktype="text-to-image", content=None if payload else SMALL, payload=payload)
         reached: dict[Moment, Callable[[], bool]] = {
             "preparing": lambda: self.aws.asked["GET"] > 0,
-            "inferring": lambda: self.begun() > 0,
+            "inferring": lambda: self.inference_count() > 0,
             "delivering": lambda: self.aws.asked["PUT"] > 0,
         }
-        await so(reached[moment])
+        await wait_for(reached[moment])
 
     def submit(self, *, runtime_type: RuntimeType = "sdwebui", **fields: Any) -> None:
-        """Let a task wait.
+        """Submit a task.
 
         Args:
-            runtime_type: what its runtime is.
-            fields: further ones of its message.
+            runtime_type: type of its runtime.
+            fields: additional fields of its message.
         """
         message = TaskMessage(id="t1", runtime=NAMES[runtime_type], owner="o", submission=SUBMISSION, **fields)
         self.aws.put_record(
@@ -167,25 +167,25 @@ class Pods:
         }
 
 
-async def so(is_so: Callable[[], bool]) -> None:
-    """Wait for a condition that is seen at once."""
+async def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
 
-    async def look() -> bool:
-        return is_so()
+    async def check() -> bool:
+        return condition()
 
-    await until(look)
+    await until(check)
 
 
 async def exit_status(agent: ChildProcess) -> int | None:
-    """Wait for the end of an agent."""
-    await so(lambda: agent.has_ended)
+    """Wait until an agent has ended; returns its exit status."""
+    await wait_for(lambda: agent.has_ended)
     return agent.exit_status
 
 
 @asynccontextmanager
 async def running_pods(folder: Path) -> AsyncIterator[Pods]:
-    """Services without a task, and no pod yet; whatever is started ends with the context."""
+    """AWS services without tasks and pods. Everything that is started is stopped with the context."""
     async with careful_aws() as aws, AsyncExitStack() as exits:
         yield Pods(aws, folder, exits)
-        # What hangs is let go before the runtimes and agents are ended.
+        # Requests that hang are released before the runtimes and agents are stopped.
         aws.faults.clear()

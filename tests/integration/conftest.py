@@ -1,4 +1,4 @@
-"""The local stack, brought up once for all integration tests, with the protocol's times made short."""
+"""The local stack, started once for all integration tests, with short protocol times."""
 
 import base64
 import io
@@ -46,7 +46,7 @@ SHORT_TIMES = {
 
 @dataclass
 class Client:
-    """A caller of the API, and an operator who looks into what it left."""
+    """Sends requests to the API, and reads what they stored."""
 
     stack: LocalStack
     callback_queue_url: str
@@ -94,7 +94,7 @@ class Client:
         return found
 
     def callbacks_of(self, task_id: str) -> list[dict[str, Any]]:
-        """All callbacks so far that name a task."""
+        """All callbacks of a task so far."""
         sqs = self.stack.emulator.sqs()
         while messages := sqs.receive_message(
             QueueUrl=self.callback_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
@@ -116,10 +116,10 @@ class Client:
         file = self.stack.journal(runtime)
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
-    def until(self, look: Callable[[], Any], *, timeout_s: float = 30) -> Any:
-        """Look until there is something."""
+    def until(self, condition: Callable[[], Any], *, timeout_s: float = 30) -> Any:
+        """Wait until a condition is true; returns its value."""
         deadline = time.monotonic() + timeout_s
-        while not (found := look()):
+        while not (found := condition()):
             self.stack.check()
             if time.monotonic() > deadline:
                 logs = {name: agent.last_words() for name, agent in self.stack.agents.items()}
@@ -154,7 +154,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def client_environment(client: Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables of a shell, with nothing but PATH before, that has sourced what `make up` writes for a stack."""
+    """The environment of a shell with only PATH that has sourced the file that `make up` writes for a stack."""
     folder = tmp_path_factory.mktemp("client")
     bundle, file = folder / "trust-bundle.pem", folder / "stack.env"
     write_trust_bundle(bundle, client.stack.emulator.ca_bundle, {})
@@ -172,7 +172,7 @@ def client_environment(client: Client, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def noise() -> str:
-    """A picture that does not compress, over 200 KB in base64."""
+    """An image that cannot be compressed, over 200 KB in base64."""
     image = Image.effect_noise((512, 512), 80)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

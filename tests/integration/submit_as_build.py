@@ -1,4 +1,4 @@
-"""Render tasks with whichever build's `task_record` is on the path, as the task API of that build does.
+"""Create tasks with the `task_record` of the build that is on the path, as the task API of that build does.
 
 Standard input: a JSON list of tasks, each with the fields of a `TaskMessage`. Standard output: of each the message, and
 the transaction that submits it, in the same order.
@@ -14,7 +14,7 @@ from task_record.transitions import TaskRef
 
 
 def main() -> None:
-    """Render all tasks."""
+    """Create all tasks."""
     now_ms = time.time_ns() // 1_000_000
     rendered = []
     for fields in json.load(sys.stdin):

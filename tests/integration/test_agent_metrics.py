@@ -1,4 +1,4 @@
-"""Metrics of a real agent process, and that what it sends arrives in the log group of the stack."""
+"""Metrics of a real agent process, and their arrival in the log group of the stack."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def is_there(port: int) -> bool:
 
 
 def module(name: str, *arguments: str, folder: Path, **environment: str) -> ChildProcess:
-    """A process of a module of ours; `folder` is where it runs and logs."""
+    """A process of a module of this repository, which runs and logs in `folder`."""
     sources = (".", "constructs", "runtime_images/queue_agent/src")
     return ChildProcess(
         name,
@@ -62,7 +62,7 @@ def module(name: str, *arguments: str, folder: Path, **environment: str) -> Chil
 
 @contextmanager
 def stand_ins(folder: Path) -> Iterator[tuple[int, int]]:
-    """AWS and SD Web UI; their ports."""
+    """Fakes of AWS and the SD Web UI; their ports."""
     aws_port, server_port = free_port(), free_port()
     aws = module("tests.fakes.stand_in_aws", "--port", str(aws_port), folder=folder)
     server = module(
@@ -78,7 +78,7 @@ def stand_ins(folder: Path) -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 def ended(tmp_path: Path) -> Callable[..., Any]:
-    """Let an agent work on one task and stop it; returns what AWS has seen."""
+    """Let an agent run one task and stop it; returns the calls that AWS received."""
 
     def run(**environment: str) -> Any:
         with stand_ins(tmp_path) as (aws_port, server_port):
@@ -108,7 +108,7 @@ def ended(tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-def test_an_agent_writes_what_it_has_counted_before_it_exits(ended: Callable[..., Any]) -> None:
+def test_an_agent_writes_its_metrics_before_it_exits(ended: Callable[..., Any]) -> None:
     state = ended(METRICS_LOG_GROUP="metrics", METRICS_NAMESPACE="SdOnEks/Stack")
     assert (state["calls"]["CreateLogStream"], state["calls"]["PutLogEvents"]) == (1, 1)
     (event,) = state["log_events"]
@@ -129,14 +129,14 @@ async def test_events_arrive_in_the_stacks_log_group(client: Any) -> None:
     resources = client.stack.deployment.resources
     (group,) = [name for logical_id, name in resources.items() if logical_id.startswith("AgentMetricsLogGroup")]
     root = emulator.root_environment()
-    # Not the agents' own: the emulator judges these calls by the log group, and AWS by the stream.
+    # Not the role of an agent: the emulator checks the permission on the log group, and AWS on the log stream.
     credentials = BotocoreCredentials(Credentials(root["AWS_ACCESS_KEY_ID"], root["AWS_SECRET_ACCESS_KEY"]))
     tls = ssl.create_default_context(cafile=str(emulator.ca_bundle))
     name = "sd/pod/20260101T000000Z"
     now_ms = int(time.time() * 1000)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as http:
         aws = AwsClient(http, credentials, region="us-east-1", endpoint_url=emulator.endpoint_url)
-        # The second as after a restart within a second: the stream is there already.
+        # The second call is like that after a restart within a second: the stream exists already.
         for message in ("one", "two"):
             await LogStream(aws, group, name).put([LogEvent(now_ms, message)])
     logs = emulator.session().client("logs", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))

@@ -1,4 +1,4 @@
-"""Real signals to real agents: on real HTTP, with the protocol's times made short."""
+"""Real signals to real agents that use real HTTP, with short protocol times."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from task_record import table
 from task_record.callback import callback_of
 from task_record.status import Status
 from tests.fakes.careful_aws import BUCKET, CarefulAws
-from tests.integration.agent_pods import Moment, Pods, exit_status, running_pods, so
+from tests.integration.agent_pods import Moment, Pods, exit_status, running_pods, wait_for
 
 
-def told(aws: CarefulAws) -> list[str]:
-    """The states that were told in callbacks, of which none may be told twice."""
+def callback_statuses(aws: CarefulAws) -> list[str]:
+    """The statuses of all callbacks; each may be published only once."""
     bodies = [callback_of(image, BUCKET).body for image in aws.ends()]
     return [json.loads(body)["status"] for body in bodies]
 
@@ -30,58 +30,58 @@ async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
         yield running
 
 
-async def test_an_idle_agent_does_not_wait_for_its_long_poll_when_it_is_told_to_stop(pods: Pods) -> None:
+async def test_an_idle_agent_that_receives_sigterm_does_not_wait_for_its_long_poll(pods: Pods) -> None:
     agent = await pods.start()
-    await so(lambda: pods.aws.asked["ReceiveMessage"] == 1)
+    await wait_for(lambda: pods.aws.asked["ReceiveMessage"] == 1)
     agent.terminate()
     assert await exit_status(agent) == 0
     assert pods.aws.answered["ReceiveMessage"] == 0
 
 
-async def test_an_agent_whose_runtime_is_not_up_stops_when_it_is_told_to(pods: Pods) -> None:
-    asked: list[str] = []
+async def test_an_agent_whose_runtime_is_not_ready_stops_when_it_receives_sigterm(pods: Pods) -> None:
+    requested: list[str] = []
 
     async def unavailable(request: web.Request) -> web.Response:
-        asked.append(request.path)
+        requested.append(request.path)
         return web.Response(status=503)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", unavailable)
     agent = await pods.start(app)
-    await so(lambda: bool(asked))
+    await wait_for(lambda: bool(requested))
     agent.terminate()
     assert await exit_status(agent) == 0
     assert pods.aws.asked["ReceiveMessage"] == 0
 
 
-async def test_an_agent_that_is_told_to_stop_gives_back_what_it_prepares(pods: Pods) -> None:
+async def test_an_agent_that_receives_sigterm_releases_the_task_that_it_prepares(pods: Pods) -> None:
     agent = await pods.start()
     await pods.bring_to("preparing")
     agent.terminate()
     assert await exit_status(agent) == 0
     record = pods.aws.record()
-    assert (record[table.STATUS], record[table.ATTEMPTS], pods.begun()) == (Status.QUEUED, 0, 0)
+    assert (record[table.STATUS], record[table.ATTEMPTS], pods.inference_count()) == (Status.QUEUED, 0, 0)
     answer: dict[str, Any] = pods.aws.clients["sqs"].receive_message(QueueUrl=pods.aws.queue_url)
-    assert len(answer["Messages"]) == 1  # it is shown again at once
+    assert len(answer["Messages"]) == 1  # it is visible again at once
 
 
 @pytest.mark.parametrize("moment", ["inferring", "delivering"])
-async def test_an_agent_that_is_told_to_stop_finishes_what_has_begun(pods: Pods, moment: Moment) -> None:
+async def test_an_agent_that_receives_sigterm_finishes_the_task_that_it_started(pods: Pods, moment: Moment) -> None:
     agent = await pods.start()
     await pods.bring_to(moment)
     agent.terminate()
     pods.aws.faults.clear()
     assert await exit_status(agent) == 0
-    assert (told(pods.aws), pods.begun(), pods.aws.messages()) == ([Status.COMPLETED], 1, 0)
+    assert (callback_statuses(pods.aws), pods.inference_count(), pods.aws.messages()) == ([Status.COMPLETED], 1, 0)
 
 
-async def test_an_agent_on_spot_gives_back_what_would_outlast_its_node(pods: Pods) -> None:
+async def test_an_agent_on_spot_releases_a_task_that_would_outlast_its_node(pods: Pods) -> None:
     agent = await pods.start(inference_s=300, spot_allowed=True)
     await pods.bring_to("inferring")
     agent.terminate()
     assert await exit_status(agent) == 0
     record = pods.aws.record()
-    assert (record[table.STATUS], record[table.ATTEMPTS], told(pods.aws)) == (Status.QUEUED, 0, [])
+    assert (record[table.STATUS], record[table.ATTEMPTS], callback_statuses(pods.aws)) == (Status.QUEUED, 0, [])
     assert pods.events() == ["begin", "interrupted"]
     assert pods.aws.messages() == 1
 
@@ -96,11 +96,11 @@ async def test_the_task_of_a_killed_agent_is_finished_by_another(pods: Pods, mom
     other = await pods.start()
     await finished_by(pods, other)
     assert pods.aws.record()[table.CLAIM] != claim
-    assert (told(pods.aws), pods.begun()) == ([Status.COMPLETED], inferences)
+    assert (callback_statuses(pods.aws), pods.inference_count()) == ([Status.COMPLETED], inferences)
 
 
 @pytest.mark.parametrize("moment", ["inferring", "delivering"])
-async def test_an_agent_that_was_stopped_beyond_its_lease_finishes_nothing(pods: Pods, moment: Moment) -> None:
+async def test_an_agent_that_was_suspended_beyond_its_lease_finishes_nothing(pods: Pods, moment: Moment) -> None:
     agent = await pods.start()
     await pods.bring_to(moment)
     os.kill(agent.pid, signal.SIGSTOP)
@@ -112,12 +112,12 @@ async def test_an_agent_that_was_stopped_beyond_its_lease_finishes_nothing(pods:
     agent.terminate()
     assert await exit_status(agent) == 0
     assert pods.aws.record() == finished
-    assert (told(pods.aws), pods.begun()) == ([Status.COMPLETED], 2)
+    assert (callback_statuses(pods.aws), pods.inference_count()) == ([Status.COMPLETED], 2)
 
 
 async def finished_by(pods: Pods, agent: ChildProcess) -> None:
-    """Wait until the task has ended and its message is gone, then let the agent go."""
-    await so(lambda: pods.aws.record()[table.STATUS] in {Status.COMPLETED, Status.FAILED})
-    await so(lambda: pods.aws.messages() == 0)
+    """Wait until the task has ended and its message has been deleted, then stop the agent."""
+    await wait_for(lambda: pods.aws.record()[table.STATUS] in {Status.COMPLETED, Status.FAILED})
+    await wait_for(lambda: pods.aws.messages() == 0)
     agent.terminate()
     assert await exit_status(agent) == 0

@@ -1,4 +1,4 @@
-"""The examples of the API's page, run as they are written, in a shell that has sourced the file of `make up`."""
+"""The examples of docs/api.md, run unchanged in a shell that has sourced the file of `make up`."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SUBMITS = {
     "pipeline": "dog-1",
     "linked_input": "dog-2",
 }
-"""Examples that submit a task, and its id."""
+"""Examples that submit a task, and the ids of the tasks."""
 
 LARGE_SEED = 2**63 - 25
 LARGE_SEED_OF_WORKFLOW = 2**64 - 59
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.xdist_group("local_stack")
 
 @dataclass(frozen=True)
 class Ran:
-    """An example that was run.
+    """The result of an example.
 
     Attributes:
         printed: what it said.
@@ -62,19 +62,19 @@ Run = Callable[[str], Ran]
     ],
 )
 def suffix(request: pytest.FixtureRequest) -> str:
-    """The language of the examples."""
+    """Suffix of the examples of a language."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def run(client_environment: dict[str, str], suffix: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs an example in a folder of its own, with an image in it."""
+    """Runs an example in a separate folder that has an image."""
 
     def run_example(name: str) -> Ran:
         folder = tmp_path_factory.mktemp(name) / "api-examples"
         shutil.copytree(EXAMPLES, folder)
         Image.linear_gradient("L").resize((64, 64)).save(folder / "image.png")
-        done = subprocess.run(  # noqa: S603 (an example of ours)
+        done = subprocess.run(  # noqa: S603 (one of the examples)
             [PROGRAMS[suffix], name + suffix],
             cwd=folder,
             env=client_environment,
@@ -91,7 +91,7 @@ def run(client_environment: dict[str, str], suffix: str, tmp_path_factory: pytes
 
 @pytest.fixture(scope="module")
 def submitted(run: Run) -> dict[str, str]:
-    """What the examples print that submit a task, all run at once."""
+    """Outputs of the examples that submit a task, all run at once."""
     names = [*SUBMITS, "large_seed"]
     with ThreadPoolExecutor(max_workers=3) as pool:
         return {name: ran.printed for name, ran in zip(names, pool.map(run, names), strict=True)}
@@ -101,11 +101,11 @@ TOO_LARGE = {
     ".py": "from client import TaskApi; TaskApi().call('POST', 'v1alpha2', 'a' * 11_000_000)",
     ".mjs": "import { call } from './client.mjs'; await call('POST', 'v1alpha2', 'a'.repeat(11_000_000));",
 }
-"""API Gateway answers it in plain text."""
+"""API Gateway responds to this body in plain text."""
 
 
 @pytest.mark.parametrize("language", TOO_LARGE)
-def test_a_client_says_what_is_answered_in_plain_text(
+def test_a_client_reports_an_error_in_plain_text(
     client_environment: dict[str, str], language: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "api-examples"
@@ -125,15 +125,15 @@ def test_a_client_says_what_is_answered_in_plain_text(
 
 @pytest.fixture
 def no_agent(client: Any) -> Iterator[None]:
-    """Nobody takes tasks for the SD Web UI."""
+    """No agent runs tasks of the SD Web UI."""
     agent = client.stack.agents["sd"]
     agent.stop(timeout_s=10)
     yield
     agent.start()
 
 
-def whole_answer(client: Any, task: dict[str, Any]) -> dict[str, Any]:
-    """The runtime's whole answer, `.out`."""
+def whole_response(client: Any, task: dict[str, Any]) -> dict[str, Any]:
+    """The complete response of the runtime, `.out`."""
     (url,) = (result["url"] for result in task["results"] if result["s3_url"].endswith(".out"))
     found: dict[str, Any] = json.loads(client.http.request("GET", url).data)
     return found
@@ -158,20 +158,20 @@ def test_an_example_that_submits_ends_in_results(
     assert any(result["s3_url"].endswith(".png") for result in task["results"])
 
 
-def test_a_large_seed_arrives_with_every_digit_and_comes_back(client: Any, submitted: dict[str, str]) -> None:
+def test_a_large_seed_keeps_all_digits_in_the_task_and_in_the_response(client: Any, submitted: dict[str, str]) -> None:
     assert str(LARGE_SEED) in submitted["large_seed"]
     task = client.wait("cat-8")
     assert task["context"] == {"seed": LARGE_SEED}
-    answer = whole_answer(client, task)
+    answer = whole_response(client, task)
     assert (answer["response"]["parameters"]["seed"], answer["seeds"]) == (LARGE_SEED, [LARGE_SEED])
 
 
 @pytest.mark.usefixtures("submitted")
-def test_a_large_seed_of_a_workflow_arrives_with_every_digit(client: Any) -> None:
-    assert whole_answer(client, client.wait("dog-1"))["seeds"] == [LARGE_SEED_OF_WORKFLOW]
+def test_a_large_seed_of_a_workflow_keeps_all_digits(client: Any) -> None:
+    assert whole_response(client, client.wait("dog-1"))["seeds"] == [LARGE_SEED_OF_WORKFLOW]
 
 
-def test_the_example_that_waits_fetches_the_images(run: Run) -> None:
+def test_the_example_that_waits_downloads_the_images(run: Run) -> None:
     run("text_to_image")
     ran = run("get_task")
     assert "completed" in ran.printed
@@ -183,7 +183,7 @@ def test_the_example_that_waits_fetches_the_images(run: Run) -> None:
 
 @pytest.mark.usefixtures("submitted")
 def test_the_example_that_lists_shows_a_task(client: Any, run: Run) -> None:
-    # The index of the table follows its writes.
+    # The index of the table is eventually consistent.
     client.until(lambda: "cat-1" in run("list_tasks").printed)
 
 

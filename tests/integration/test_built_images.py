@@ -22,7 +22,7 @@ IMAGE = "localhost/queue-agent"
 
 pytestmark = [
     pytest.mark.soak,
-    pytest.mark.xdist_group("built_images"),  # so that their base is made once
+    pytest.mark.xdist_group("built_images"),  # so that their base image is built once
     pytest.mark.skipif(
         os.geteuid() != 0 or not shutil.which("buildah") or not shutil.which("debootstrap"),
         reason="needs root, buildah and debootstrap, which only CI installs",
@@ -44,7 +44,7 @@ def must(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
-    """Buildah with a storage of its own, which is gone afterwards."""
+    """Buildah with separate storage, which is deleted afterwards."""
     folder = tmp_path_factory.mktemp("containers")
     buildah = ("buildah", "--root", str(folder / "root"), "--runroot", str(folder / "run"), "--storage-driver", "vfs")
     yield buildah
@@ -55,7 +55,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...
 
 @pytest.fixture(scope="module")
 def base(storage: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A base made of Debian's packages: no image of a registry is available everywhere."""
+    """A base image of Debian packages: images of a registry are not available everywhere."""
     root = tmp_path_factory.mktemp("debian") / "root"
     must("debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "bookworm", str(root))
     trusted = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -70,7 +70,7 @@ def base(storage: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def built(storage: tuple[str, ...], base: str, context: Path, tag: str) -> str:
-    """Build an image and make a container of it."""
+    """Build an image and create a container of it."""
     build = ("bud", "--isolation", "chroot", "--network", "host", "--build-arg", f"BASE={base}")
     must(*storage, *build, "--tag", tag, str(context))
     return must(*storage, "from", tag)
@@ -83,7 +83,9 @@ def image(storage: tuple[str, ...], base: str) -> str:
         return built(storage, base, context, IMAGE)
 
 
-def test_image_starts_the_agent_as_its_own_user_and_names_what_is_missing(storage: tuple[str, ...], image: str) -> None:
+def test_image_starts_the_agent_as_its_own_user_and_reports_missing_variables(
+    storage: tuple[str, ...], image: str
+) -> None:
     done = run(*storage, "run", "--isolation", "chroot", image, "--", "python", "-m", "queue_agent")
     assert done.returncode == 2, done.stderr
     assert "environment variables are missing: AWS_REGION, SQS_QUEUE_URL" in done.stderr
@@ -118,7 +120,7 @@ def test_runtime_image_starts_its_server_and_stops_it_as_its_own_user(
         (root / folder).mkdir()
     os.chown(root / "scratch", 10002, 10002)
     journal = root / "scratch" / "journal"
-    # What the kubelet does: process 1 of a namespace, in the image's root, as its user, with its environment.
+    # As the kubelet does: process 1 of a namespace, in the root of the image, with its user and environment.
     inside = [*AS_FIRST_PROCESS, f"--root={root}", "--setgid=10002", "--setuid=10002", "--wd=/"]
     environment = {"STAND_IN_JOURNAL": "/scratch/journal", "STAND_IN": "careful", "MODEL_FILENAME": "missing"}
     environment |= dict(variable.split("=", 1) for variable in config["Env"])

@@ -47,7 +47,7 @@ WORDS = {
     "nonesuch.ckpt": "unknown_checkpoint",
     "Lora/own.safetensors": "unknown_checkpoint",
 }
-"""What a caller writes -> what runs where any may run, or how the task ends."""
+"""Names of checkpoints of callers -> the checkpoint that runs on a dynamic runtime, or the error of the task."""
 
 PLACES = {
     "v1alpha1": ("alwayson_scripts",),
@@ -59,7 +59,7 @@ PLACES = {
 
 
 def expected(kind: str, version: str, words: str | None) -> str | None:
-    """The file that runs, or the code of the answer, or of the failure; `None` where no checkpoint is used."""
+    """The file that runs, or the error code of the response or of the task; `None` if no checkpoint is used."""
     if kind == "comfyui":
         return "unknown_checkpoint" if version == "v1alpha1" else None
     if kind == "dynamic" and words is None:
@@ -70,7 +70,7 @@ def expected(kind: str, version: str, words: str | None) -> str | None:
 
 
 class Store:
-    """DynamoDB, which keeps the last message."""
+    """DynamoDB that stores the last message."""
 
     message: TaskMessage
 
@@ -92,7 +92,7 @@ class Api:
         self.handler: LambdaHandler = entry_point(settings, dynamodb=lambda: store, s3=lambda: store)
 
     def submit(self, place: str, words: str | None) -> TaskMessage | str:
-        """The message of a task that names its checkpoint so, or the code of its answer."""
+        """The message of a task with this checkpoint, or the error code of the response."""
         version, _, _ = place.partition(",")
         tasktype = "pipeline" if self.runtime.type == "comfyui" else "text-to-image"
         content: dict[str, Any] = workflow() if tasktype == "pipeline" and version == "v1alpha2" else dict(SMALL)
@@ -120,7 +120,7 @@ class Api:
 
 
 def submits(kind: str) -> Iterator[tuple[str, TaskMessage | str, str | None]]:
-    """Each way of naming a checkpoint: how, what the API makes of it, what has to become of it."""
+    """Each way to name a checkpoint, the message or error of the API, and the expected result."""
     api = Api(KINDS[kind])
     for place, words in product(PLACES, WORDS):
         version, _, _ = place.partition(",")
@@ -130,7 +130,7 @@ def submits(kind: str) -> Iterator[tuple[str, TaskMessage | str, str | None]]:
 
 
 async def outcome(one: Bench, message: TaskMessage, *, inferences: int) -> str:
-    """The file that ran on the GPU, or the code of a failure that never came there.
+    """The file that ran on the GPU, or the error code of a task that did not run.
 
     Args:
         one: the runtime.
@@ -148,7 +148,7 @@ async def outcome(one: Bench, message: TaskMessage, *, inferences: int) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_the_api_can_tell_wrong_is_refused_at_submit(kind: str) -> None:
+def test_a_checkpoint_that_the_api_can_reject_is_rejected_at_submit(kind: str) -> None:
     of_the_agent = {"ambiguous_checkpoint"} | (set() if kind == "fixed" else {"unknown_checkpoint"})
     for how, made, wanted in submits(kind):
         if isinstance(made, str):
@@ -158,7 +158,7 @@ def test_what_the_api_can_tell_wrong_is_refused_at_submit(kind: str) -> None:
 
 
 def messages(kind: str, *, every: bool) -> Iterator[tuple[str, TaskMessage, str | None]]:
-    """Each accepted task as it is sent, and as the previous version of the API sends it: the agent decides then.
+    """Each accepted task, and the same as the previous version of the API sends it, for which the agent decides.
 
     Args:
         kind: of the runtime.
@@ -176,7 +176,7 @@ def messages(kind: str, *, every: bool) -> Iterator[tuple[str, TaskMessage, str 
 
 
 async def check_what_runs(kind: str, flavour: Flavour, *, every: bool) -> None:
-    """Send all to one server; each comes after a task with another checkpoint, and all in the long form after both."""
+    """Send all to one server; each follows a task with another checkpoint, in the long form both."""
     runtime = KINDS[kind]
     ran: str | None = None
     inferences = 0

@@ -1,4 +1,4 @@
-"""The API's contract over real HTTPS: what is wrong is told, and leaves nothing behind."""
+"""The contract of the API over real HTTPS: an invalid request is rejected, and stores nothing."""
 
 import json
 from collections.abc import Callable
@@ -122,7 +122,7 @@ WRONG: list[tuple[str, str, bytes, dict[str, str], int, str, str | None]] = [
 @pytest.mark.parametrize(
     ("path", "sent", "headers", "status", "code", "field"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG]
 )
-def test_fails_when_a_post_is_wrong(
+def test_fails_when_a_post_is_invalid(
     client: Any, path: str, sent: bytes, headers: dict[str, str], status: int, code: str, field: str | None
 ) -> None:
     before = client.records()
@@ -139,7 +139,7 @@ def test_fails_when_a_task_is_unknown(client: Any) -> None:
     assert (status, answer["error"]["code"]) == (404, "unknown_task")
 
 
-def test_idempotency_key_gives_the_same_answer_and_one_task(client: Any) -> None:
+def test_a_request_with_the_same_idempotency_key_gets_the_same_response_and_one_task(client: Any) -> None:
     sent = body(id="once")
     first = client.request("POST", "v1alpha2", body=sent, headers={"idempotency-key": "k-1"})
     after_first = client.records()
@@ -148,13 +148,13 @@ def test_idempotency_key_gives_the_same_answer_and_one_task(client: Any) -> None
     assert client.records() == after_first
 
 
-def test_fails_when_an_idempotency_key_comes_with_another_body(client: Any) -> None:
+def test_fails_when_an_idempotency_key_is_used_with_another_body(client: Any) -> None:
     client.request("POST", "v1alpha2", body=body(id="twice"), headers={"idempotency-key": "k-2"})
     status, answer = client.request("POST", "v1alpha2", body=body(id="other"), headers={"idempotency-key": "k-2"})
     assert (status, answer["error"]["code"]) == (409, "idempotency_key_reused")
 
 
-def test_nothing_logs_a_key_or_a_prompt(client: Any, wait_for_prompt: Callable[[], None]) -> None:
+def test_no_log_has_a_key_or_a_prompt(client: Any, wait_for_prompt: Callable[[], None]) -> None:
     wait_for_prompt()
     logs = "".join(agent.log.read_text() for agent in client.stack.agents.values())
     functions = client.stack.emulator.session().client(

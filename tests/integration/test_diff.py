@@ -1,4 +1,4 @@
-"""scripts/diff.py on a stack that is deployed: nothing differs from what it was made of, until something is changed."""
+"""scripts/diff.py with a deployed stack: there is no difference until something is changed."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def changes(client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
-def test_deployed_stack_differs_in_what_was_changed_alone(client: Any, changes: Any, tmp_path: Path) -> None:
+def test_deployed_stack_differs_only_in_what_was_changed(client: Any, changes: Any, tmp_path: Path) -> None:
     assembly = client.stack.folder / "cdk.out"
     assert changes(assembly) == {"resources": [], "objects": []}
     shutil.copy(assembly / "manifest.json", tmp_path)

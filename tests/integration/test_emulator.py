@@ -1,4 +1,4 @@
-"""The emulator: loopback, TLS and signatures, whatever the machine around it is set up with."""
+"""The emulator: loopback, TLS and signatures, independent of the configuration of the machine."""
 
 import io
 import json
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("local_stack")
 
 
 def listening_addresses(port: int) -> set[str]:
-    """Where a port is listened on, from the kernel's tables; 0A is LISTEN."""
+    """Addresses that a port is listened on, from the tables of the kernel; 0A is LISTEN."""
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -28,10 +28,10 @@ def listening_addresses(port: int) -> set[str]:
     return found
 
 
-def test_emulator_listens_on_loopback_alone(client: Any) -> None:
+def test_emulator_listens_only_on_loopback(client: Any) -> None:
     port = urllib3.util.parse_url(client.stack.emulator.endpoint_url).port
     assert port is not None
-    # The kernel writes the address in the machine's byte order.
+    # The address is in the byte order of the machine.
     loopback = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), 'little'):08X}"
     assert listening_addresses(port) == {loopback}
 
@@ -42,7 +42,7 @@ def test_fails_when_its_certificate_is_not_trusted(client: Any) -> None:
             pool.request("GET", client.stack.emulator.endpoint_url)
 
 
-def test_fails_when_a_signature_is_wrong(client: Any) -> None:
+def test_fails_when_a_signature_is_invalid(client: Any) -> None:
     emulator = client.stack.emulator
     granted = emulator.sts().assume_role(
         RoleArn=client.stack.deployment.runtimes["sd"].role_arn, RoleSessionName="test"
@@ -60,7 +60,7 @@ def test_fails_when_a_signature_is_wrong(client: Any) -> None:
         stranger.receive_message(QueueUrl=client.stack.deployment.runtimes["sd"].queue_url)
 
 
-def test_clients_do_without_the_machines_profile_and_proxy(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_ignore_the_profile_and_the_proxy_of_the_machine(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nonesuch")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert client.stack.emulator.sts().get_caller_identity()["Account"] == "000000000000"
@@ -68,7 +68,7 @@ def test_clients_do_without_the_machines_profile_and_proxy(client: Any, monkeypa
 
 @pytest.fixture(scope="module")
 def echo(client: Any) -> Iterator[Any]:
-    """Invokes a function that returns as many bytes of JSON as it is told to."""
+    """Invokes a function that returns the requested number of bytes of JSON."""
     emulator = client.stack.emulator
     lambdas = emulator.session().client("lambda", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
     code = io.BytesIO()

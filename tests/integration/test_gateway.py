@@ -1,4 +1,4 @@
-"""What the gateway does by itself: keys and their limits, unknown routes, web pages."""
+"""What API Gateway does itself: keys and their limits, unknown routes, CORS."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PAGE = "https://app.example.com"
 
 
 def send(client: Any, method: str, path: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-    """A request with these headers alone."""
+    """Send a request with only these headers."""
     reply: urllib3.BaseHTTPResponse = client.http.request(
         method, client.stack.deployment.endpoint_url + path, headers=headers
     )
@@ -26,7 +26,7 @@ def send(client: Any, method: str, path: str, headers: dict[str, str]) -> urllib
 
 
 def error_in(reply: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-    """An answer's error, which has what the contract says and nothing else."""
+    """The error of a response, which must have only the fields of the contract."""
     body = json.loads(reply.data)
     assert body.keys() == {"error"}
     error: dict[str, Any] = body["error"]
@@ -51,7 +51,7 @@ def submit(client: Any, key: str) -> str:
 
 
 def send_bytes(client: Any, body: bytes, key: str) -> urllib3.BaseHTTPResponse:
-    """Post a body that is JSON."""
+    """Send a POST request with a JSON body."""
     reply: urllib3.BaseHTTPResponse = client.http.request(
         "POST",
         client.stack.deployment.endpoint_url + "v1alpha2",
@@ -61,7 +61,7 @@ def send_bytes(client: Any, body: bytes, key: str) -> urllib3.BaseHTTPResponse:
     return reply
 
 
-def test_a_plans_key_submits_and_sees_its_tasks(client: Any) -> None:
+def test_the_key_of_a_plan_submits_and_sees_its_tasks(client: Any) -> None:
     key = client.key_of("studio")
     task_id = submit(client, key)
     status, task = client.request("GET", f"v1alpha2/tasks/{task_id}", headers={"x-api-key": key})
@@ -69,7 +69,7 @@ def test_a_plans_key_submits_and_sees_its_tasks(client: Any) -> None:
 
 
 @pytest.mark.parametrize(("submitter", "reader"), [("studio", None), (None, "studio"), ("studio", "trial")])
-def test_a_key_sees_nothing_of_another_keys_tasks(client: Any, submitter: str | None, reader: str | None) -> None:
+def test_a_key_does_not_see_tasks_of_another_key(client: Any, submitter: str | None, reader: str | None) -> None:
     keys = [client.key if plan is None else client.key_of(plan) for plan in (submitter, reader)]
     task_id = submit(client, keys[0])
     status, answer = client.request("GET", f"v1alpha2/tasks/{task_id}", headers={"x-api-key": keys[1]})
@@ -87,7 +87,7 @@ def test_tasks_of_a_plan_belong_to_its_tenant_and_not_to_its_key(client: Any) ->
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": "nope"}])
-def test_fails_when_the_key_is_missing_or_wrong(client: Any, headers: dict[str, str]) -> None:
+def test_fails_when_the_key_is_missing_or_invalid(client: Any, headers: dict[str, str]) -> None:
     reply = send(client, "GET", "v1alpha2/tasks/a", headers)
     assert (reply.status, error_in(reply)["code"]) == (401, "unauthorized")
 
@@ -95,7 +95,7 @@ def test_fails_when_the_key_is_missing_or_wrong(client: Any, headers: dict[str, 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "v1alpha9"), ("GET", "v1alpha2"), ("DELETE", "v1alpha2/tasks/a"), ("GET", "")]
 )
-def test_fails_when_there_is_no_such_route(client: Any, method: str, path: str) -> None:
+def test_fails_when_the_route_is_unknown(client: Any, method: str, path: str) -> None:
     reply = send(client, method, path, {"x-api-key": client.key})
     assert (reply.status, error_in(reply)["code"]) == (404, "unknown_route")
 
@@ -113,11 +113,11 @@ def test_fails_when_a_quota_is_used_up(client: Any) -> None:
     key = client.key_of("trial")
     replies = [send(client, "GET", "v1alpha2/tasks/a", {"x-api-key": key}) for _ in range(3)]
     assert (replies[-1].status, error_in(replies[-1])["code"]) == (429, "quota_exceeded")
-    assert int(replies[-1].headers["Retry-After"]) > 60  # sent again at once it is refused at once
+    assert int(replies[-1].headers["Retry-After"]) > 60  # an immediate retry is rejected immediately
 
 
 def test_fails_when_a_body_is_too_large_for_lambda(client: Any) -> None:
-    # A quote is two bytes in the event, which has the body as a string.
+    # A quote has two bytes in the event, where the body is a string.
     for body in (b" " * 6_291_456, b'"' * 3_145_728):
         reply = send_bytes(client, body, client.key)
         assert (reply.status, error_in(reply)["code"]) == (413, "too_large")
@@ -125,7 +125,7 @@ def test_fails_when_a_body_is_too_large_for_lambda(client: Any) -> None:
 
 
 @pytest.mark.parametrize(("extra", "status"), [(0, 401), (1, 413)])
-def test_fails_when_a_body_is_too_large_for_the_gateway_whatever_its_key(client: Any, extra: int, status: int) -> None:
+def test_fails_when_a_body_is_too_large_for_the_gateway_with_any_key(client: Any, extra: int, status: int) -> None:
     reply = send_bytes(client, b" " * (10_485_760 + extra), "nope")
     assert reply.status == status
     if extra:
@@ -143,7 +143,7 @@ def test_fails_when_a_body_is_too_large_for_the_gateway_whatever_its_key(client:
         ("v1alpha2/uploads", "POST"),
     ],
 )
-def test_a_browser_may_ask_without_a_key_what_a_page_may_send(client: Any, path: str, method: str) -> None:
+def test_a_preflight_request_needs_no_key(client: Any, path: str, method: str) -> None:
     reply = send(client, "OPTIONS", path, {"Origin": PAGE, "Access-Control-Request-Method": method})
     assert reply.status == 204
     assert reply.headers["Access-Control-Allow-Origin"] == PAGE
@@ -154,14 +154,14 @@ def test_a_browser_may_ask_without_a_key_what_a_page_may_send(client: Any, path:
 
 
 @pytest.mark.parametrize(("with_key", "status"), [(False, 401), (True, 404)])
-def test_a_page_may_read_what_is_wrong(client: Any, with_key: bool, status: int) -> None:
+def test_a_page_may_read_an_error(client: Any, with_key: bool, status: int) -> None:
     headers = {"Origin": PAGE, **({"x-api-key": client.key} if with_key else {})}
     reply = send(client, "GET", "v1alpha2/tasks/never-submitted", headers)
     assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (status, PAGE)
     assert reply.headers["Access-Control-Expose-Headers"] == "Retry-After"
 
 
-def test_conformance_holds_and_says_what_the_emulator_cannot_show(client: Any) -> None:
+def test_conformance_holds_and_skips_what_the_emulator_does_not_support(client: Any) -> None:
     done = subprocess.run(  # noqa: S603 (our own script)
         [
             *(sys.executable, str(ROOT / "scripts" / "test_api.py"), client.stack.deployment.stack_name),
@@ -177,9 +177,9 @@ def test_conformance_holds_and_says_what_the_emulator_cannot_show(client: Any) -
     findings = json.loads(done.stdout)
     assert {finding["check"] for finding in findings if finding["outcome"] == "skipped"} == {
         "an upload is taken as it was declared, and not otherwise",
-        "a disabled key is answered 401",
+        "a disabled key returns 401",
         "the account's logging role is there, and the access log has no key",
-        "a link holds until its expires_at",
+        "a presigned URL is valid until its expires_at",
         "too many requests are answered 429 with Retry-After",
     }
     assert len(findings) == 15

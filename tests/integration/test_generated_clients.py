@@ -1,4 +1,4 @@
-"""Clients that public generators make of docs/openapi.json: they compile, send every field and read every answer."""
+"""Clients that public generators create from docs/openapi.json compile, send all fields and read all responses."""
 
 import base64
 import io
@@ -66,7 +66,7 @@ def execute() -> Callable[..., str]:
 
     def run(folder: Path, *command: str | Path, **environment: str) -> str:
         path = os.pathsep.join([str(GENERATORS / "bin"), str(Path(NODE).parent), os.environ["PATH"]])
-        done = subprocess.run(  # noqa: S603 (pinned generators and programs of ours)
+        done = subprocess.run(  # noqa: S603 (pinned generators and constant programs)
             [str(word) for word in command],
             cwd=folder,
             env={"PATH": path, "HOME": str(folder), **environment},
@@ -83,7 +83,7 @@ def execute() -> Callable[..., str]:
 
 @pytest.fixture(scope="module")
 def clients(execute: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs, with the clients that the generators made for them."""
+    """The programs, with the generated clients."""
     folder = tmp_path_factory.mktemp("clients") / "clients"
     shutil.copytree(PROGRAMS, folder, ignore=shutil.ignore_patterns("node_modules"))
     (folder / "node_modules").symlink_to(GENERATORS / "node_modules")
@@ -102,14 +102,14 @@ def clients(execute: Callable[..., str], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def compiled(clients: Path, execute: Callable[..., str]) -> Path:
-    """The programs, those in TypeScript as JavaScript, too."""
+    """The programs, with JavaScript compiled from TypeScript."""
     execute(clients, NODE, clients / "node_modules" / "typescript" / "bin" / "tsc", "--project", ".")
     return clients
 
 
 @pytest.fixture(scope="module")
 def run(client: Any, compiled: Path, execute: Callable[..., str]) -> Run:
-    """Runs a step of a client's program and returns what came of it."""
+    """Runs a step of a client's program and returns its result."""
     commands: dict[str, list[str | Path]] = {
         "python_client": [GENERATORS / "bin" / "python", "python_client.py"],
         "openapi_fetch": [NODE, "dist/openapi_fetch.js"],
@@ -137,7 +137,7 @@ def run(client: Any, compiled: Path, execute: Callable[..., str]) -> Run:
 
 @pytest.fixture(scope="module")
 def outcome(run: Run) -> Callable[[str], dict[str, Any]]:
-    """What came of the step `run` of a client."""
+    """The result of the step `run` of a client."""
     found: dict[str, dict[str, Any]] = {}
 
     def of(name: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def outcome(run: Run) -> Callable[[str], dict[str, Any]]:
 
 
 def sent(client: Any, task: dict[str, Any]) -> dict[str, Any]:
-    """What the API stored of a task: the message for the agent."""
+    """The message for the agent, as the API stored it."""
     dynamodb, name = client.stack.emulator.dynamodb(), client.stack.deployment.table_name
     for page in dynamodb.get_paginator("scan").paginate(TableName=name):
         for item in map(from_attribute_values, page["Items"]):
@@ -160,7 +160,7 @@ def sent(client: Any, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_python_program_has_no_type_error(clients: Path, execute: Callable[..., str]) -> None:
-    # What is wrong inside the generated package is its generator's.
+    # Errors inside the generated package are those of the generator.
     options = ("--strict", "--follow-imports", "silent", "--python-executable", str(GENERATORS / "bin" / "python"))
     execute(clients, sys.executable, "-m", "mypy", *options, "python_client.py", MYPYPATH=".")
 
@@ -173,7 +173,7 @@ def test_every_task_of_a_generated_client_is_completed(outcome: Callable[[str], 
 
 
 @CLIENTS
-def test_every_field_of_a_generated_client_arrives(
+def test_every_field_of_a_generated_client_is_stored(
     client: Any, outcome: Callable[[str], dict[str, Any]], name: str
 ) -> None:
     tasks = outcome(name)["tasks"]
@@ -190,7 +190,7 @@ def test_every_field_of_a_generated_client_arrives(
 
 
 @CLIENTS
-def test_every_content_of_a_generated_client_arrives(
+def test_every_content_of_a_generated_client_is_stored(
     client: Any, outcome: Callable[[str], dict[str, Any]], name: str
 ) -> None:
     tasks = outcome(name)["tasks"]

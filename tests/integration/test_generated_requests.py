@@ -1,6 +1,6 @@
-"""Requests made from the OpenAPI document, right ones and wrong ones, over real HTTPS: none is answered off it.
+"""Valid and invalid requests, generated from the OpenAPI document, over real HTTPS: all responses follow the document.
 
-And none leaves a task without an end: whatever was accepted is completed, failed or cancelled afterwards.
+Every task that was accepted ends: it is completed, failed or cancelled afterwards.
 """
 
 import json
@@ -31,7 +31,7 @@ Send = Callable[[int, int], None]
 
 
 def cases() -> st.SearchStrategy[Any]:
-    """A request to any operation, half of them wrong in some way."""
+    """A request to any operation; half of them are invalid."""
     found = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
     operations = [one.ok() for one in found if isinstance(one, Ok)]
     assert len(operations) == sum(len(methods) for methods in DOCUMENT["paths"].values())
@@ -45,17 +45,17 @@ def cases() -> st.SearchStrategy[Any]:
 
 
 def name_a_runtime(case: Any) -> None:
-    """The document cannot know a deployment's runtimes: without one nearly everything would be refused for that."""
+    """Set an existing runtime: the document has no names, and nearly all requests would be rejected otherwise."""
     try:
         metadata = case.body["task"]["metadata"]
         metadata["runtime"] = "comfy" if metadata["tasktype"] == "pipeline" else "sd"
     except (KeyError, TypeError):
-        return  # it is wrong in another way
+        return  # it is invalid in another way
 
 
 @pytest.fixture
 def send(client: Any) -> Send:
-    """Send so many requests, made from a seed."""
+    """Send a number of requests that are generated from a seed."""
     session, ca_bundle = requests.Session(), str(client.stack.emulator.ca_bundle)
     url = client.stack.deployment.endpoint_url
 
@@ -74,7 +74,7 @@ def send(client: Any) -> Send:
 
 
 def unended(client: Any) -> int:
-    """How many tasks have no end yet."""
+    """Number of tasks that have not ended."""
     table = client.stack.deployment.table_name
     page = client.stack.emulator.dynamodb().scan(
         TableName=table, FilterExpression="attribute_exists(#open)", ExpressionAttributeNames={"#open": "open"}
@@ -90,13 +90,13 @@ def wait_for_all(client: Any, timeout_s: float) -> None:
         time.sleep(0.5)
 
 
-def test_generated_requests_are_answered_as_the_document_says(client: Any, send: Send) -> None:
+def test_generated_requests_get_documented_responses(client: Any, send: Send) -> None:
     send(500, 1)
     wait_for_all(client, 120)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(3))
-def test_many_generated_requests_are_answered_as_the_document_says(client: Any, send: Send, number: int) -> None:
+def test_many_generated_requests_get_documented_responses(client: Any, send: Send, number: int) -> None:
     send(500, 100 + number)
     wait_for_all(client, 600)

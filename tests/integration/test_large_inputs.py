@@ -1,4 +1,4 @@
-"""Large inputs of a workflow, with a real agent: what it holds in memory, and what it leaves on the disk."""
+"""Large inputs of a workflow, with a real agent: its memory, and the files that it leaves on the disk."""
 
 import json
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from task_record import table
 from task_record.status import TERMINAL, Status
 from tests.fakes.careful_aws import BUCKET
 from tests.fakes.stand_in_runtime.bench import workflow
-from tests.integration.agent_pods import Pods, exit_status, running_pods, so
+from tests.integration.agent_pods import Pods, exit_status, running_pods, wait_for
 
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 UPLOAD = "uploads/o/01JDM6ZC5V8Q4W2N7R3T9X1Y0Z"
@@ -27,7 +27,7 @@ async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
 
 
 def submit(pods: Pods, size_bytes: int) -> None:
-    """A task with one input of this size, which is an upload."""
+    """Submit a task with an upload of this size as input."""
     pods.aws.clients["s3"].put_object(Bucket=BUCKET, Key=UPLOAD, Body=MP4.ljust(size_bytes, b"v"))
     graph = workflow(further={"1": {"class_type": "LoadImage", "inputs": {"image": "clip.mp4"}}})
     pods.submit(
@@ -36,29 +36,29 @@ def submit(pods: Pods, size_bytes: int) -> None:
 
 
 async def ended(pods: Pods) -> dict[str, Any]:
-    """The record, once the task has ended and its message is gone."""
-    await so(lambda: pods.aws.record()[table.STATUS] in TERMINAL and pods.aws.messages() == 0)
+    """The record when the task has ended and its message has been deleted."""
+    await wait_for(lambda: pods.aws.record()[table.STATUS] in TERMINAL and pods.aws.messages() == 0)
     return pods.aws.record()
 
 
 def open_files(agent: ChildProcess, folder: Path) -> list[str]:
-    """Files below a folder that a process holds open, those without a name included."""
+    """Files in a folder that a process has open, including deleted files."""
     targets = []
     for one in Path(f"/proc/{agent.pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed since it was listed
+        with suppress(FileNotFoundError):  # closed after it was listed
             targets.append(str(one.readlink()))
     return [target for target in targets if target.startswith(f"{folder}/")]
 
 
 def peak_memory_bytes(agent: ChildProcess) -> int:
-    """Most that a process ever held in memory at once."""
+    """Peak memory of a process."""
     lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
     (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     return peak * 1024
 
 
 async def start(pods: Pods) -> tuple[ChildProcess, Path]:
-    """An agent, and the folder in which it keeps temporary files."""
+    """An agent, and the folder of its temporary files."""
     folder = pods.folder / "tmp"
     folder.mkdir()
     return await pods.start(runtime_type="comfyui", environment={"TMPDIR": str(folder)}), folder
@@ -69,13 +69,13 @@ async def test_nothing_of_an_input_is_left_when_its_task_is_cancelled_or_the_age
     submit(pods, 3 * MIB)
     pods.aws.stalls_after_bytes = MIB
     agent, folder = await start(pods)
-    await so(lambda: len(open_files(agent, folder)) == 1)
+    await wait_for(lambda: len(open_files(agent, folder)) == 1)
     assert list(folder.iterdir()) == []
     if way == "killed":
         agent.kill()
     else:
         pods.aws.put_record({**pods.aws.record(), table.STATUS: Status.CANCELLED})
-        await so(lambda: open_files(agent, folder) == [])
+        await wait_for(lambda: open_files(agent, folder) == [])
     assert list(folder.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ async def test_an_input_beyond_the_limit_fails_the_task_before_anything_is_uploa
     error = json.loads(str(record[table.ERROR]))
     assert (record[table.STATUS], error["code"]) == (Status.FAILED, "input")
     assert error["message"] == "metadata.inputs.clip.mp4 must be at most 2097152 bytes"
-    assert pods.begun() == 0
+    assert pods.inference_count() == 0
 
 
 @pytest.mark.soak
@@ -95,7 +95,7 @@ async def test_a_video_of_100_mb_takes_at_most_80_mib_of_memory(pods: Pods) -> N
     submit(pods, 100_000_000)
     agent = await pods.start(runtime_type="comfyui")
     assert (await ended(pods))[table.STATUS] == Status.COMPLETED
-    assert pods.begun() == 1
+    assert pods.inference_count() == 1
     peak = peak_memory_bytes(agent)
     agent.terminate()
     assert await exit_status(agent) == 0

@@ -1,4 +1,4 @@
-"""scripts/leftovers.py over real HTTPS: a stack is made and destroyed, and what is left of it is found."""
+"""scripts/leftovers.py over real HTTPS: a stack is created and deleted, and its leftovers are found."""
 
 import json
 import subprocess
@@ -46,7 +46,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 class Account:
-    """What somebody does in the account, and what the script says about it."""
+    """Actions in the account, and the output of the script."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
@@ -59,7 +59,7 @@ class Account:
         )
 
     def make_stack(self) -> dict[str, str]:
-        """Physical ids of its resources."""
+        """Create the stack; returns the physical ids of its resources."""
         cloudformation = self.client("cloudformation")
         cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
         self._until("CREATE_COMPLETE")
@@ -80,7 +80,7 @@ class Account:
             time.sleep(0.05)
 
     def run(self, *arguments: str, stack: str = STACK) -> tuple[int, dict[tuple[str, str], bool], str]:
-        """Exit status, kind and id of what is left with whether it was deleted, and what was said."""
+        """Exit status, leftovers by kind and id with whether they were deleted, and the output."""
         done = subprocess.run(  # noqa: S603 (our own script)
             [sys.executable, str(ROOT / "scripts" / "leftovers.py"), stack, "--json", *arguments],
             env=self._emulator.client_environment() | self._emulator.root_environment(),
@@ -102,7 +102,7 @@ def account(emulator: Emulator) -> Account:
 
 @pytest.fixture
 def ids(account: Account) -> dict[str, str]:
-    """Physical ids of what a destroyed stack had; its nodes and late writes are left behind, and another stack's."""
+    """Physical ids of a deleted stack, of which nodes and late writes are left, and another stack."""
     ids = account.make_stack()
     ec2, logs = account.client("ec2"), account.client("logs")
     for tags, name in ((OWNED, "instance"), (OF_ANOTHER, "another's instance")):
@@ -160,7 +160,7 @@ def test_a_destroyed_stack_s_leftovers_are_listed_and_its_log_groups_deleted(
     assert f"nothing is left of {STACK}" in said
 
 
-def test_fails_when_the_cluster_of_a_stack_that_exists_is_not_there(account: Account) -> None:
+def test_fails_when_the_cluster_of_an_existing_stack_does_not_exist(account: Account) -> None:
     account.make_stack()
     try:
         status, found, said = account.run()
@@ -170,7 +170,7 @@ def test_fails_when_the_cluster_of_a_stack_that_exists_is_not_there(account: Acc
     assert "leftovers: AWS refuses DescribeCluster: " in said
 
 
-def test_says_that_a_stack_is_not_remembered(account: Account) -> None:
+def test_an_unknown_stack_is_reported(account: Account) -> None:
     status, _, said = account.run(stack="nonesuch")
     assert status == 0
     assert "CloudFormation remembers no stack nonesuch" in said

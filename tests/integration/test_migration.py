@@ -1,4 +1,4 @@
-"""What docs/migration.md promises to programs that were written for the existing solution."""
+"""docs/migration.md: compatibility with programs that were written for the existing solution."""
 
 import json
 import os
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "migration.md").read_text("utf-8")
 pytestmark = pytest.mark.xdist_group("local_stack")
 
 
-def test_a_documented_request_of_v1alpha2_has_the_answer_and_the_callback_that_are_promised(client: Any) -> None:
+def test_a_documented_request_of_v1alpha2_has_the_documented_response_and_callback(client: Any) -> None:
     task_id = f"test-t2i-{uuid.uuid4().hex[:8]}"
     metadata: dict[str, Any] = {"id": task_id, "runtime": "sd", "tasktype": "text-to-image", "prefix": "output/"}
     metadata |= {"context": {"abc": 123}}
@@ -38,7 +38,7 @@ def test_a_documented_request_of_v1alpha2_has_the_answer_and_the_callback_that_a
     assert callback["output_url"] == image.replace("-0.png", ".out")
 
 
-def test_a_documented_request_of_v1alpha1_has_the_answer_that_is_promised(client: Any) -> None:
+def test_a_documented_request_of_v1alpha1_has_the_documented_response(client: Any) -> None:
     task_id = f"test-t2i-{uuid.uuid4().hex[:8]}"
     routing = {
         "task": "text-to-image",
@@ -62,7 +62,7 @@ def test_a_documented_request_of_v1alpha1_has_the_answer_that_is_promised(client
         ("v1alpha2", {"runtime": "unknown"}, (404, "task.metadata.runtime")),
     ],
 )
-def test_what_is_answered_otherwise_is_answered_as_the_page_says(
+def test_a_documented_difference_has_the_documented_response(
     client: Any, path: str, change: dict[str, str], expected: tuple[int, str | None]
 ) -> None:
     metadata = {"id": f"t-{uuid.uuid4().hex[:8]}", "runtime": "sd", "tasktype": "text-to-image", **change}
@@ -70,15 +70,15 @@ def test_what_is_answered_otherwise_is_answered_as_the_page_says(
     status, answer = client.request("POST", path, body=body)
     assert (status, answer.get("error", {}).get("field")) == expected
     if status == HTTPStatus.OK:
-        client.wait(metadata["id"])  # what it leaves would stand before the tasks of the next test
+        client.wait(metadata["id"])  # otherwise it would be queued before the tasks of the next test
 
 
-def test_outputs_are_named_as_the_page_says(client: Any) -> None:
+def test_outputs_have_the_documented_names(client: Any) -> None:
     assert {"FrontApiEndpoint", "GetAPIKeyCommand", "sdNotificationOutputArn"} <= client.stack.deployment.outputs.keys()
     assert "sdNotificationLambdaARN" not in client.stack.deployment.outputs
 
 
-def test_a_wrong_key_and_another_media_type_are_answered_as_the_page_says(client: Any) -> None:
+def test_an_invalid_key_and_another_media_type_have_the_documented_responses(client: Any) -> None:
     status, answer = client.request("POST", "v1alpha2", body=b"{}", headers={"x-api-key": "wrong"})
     assert (status, answer["error"]["code"]) == (401, "unauthorized")
     assert client.request("POST", "v1alpha2", body=b"{}", headers={"content-type": "text/plain"})[0] == 415

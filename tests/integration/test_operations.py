@@ -1,4 +1,4 @@
-"""Reading, listing, cancelling, uploading and repeating over real HTTPS, on the very resources that are deployed."""
+"""Reading, listing, canceling, uploading and retrying over real HTTPS, with the deployed resources."""
 
 import base64
 import io
@@ -29,13 +29,13 @@ def a_body(task_id: str, content: dict[str, Any] | None = None, **more: Any) -> 
     return json.dumps({"task": {"metadata": metadata, "content": content or {"prompt": "x"}, **more}}).encode()
 
 
-def was_begun(client: Any, prompt: str) -> bool:
+def was_started(client: Any, prompt: str) -> bool:
     return any(entry["id"] == prompt for entry in client.journal("sd"))
 
 
 @contextmanager
 def stopped_agent(client: Any) -> Iterator[None]:
-    """Nobody takes tasks of the runtime meanwhile."""
+    """No agent runs tasks of the runtime in this context."""
     agent = client.stack.agents["sd"]
     agent.stop(timeout_s=10)
     try:
@@ -46,7 +46,7 @@ def stopped_agent(client: Any) -> Iterator[None]:
 
 @contextmanager
 def frozen_runtime(client: Any) -> Iterator[None]:
-    """The runtime takes requests and computes nothing meanwhile."""
+    """The runtime accepts requests and does not process them in this context."""
     pid = client.stack.runtimes["sd"].pid
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -55,7 +55,7 @@ def frozen_runtime(client: Any) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_queued_task_shows_its_position_and_is_never_begun_once_it_is_cancelled(client: Any) -> None:
+def test_a_queued_task_shows_its_position_and_is_never_started_after_it_is_cancelled(client: Any) -> None:
     prompts = [unique("waiting") for _ in range(3)]
     with stopped_agent(client):
         first, second, third = (client.submit({"prompt": prompt}, id=prompt) for prompt in prompts)
@@ -67,12 +67,12 @@ def test_a_queued_task_shows_its_position_and_is_never_begun_once_it_is_cancelle
     assert client.wait(first["id"])["status"] == "completed"
     assert client.wait(third["id"])["status"] == "completed"
     assert client.wait(second["id"])["status"] == "cancelled"
-    assert not was_begun(client, prompts[1])
+    assert not was_started(client, prompts[1])
     (callback,) = client.until(lambda: client.callbacks_of(second["id"]))
     assert (callback["status"], callback["submission"]) == ("cancelled", second["submission"])
 
 
-def test_a_running_task_is_cancelled_and_its_results_are_dropped(client: Any) -> None:
+def test_a_running_task_is_cancelled_and_its_results_are_discarded(client: Any) -> None:
     task_id = unique("running")
     with frozen_runtime(client):
         answer = client.submit({"prompt": task_id, "steps": 1}, id=task_id)
@@ -80,9 +80,9 @@ def test_a_running_task_is_cancelled_and_its_results_are_dropped(client: Any) ->
         query = urlencode({"submission": answer["submission"]})
         status, cancelled = client.request("POST", f"v1alpha2/tasks/{task_id}/cancel?{query}")
         assert (status, cancelled["status"]) == (200, "cancelled")
-        # By its next beat, every half second here, the agent has learnt it.
+        # The agent notices it with its next heartbeat, every half second here.
         time.sleep(1)
-    # The agent goes on with the next one.
+    # The agent continues with the next task.
     after = client.submit({"prompt": unique("after")})
     assert client.wait(after["id"])["status"] == "completed"
     task = client.request("GET", f"v1alpha2/tasks/{task_id}")[1]
@@ -101,7 +101,7 @@ def test_fails_when_a_task_that_has_ended_is_cancelled(client: Any) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_fails_when_another_keys_task_is_cancelled(client: Any, named: bool) -> None:
+def test_fails_when_the_task_of_another_key_is_cancelled(client: Any, named: bool) -> None:
     stranger = {"x-api-key": client.key_of("studio")}
     task_id = unique("mine")
     with stopped_agent(client):
@@ -127,7 +127,7 @@ def pages(client: Any, query: dict[str, Any], headers: dict[str, str] | None = N
         cursor = {"next": page["next"]}
 
 
-def test_a_list_has_every_task_once_and_the_newest_first(client: Any) -> None:
+def test_a_list_has_every_task_once_newest_first(client: Any) -> None:
     submitted = [client.submit({"prompt": "x"})["submission"] for _ in range(5)]
     for submission in submitted:
         client.until(
@@ -143,7 +143,7 @@ def test_a_list_has_every_task_once_and_the_newest_first(client: Any) -> None:
     assert [submission for submission in found if submission in submitted] == submitted[::-1]
 
 
-def test_a_list_shows_nothing_of_another_keys_tasks(client: Any) -> None:
+def test_a_list_has_no_tasks_of_another_key(client: Any) -> None:
     stranger = {"x-api-key": client.key_of("studio")}
     mine = {client.submit({"prompt": "x"})["submission"] for _ in range(2)}
     theirs = {task["submission"] for task in pages(client, {"runtime": "sd", "limit": 100}, stranger)}
@@ -173,26 +173,26 @@ def referring(client: Any, ref: str, task_id: str, **more: Any) -> tuple[int, di
     return status, answer
 
 
-def test_an_uploaded_content_is_run(client: Any) -> None:
+def test_uploaded_content_is_run(client: Any) -> None:
     task_id = unique("uploaded")
-    # More than a request may have.
+    # More than the maximum of a request.
     content = json.dumps({"prompt": task_id, "width": 64, "height": 48, "negative_prompt": "x" * 900_000}).encode()
     offer = offered(client, content)
     assert put(client, offer, content) == 200
     status, answer = referring(client, offer["content_ref"], task_id)
     assert status == 200, answer
     assert client.wait(task_id)["status"] == "completed"
-    assert was_begun(client, task_id)
+    assert was_started(client, task_id)
 
 
-def picture() -> bytes:
+def image_file() -> bytes:
     file = io.BytesIO()
     Image.linear_gradient("L").resize((64, 64)).save(file, "PNG")
     return file.getvalue()
 
 
 def test_an_uploaded_image_is_an_input(client: Any) -> None:
-    task_id, image = unique("linked"), picture()
+    task_id, image = unique("linked"), image_file()
     offer = offered(client, image, "image/png")
     assert put(client, offer, image) == 200
     metadata = {"id": task_id, "runtime": "sd", "tasktype": "image-to-image"}
@@ -203,9 +203,9 @@ def test_an_uploaded_image_is_an_input(client: Any) -> None:
     assert client.wait(task_id)["status"] == "completed"
 
 
-def test_inputs_in_base64_are_run_whatever_their_size(client: Any) -> None:
-    task_id, image = unique("inputs"), picture()
-    # A PNG ends where it says; what follows makes it too large for a message.
+def test_inputs_in_base64_of_any_size_are_run(client: Any) -> None:
+    task_id, image = unique("inputs"), image_file()
+    # A PNG has an end marker; the bytes after it make the file too large for a message.
     large = base64.b64encode(image + b"\0" * 600_000).decode()
     workflow = {
         "1": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},
@@ -217,12 +217,12 @@ def test_inputs_in_base64_are_run_whatever_their_size(client: Any) -> None:
     assert status == 200, answer
     task = client.wait(task_id)
     assert task["status"] == "completed", task
-    # The stand-in saves what it loaded.
+    # The fake runtime saves the image that it loaded.
     (result,) = (one for one in task["results"] if one["s3_url"].endswith(".png"))
     assert client.http.request("GET", result["url"]).data == image + b"\0" * 600_000
 
 
-def test_fails_when_another_size_or_type_is_put_than_was_named(client: Any) -> None:
+def test_fails_when_an_upload_has_another_size_or_type_than_declared(client: Any) -> None:
     content = b'{"prompt": "x"}'
     offer = offered(client, content)
     assert put(client, offer, content + b" ") == 403
@@ -232,7 +232,7 @@ def test_fails_when_another_size_or_type_is_put_than_was_named(client: Any) -> N
     assert (status, answer["error"]["field"]) == (400, "task.content_ref")
 
 
-def test_fails_when_another_keys_upload_is_referred_to(client: Any) -> None:
+def test_fails_when_a_task_refers_to_an_upload_of_another_key(client: Any) -> None:
     content = b'{"prompt": "x"}'
     offer = offered(client, content, headers={"x-api-key": client.key_of("studio")})
     assert put(client, offer, content) == 200
@@ -240,11 +240,11 @@ def test_fails_when_another_keys_upload_is_referred_to(client: Any) -> None:
     assert (status, answer["error"]["field"]) == (400, "task.content_ref")
 
 
-def test_requests_at_once_with_one_idempotency_key_are_one_task(client: Any) -> None:
+def test_concurrent_requests_with_one_idempotency_key_are_one_task(client: Any) -> None:
     task_id, key = unique("once"), unique("key")
 
     def send(_: int) -> tuple[int, str]:
-        # A connection of its own for each.
+        # Each request has a separate connection.
         status, answer = client.request("POST", "v1alpha2", body=a_body(task_id), headers={"Idempotency-Key": key})
         return status, json.dumps(answer)
 
@@ -263,7 +263,7 @@ def test_requests_at_once_with_one_idempotency_key_are_one_task(client: Any) -> 
     assert [item["submission"]["S"] for item in found] == [json.loads(answer)["submission"]]
 
 
-def test_the_first_answer_stands_when_its_expiry_has_passed(client: Any) -> None:
+def test_the_first_response_is_returned_after_the_task_has_expired(client: Any) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=3)
     body = a_body(unique("expiring"), metadata={"expires_at": soon.isoformat()})
     headers = {"Idempotency-Key": unique("key")}
@@ -274,14 +274,14 @@ def test_the_first_answer_stands_when_its_expiry_has_passed(client: Any) -> None
     assert client.request("POST", "v1alpha2", body=body)[1]["error"]["field"] == "task.metadata.expires_at"
 
 
-def test_answers_are_not_kept_by_anybody(client: Any) -> None:
+def test_responses_are_not_cached(client: Any) -> None:
     reply = client.http.request(
         "GET", client.stack.deployment.endpoint_url + "v1alpha2/tasks?runtime=sd", headers=client.headers()
     )
     assert (reply.status, reply.headers["Cache-Control"]) == (200, "no-store")
 
 
-def test_fails_when_the_function_starts_without_its_environment_and_names_what_is_missing(client: Any) -> None:
+def test_fails_when_the_function_starts_without_its_environment(client: Any) -> None:
     emulator = client.stack.emulator
     functions = emulator.session().client("lambda", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
     (deployed,) = [
@@ -293,7 +293,7 @@ def test_fails_when_the_function_starts_without_its_environment_and_names_what_i
     configuration = function["Configuration"]
     variables = configuration["Environment"]["Variables"]
     name = unique("incomplete")
-    # The emulator names its place without TLS, which it has.
+    # The URL of the emulator has http, although it uses TLS.
     code = client.http.request("GET", function["Code"]["Location"].replace("http:", "https:", 1)).data
     functions.create_function(
         FunctionName=name,
@@ -305,8 +305,8 @@ def test_fails_when_the_function_starts_without_its_environment_and_names_what_i
     )
     try:
         answer = functions.invoke(FunctionName=name, Payload=b"{}")
-        told = json.loads(answer["Payload"].read())
+        error = json.loads(answer["Payload"].read())
     finally:
         functions.delete_function(FunctionName=name)
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorMessage"].endswith("environment variables are missing: TASK_TABLE_NAME, TENANTS")
+    assert error["errorMessage"].endswith("environment variables are missing: TASK_TABLE_NAME, TENANTS")

@@ -1,4 +1,4 @@
-"""While a deployment is changed, agents of two builds work on each other's tasks: each ends as it would have.
+"""During a deployment, agents of two builds run each other's tasks: each task ends as it would with one build.
 
 The agent of an earlier commit works on what today's task API submits, today's agent on what the earlier code wrote, and
 each finishes what the other one had to return. Real processes of both, on real HTTP.
@@ -27,7 +27,7 @@ from task_record.table import Item
 from tests.fakes.careful_aws import BUCKET, TABLE, CarefulAws
 from tests.fakes.stand_in_runtime.application import RuntimeType
 from tests.fakes.stand_in_runtime.bench import SMALL, workflow
-from tests.integration.agent_pods import NAMES, TODAY, Pods, exit_status, running_pods, so
+from tests.integration.agent_pods import NAMES, TODAY, Pods, exit_status, running_pods, wait_for
 from tests.unit.task_api.conftest import ENVIRONMENT, RUNTIMES, Api, table_of
 
 Build = Literal["previous", "today"]
@@ -61,7 +61,7 @@ async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
 
 
 def api_on(aws: CarefulAws) -> Api:
-    """Today's task API on these services."""
+    """The current task API with these services."""
     api = Api(aws.clients["dynamodb"], aws.clients["s3"], [])
     api.handler = entry_point(
         Settings.from_environment(
@@ -75,10 +75,10 @@ def api_on(aws: CarefulAws) -> Api:
 
 
 def submit_today(aws: CarefulAws, runtime_type: RuntimeType) -> None:
-    """Submit by today's task API: with all optional keys, without, and with a body that goes through S3."""
+    """Submit with the current task API: with all optional keys, without them, and with an offloaded body."""
     api, runtime = api_on(aws), NAMES[runtime_type]
     tasktype, contents = tasks_of(runtime_type)
-    # An agent gives up what has expired, by its own clock: so long nothing takes here.
+    # An agent ends expired tasks by its own clock; nothing takes so long here.
     expires_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
     for number, content in enumerate(contents):
         further = {**FURTHER[runtime_type], "expires_at": expires_at} if number == 0 else {}
@@ -92,7 +92,7 @@ def submit_today(aws: CarefulAws, runtime_type: RuntimeType) -> None:
 
 
 def submit_as_before(aws: CarefulAws, runtime_type: RuntimeType, sources: Sequence[Path]) -> None:
-    """Submit the same by the code of a build."""
+    """Submit the same tasks with the code of a build."""
     tasktype, contents = tasks_of(runtime_type)
     tasks: list[dict[str, Any]] = []
     for number, content in enumerate(contents):
@@ -119,26 +119,26 @@ def submit_as_before(aws: CarefulAws, runtime_type: RuntimeType, sources: Sequen
 
 
 def tasks_of(runtime_type: RuntimeType) -> tuple[str, list[dict[str, Any]]]:
-    """Kind and contents; the first one has all optional keys."""
+    """Task type and contents; the first one has all optional keys."""
     return ("pipeline", [WITH_INPUT]) if runtime_type == "comfyui" else ("text-to-image", [SMALL, LARGE])
 
 
 def send_without_submission(aws: CarefulAws, runtime_type: RuntimeType) -> None:
-    """Send a message straight to the topic, as a caller may who does not use the task API."""
+    """Send a message directly to the topic, as a caller can without the task API."""
     metadata = {"id": "straight", "runtime": NAMES[runtime_type]}
     content = workflow() if runtime_type == "comfyui" else SMALL
     aws.send(json.dumps({"task": {"metadata": metadata, "content": content}}))
 
 
 def records(aws: CarefulAws) -> dict[str, Item]:
-    """Records, by their tasks' ids."""
+    """Records by the ids of their tasks."""
     found = [item for item in aws.items() if str(item[table.SK]).startswith(table.META_SK_PREFIX)]
     return {str(item[table.ID]): item for item in found}
 
 
 async def completed(aws: CarefulAws, count: int) -> dict[str, dict[str, Any]]:
-    """Wait until so many tasks have left; each has completed, in one attempt and with one callback: the callbacks."""
-    await so(lambda: len(aws.ends()) >= count and aws.messages() == 0)
+    """Wait until a number of tasks have completed, each with one attempt and one callback; returns the callbacks."""
+    await wait_for(lambda: len(aws.ends()) >= count and aws.messages() == 0)
     assert {record[table.STATUS] for record in records(aws).values()} == {Status.COMPLETED}
     assert {record[table.ATTEMPTS] for record in records(aws).values()} == {1}
     callbacks = [json.loads(callback_of(image, BUCKET).body) for image in aws.ends()]
@@ -168,7 +168,7 @@ async def test_each_build_completes_what_the_other_one_submitted(
     else:
         submit_as_before(pods.aws, runtime_type, sources["previous"])
     send_without_submission(pods.aws, runtime_type)
-    # No lease has to run out here: with its own time a machine that is busy costs no attempt.
+    # No lease must expire here: with its usual duration, a busy machine causes no second attempt.
     times = ProtocolTimes().environment()
     await pods.start(runtime_type=runtime_type, inference_s=0, sources=sources[build], environment=times)
     callbacks = await completed(pods.aws, len(tasks_of(runtime_type)[1]) + 1)
@@ -202,6 +202,6 @@ async def test_each_build_takes_over_from_the_other_one_when_that_dies(
     await pods.bring_to("inferring")
     agent.kill()
     await pods.start(inference_s=0, sources=sources[second])
-    await so(lambda: bool(pods.aws.ends()) and pods.aws.messages() == 0)
+    await wait_for(lambda: bool(pods.aws.ends()) and pods.aws.messages() == 0)
     record = pods.aws.record()
     assert (record[table.STATUS], record[table.ATTEMPTS], len(pods.aws.ends())) == (Status.COMPLETED, 2, 1)

@@ -1,4 +1,4 @@
-"""Faults on the way of a task: nothing is lost, and everything ends. On the very resources that are deployed."""
+"""Faults during a task: no task is lost, and every task ends. With the deployed resources."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SCHEMA_1 = ROOT / "tests" / "fixtures" / "schema-1"
 
 
 class Operator:
-    """What an operator with all rights sees and does."""
+    """The actions of an operator with all permissions."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -47,7 +47,7 @@ class Operator:
         )
 
     def physical(self, logical_id: str) -> str:
-        """Physical id of the only resource whose logical id is this and a hash."""
+        """Physical id of the resource whose logical id is this name and a hash."""
         (found,) = [
             name
             for logical, name in self.deployment.resources.items()
@@ -60,7 +60,7 @@ class Operator:
         return self.physical("TaskBusInputTopic")
 
     def put(self, task: TaskRef, **attributes: str | int) -> None:
-        """Put a record as it may be found in the table: queued, of an hour ago."""
+        """Write a record that was queued an hour ago."""
         now_ms = time.time_ns() // 1_000_000
         record: Item = {
             **task.key,
@@ -95,12 +95,12 @@ class Operator:
         return dict(found)
 
     def last_result(self, function: str, source: str = "") -> str:
-        """What the emulator says of the last batch that an event source brought to a function."""
+        """The result of the last batch of an event source mapping, from the emulator."""
         mappings = self.lambdas.list_event_source_mappings(FunctionName=self.physical(function))["EventSourceMappings"]
         (found,) = [one for one in mappings if one["EventSourceArn"].endswith(source)]
         return str(found.get("LastProcessingResult"))
 
-    def remove_what_was_kept(self) -> None:
+    def remove_stored_objects(self) -> None:
         for bucket, prefix in ((self.deployment.output_bucket, "parked/"), (self.deployment.failure_bucket, "")):
             for key in self.keys(bucket, prefix):
                 self.s3.delete_object(Bucket=bucket, Key=key)
@@ -116,10 +116,10 @@ def everything(client: Any) -> Operator:
 
 @pytest.fixture
 def operator(everything: Operator) -> Iterator[Operator]:
-    everything.remove_what_was_kept()
+    everything.remove_stored_objects()
     yield everything
-    # Other tests look at what they leave there themselves.
-    everything.remove_what_was_kept()
+    # Other tests check the objects that they store.
+    everything.remove_stored_objects()
 
 
 def a_task(*, ago_ms: int = HOUR_MS) -> TaskRef:
@@ -141,9 +141,9 @@ def message_of(task: TaskRef) -> str:
 
 
 @contextmanager
-def without(right: str, role: str, operator: Operator) -> Iterator[None]:
-    """Take a right from a role, as an outage of the service would."""
-    denied = {"Statement": [{"Effect": "Deny", "Action": right, "Resource": "*"}]}
+def without(permission: str, role: str, operator: Operator) -> Iterator[None]:
+    """Remove a permission from a role, to simulate an outage of the service."""
+    denied = {"Statement": [{"Effect": "Deny", "Action": permission, "Resource": "*"}]}
     operator.iam.put_role_policy(RoleName=role, PolicyName="Outage", PolicyDocument=json.dumps(denied))
     try:
         yield
@@ -153,7 +153,7 @@ def without(right: str, role: str, operator: Operator) -> Iterator[None]:
 
 @contextmanager
 def without_subscription(runtime: str, operator: Operator) -> Iterator[None]:
-    """Remove the subscription of a runtime's queue, and make it anew as it was."""
+    """Remove the subscription of a runtime's queue, and create it again afterwards."""
     queue = operator.deployment.runtimes[runtime].queue_url.rpartition("/")[2]
     listed = operator.sns.list_subscriptions_by_topic(TopicArn=operator.input_topic)["Subscriptions"]
     (found,) = [one for one in listed if one["Endpoint"].endswith(f":{queue}")]
@@ -171,7 +171,7 @@ def without_subscription(runtime: str, operator: Operator) -> Iterator[None]:
 
 
 def ended(operator: Operator, task: TaskRef) -> dict[str, Any]:
-    """The one callback of a task, once it is there."""
+    """The only callback of a task, when it was published."""
     (callback,) = operator.client.until(lambda: operator.client.callbacks_of(task.id))
     assert callback["submission"] == task.submission
     return dict(callback)
@@ -198,7 +198,7 @@ def test_a_task_whose_subscription_was_removed_is_completed_once_it_is_restored(
 ) -> None:
     with without_subscription("sd", operator):
         answer = client.submit({"prompt": "x", "width": 64, "height": 64})
-        # The stream is in order: once this one has come to its end, the relay has published the other.
+        # The stream is ordered: when this task has ended, the relay has published the other one.
         graph = {"9": {"class_type": "SaveImage", "inputs": {"images": ["5", 0]}}}
         graph["5"] = {
             "class_type": "EmptyImage",
@@ -212,7 +212,7 @@ def test_a_task_whose_subscription_was_removed_is_completed_once_it_is_restored(
     assert (task["status"], task["attempts"]) == ("completed", 1)
 
 
-def test_a_dead_lettered_task_stays_as_long_as_an_agent_holds_it(operator: Operator) -> None:
+def test_a_dead_lettered_task_stays_while_an_agent_has_its_lease(operator: Operator) -> None:
     task, now_ms = a_task(), time.time_ns() // 1_000_000
     operator.put(task, status="running", claim="c", attempts=1, lease_until=now_ms + HOUR_MS)
     held = operator.record(task)
@@ -226,20 +226,20 @@ def test_a_dead_lettered_task_stays_as_long_as_an_agent_holds_it(operator: Opera
             lambda: "1 partial" in operator.last_result("TaskRecoveryDeadLetterFunction", source=f":{name}")
         )
         assert operator.record(task) == held
-        # The agent dies: its lease runs out.
+        # The agent dies, and its lease expires.
         operator.put(task, status="running", claim="c", attempts=1, lease_until=now_ms - HOUR_MS)
         operator.client.until(lambda: operator.error_of(task) == "dead_lettered")
         callback = ended(operator, task)
         assert (callback["status"], callback["error"]["code"]) == ("failed", "dead_lettered")
-        # There is no other copy of this message.
+        # This is the only copy of the message.
         (key,) = operator.keys(operator.deployment.output_bucket, f"parked/{name}/")
-        parked = operator.s3.get_object(Bucket=operator.deployment.output_bucket, Key=key)["Body"].read()
-        assert parked.decode() == message_of(task)
+        quarantined = operator.s3.get_object(Bucket=operator.deployment.output_bucket, Key=key)["Body"].read()
+        assert quarantined.decode() == message_of(task)
     finally:
         operator.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
 
 
-def test_a_dead_letter_that_cannot_be_read_is_parked_and_does_not_stop_the_others(operator: Operator) -> None:
+def test_a_dead_letter_that_cannot_be_decoded_is_quarantined_and_does_not_stop_the_others(operator: Operator) -> None:
     task = a_task()
     operator.put(task)
     queue = operator.deployment.runtimes["sd"].dead_letter_queue_url
@@ -250,7 +250,7 @@ def test_a_dead_letter_that_cannot_be_read_is_parked_and_does_not_stop_the_other
     operator.client.until(lambda: len(operator.keys(operator.deployment.output_bucket, f"parked/{name}/")) == 2)
 
 
-def test_tasks_that_nobody_will_run_fail_and_are_told(operator: Operator) -> None:
+def test_stranded_tasks_fail_and_have_a_callback(operator: Operator) -> None:
     of_removed, overdue = a_task(), a_task()
     operator.put(of_removed, runtime="removed")
     operator.put(overdue, expires_at=time.time_ns() // 1_000_000 - 1)
@@ -261,7 +261,7 @@ def test_tasks_that_nobody_will_run_fail_and_are_told(operator: Operator) -> Non
         assert (callback["status"], callback["error"]["code"]) == ("failed", code)
 
 
-def test_a_poison_record_is_kept_and_does_not_stop_the_others(client: Any, operator: Operator) -> None:
+def test_a_poison_record_is_stored_and_does_not_stop_the_others(client: Any, operator: Operator) -> None:
     poison = {**table.body_key("-", "poison", new_submission(0)), table.RUNTIME: "sd", table.MESSAGE: ""}
     operator.dynamodb.put_item(TableName=operator.deployment.table_name, Item=to_attribute_values(poison))
     answer = client.submit({"prompt": "x", "width": 64, "height": 64})
@@ -272,8 +272,8 @@ def test_a_poison_record_is_kept_and_does_not_stop_the_others(client: Any, opera
 
 
 def resend(client: Any, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
-    """Run scripts/resend.py: its status, and what became of which object."""
-    done = subprocess.run(  # noqa: S603 (our own command)
+    """Run scripts/resend.py; returns its exit status and the outcome of each object."""
+    done = subprocess.run(  # noqa: S603 (a constant command)
         [
             sys.executable,
             ROOT / "scripts" / "resend.py",
@@ -291,7 +291,7 @@ def resend(client: Any, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
     return done.returncode, [(one["key"], one["outcome"]) for one in json.loads(done.stdout)]
 
 
-def test_what_was_kept_is_sent_again_once_it_can_be(client: Any, operator: Operator) -> None:
+def test_stored_records_are_sent_again_when_the_cause_is_fixed(client: Any, operator: Operator) -> None:
     bucket, task, poison = operator.deployment.failure_bucket, a_task(), a_task()
     operator.put(task)
 
@@ -300,26 +300,26 @@ def test_what_was_kept_is_sent_again_once_it_can_be(client: Any, operator: Opera
 
     stored: Item = {**table.body_key("-", task.id, task.submission), table.RUNTIME: "sd"}
     records = {
-        "relay/mended.json": change("mended", {**stored, table.MESSAGE: message_of(task)}),
+        "relay/fixed.json": change("fixed", {**stored, table.MESSAGE: message_of(task)}),
         "relay/poison.json": change("poison", {**table.body_key("-", poison.id, "S"), table.RUNTIME: "sd"}),
     }
     for key, record in records.items():
         operator.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({"reason": "x", "record": record}).encode())
     assert resend(client, "--dry-run") == (0, [(key, "found") for key in records])
-    assert resend(client) == (1, [("relay/mended.json", "sent"), ("relay/poison.json", "kept")])
+    assert resend(client) == (1, [("relay/fixed.json", "sent"), ("relay/poison.json", "kept")])
     assert operator.keys(bucket, "") == ["relay/poison.json"]
     callback = ended(operator, task)
     assert callback["status"] == "completed"
 
-    # A batch that Lambda gave up: the callback comes again, word for word.
+    # A batch that Lambda could not process: an identical callback is published again.
     operator.s3.delete_object(Bucket=bucket, Key="relay/poison.json")
-    told, notifier = change("told", operator.record(task)), operator.physical("TaskBusNotifierFunction")
+    ended_record, notifier = change("ended", operator.record(task)), operator.physical("TaskBusNotifierFunction")
     batch = {
         "requestContext": {
             "functionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{notifier}",
             "condition": "RetryAttemptsExhausted",
         },
-        "payload": json.dumps({"Records": [told]}),
+        "payload": json.dumps({"Records": [ended_record]}),
     }
     operator.s3.put_object(Bucket=bucket, Key="aws/lambda/m/s/x", Body=json.dumps(batch).encode())
     assert resend(client) == (0, [("aws/lambda/m/s/x", "sent")])
@@ -328,7 +328,7 @@ def test_what_was_kept_is_sent_again_once_it_can_be(client: Any, operator: Opera
 
 
 def rebased(name: str, task: TaskRef, **changes: str | int) -> Item:
-    """An example of version 1 as another task, of now."""
+    """A recorded item of version 1, as another task of the current time."""
     text = (SCHEMA_1 / f"{name}.json").read_text()
     for old, new in (("a-task", task.id), ("01MCC5RM00000000000000000A", task.submission), ("key1", task.owner)):
         text = text.replace(old, new)
@@ -336,9 +336,7 @@ def rebased(name: str, task: TaskRef, **changes: str | int) -> Item:
     return {**item, **changes}
 
 
-def test_a_task_that_version_1_stored_is_completed_whatever_else_its_items_hold(
-    client: Any, operator: Operator
-) -> None:
+def test_a_task_that_version_1_stored_is_completed_with_unknown_attributes(client: Any, operator: Operator) -> None:
     now_ms = time.time_ns() // 1_000_000
     key_id = operator.deployment.resources["defaultAPIKey"]
     task = TaskRef(owner=key_id, id=f"v1-{uuid.uuid4().hex[:12]}", submission=new_submission(now_ms))
@@ -378,9 +376,9 @@ def test_a_task_of_a_later_version_fails_with_its_reason(operator: Operator) -> 
         lambda client, _: client.submit({"prompt": "x", "width": 64, "height": 64}, context={"a": 1}, prefix="a/b"),
         lambda client, noise: client.submit({"prompt": "x", "init_images": [noise]}, tasktype="image-to-image"),
     ],
-    ids=["inline", "parked"],
+    ids=["inline", "offloaded"],
 )
-def test_what_the_api_stores_today_is_read_by_version_1(
+def test_items_of_the_current_api_are_read_by_version_1(
     client: Any, operator: Operator, noise: str, submit: Callable[[Any, str], dict[str, Any]]
 ) -> None:
     answer = submit(client, noise)

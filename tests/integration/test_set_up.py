@@ -1,4 +1,4 @@
-"""Set-up for real, of a copy of this clone: interrupted again and again, without a network, on a full disk."""
+"""Set-up of a copy of this clone: interrupted repeatedly, without a network, on a full disk."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("set-up")]
 
 
 def copy_of_this_clone(folder: Path) -> Path:
-    """Copy what git knows, and what is new."""
+    """Copy tracked and new files."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 (as PATH has it)
         cwd=ROOT,
@@ -37,7 +37,7 @@ def copy_of_this_clone(folder: Path) -> Path:
 
 
 def start(clone: Path, **environment: str) -> subprocess.Popen[str]:
-    # As on the machine: without the virtual environment that these tests run in.
+    # Without the virtual environment of these tests.
     path = os.pathsep.join(
         folder for folder in os.environ["PATH"].split(os.pathsep) if not Path(folder).is_relative_to(ROOT)
     )
@@ -64,7 +64,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that refuses connections."""
+    """A port that rejects connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         yield taken.getsockname()[1]
@@ -79,9 +79,7 @@ def closed_port() -> Iterator[int]:
         ("installing npm packages", signal.SIGINT),
     ],
 )
-def test_interrupted_set_up_is_never_taken_for_a_finished_one(
-    clone: Path, sentence: str, number: signal.Signals
-) -> None:
+def test_an_interrupted_set_up_never_counts_as_finished(clone: Path, sentence: str, number: signal.Signals) -> None:
     process = start(clone)
     assert process.stdout is not None
     while sentence not in process.stdout.readline():
@@ -94,7 +92,7 @@ def test_interrupted_set_up_is_never_taken_for_a_finished_one(
     assert not (clone / ".venv" / ".ready").exists()
 
 
-def test_next_try_makes_everything_and_a_second_at_once_waits_for_it(clone: Path) -> None:
+def test_the_next_attempt_completes_set_up_and_a_concurrent_one_waits_for_it(clone: Path) -> None:
     first, second = start(clone), start(clone)
     outputs = [process.communicate(timeout=300)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outputs
@@ -111,7 +109,9 @@ def test_next_try_makes_everything_and_a_second_at_once_waits_for_it(clone: Path
     assert run(clone) == (0, "set-up: everything is made already\n")
 
 
-def test_npm_without_a_network_is_named_and_the_next_try_works(clone: Path, tmp_path: Path, closed_port: int) -> None:
+def test_npm_without_a_network_is_reported_and_the_next_attempt_works(
+    clone: Path, tmp_path: Path, closed_port: int
+) -> None:
     (clone / "node_modules" / ".ready").unlink()
     status, output = run(
         clone, npm_config_registry=f"http://127.0.0.1:{closed_port}/", npm_config_cache=str(tmp_path / "npm")
@@ -122,7 +122,7 @@ def test_npm_without_a_network_is_named_and_the_next_try_works(clone: Path, tmp_
 
 
 @pytest.mark.parametrize("tool", ["uv", "pip"])
-def test_index_that_cannot_be_reached_is_named(clone: Path, tmp_path: Path, closed_port: int, tool: str) -> None:
+def test_an_unreachable_index_is_reported(clone: Path, tmp_path: Path, closed_port: int, tool: str) -> None:
     other = copy_of_this_clone(tmp_path / "clone")
     index = f"http://127.0.0.1:{closed_port}/simple"
     environment = {
@@ -142,8 +142,8 @@ def test_index_that_cannot_be_reached_is_named(clone: Path, tmp_path: Path, clos
     assert "Traceback" not in output
 
 
-def test_full_disk_is_named(clone: Path, tmp_path: Path) -> None:
-    """A file system of 64 MB, in a mount namespace of this test's own."""
+def test_a_full_disk_is_reported(clone: Path, tmp_path: Path) -> None:
+    """A file system of 64 MB, in a separate mount namespace."""
     disk = tmp_path / "disk"
     disk.mkdir()
     (tmp_path / "bin").mkdir()

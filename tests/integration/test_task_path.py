@@ -1,4 +1,4 @@
-"""The way of a task, on the very resources that are deployed: submit, relay, agent, runtime, bucket, callback."""
+"""The path of a task with the deployed resources: submit, relay, agent, runtime, bucket, callback."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from sd_on_eks.task_api.contract.schemas import schemas
 pytestmark = pytest.mark.xdist_group("local_stack")
 
 
-def picture(client: Any, task: dict[str, Any]) -> tuple[int, int]:
+def image_size(client: Any, task: dict[str, Any]) -> tuple[int, int]:
     (result,) = [one for one in task["results"] if one["s3_url"].endswith(".png")]
     with Image.open(io.BytesIO(client.http.request("GET", result["url"]).data)) as image:
         image.load()
@@ -39,13 +39,13 @@ def is_empty(client: Any, url: str) -> bool:
     return all(found[name] == "0" for name in names)
 
 
-def test_text_to_image_ends_in_a_picture_and_one_callback(client: Any) -> None:
+def test_text_to_image_has_an_image_and_one_callback(client: Any) -> None:
     answer = client.submit(
         {"prompt": "a cat", "width": 64, "height": 48, "seed": 7}, prefix="a/b", context={"user": 1.5}
     )
     task = client.wait(answer["id"])
     assert task["status"] == "completed", task
-    assert picture(client, task) == (64, 48)
+    assert image_size(client, task) == (64, 48)
     urls = sorted(one["s3_url"].removeprefix(answer["output_location"]) for one in task["results"])
     assert re.fullmatch(rf"{answer['id']}-[0-9a-f]{{4}}-0\.png", urls[0])
     assert re.fullmatch(rf"{answer['id']}-[0-9a-f]{{4}}\.out", urls[1])
@@ -61,7 +61,7 @@ def test_text_to_image_ends_in_a_picture_and_one_callback(client: Any) -> None:
     client.until(lambda: is_empty(client, client.stack.deployment.runtimes["sd"].queue_url))
 
 
-def test_timings_of_a_task_and_of_its_callback_are_those_that_are_described(client: Any) -> None:
+def test_timings_of_a_task_and_of_its_callback_are_documented(client: Any) -> None:
     answer = client.submit({"prompt": "a cat", "width": 64, "height": 48})
     parts = client.wait(answer["id"])["timings"]
     assert parts.keys() == schemas()["Timings"]["properties"].keys()
@@ -73,7 +73,7 @@ def test_timings_of_a_task_and_of_its_callback_are_those_that_are_described(clie
     assert round(parts["gpu_seconds"] * 1000) == parts["inference_ms"]
 
 
-def test_image_to_image_with_a_body_over_200_kb_goes_by_way_of_s3(client: Any, noise: str) -> None:
+def test_image_to_image_with_a_body_over_200_kb_is_offloaded(client: Any, noise: str) -> None:
     answer = client.submit(
         {"prompt": "a cat", "init_images": [noise], "width": 64, "height": 64}, tasktype="image-to-image"
     )
@@ -84,11 +84,11 @@ def test_image_to_image_with_a_body_over_200_kb_goes_by_way_of_s3(client: Any, n
     assert client.wait(answer["id"])["status"] == "completed"
 
 
-def test_pipeline_ends_in_a_picture(client: Any) -> None:
+def test_pipeline_has_an_image(client: Any) -> None:
     answer = client.submit(workflow("a dog"), runtime="comfy", tasktype="pipeline")
     task = client.wait(answer["id"])
     assert task["status"] == "completed", task
-    assert picture(client, task) == (64, 48)
+    assert image_size(client, task) == (64, 48)
 
 
 def test_v1alpha1_is_routed_by_its_checkpoint(client: Any) -> None:
@@ -114,7 +114,7 @@ def test_v1alpha1_is_routed_by_its_checkpoint(client: Any) -> None:
     assert (task["status"], task["context"]) == ("completed", {"uid": "456"})
 
 
-def test_a_failure_is_told_in_the_runtimes_own_words(client: Any) -> None:
+def test_a_failure_has_the_message_of_the_runtime(client: Any) -> None:
     answer = client.submit({"prompt": "x", "alwayson_scripts": {"nonesuch": {"args": []}}})
     task = client.wait(answer["id"])
     assert task["status"] == "failed"
@@ -124,7 +124,7 @@ def test_a_failure_is_told_in_the_runtimes_own_words(client: Any) -> None:
     assert callback["error"] == task["error"]
 
 
-def test_a_message_published_straight_to_the_topic_is_run_once(client: Any) -> None:
+def test_a_message_published_directly_to_the_topic_is_run_once(client: Any) -> None:
     task_id = f"direct ü/{uuid.uuid4().hex[:8]}"
     message = {"metadata": {"id": task_id, "tasktype": "text-to-image"}, "content": {"prompt": "direct", "width": 64}}
     topic = next(
@@ -141,16 +141,16 @@ def test_a_message_published_straight_to_the_topic_is_run_once(client: Any) -> N
     assert (callback["status"], callback["runtime"]) == ("completed", "sd")
 
 
-def test_a_message_that_no_agent_can_handle_is_parked(client: Any) -> None:
+def test_a_message_that_no_agent_can_decode_is_quarantined(client: Any) -> None:
     queue_url = client.stack.deployment.runtimes["sd"].queue_url
     client.stack.emulator.sqs().send_message(QueueUrl=queue_url, MessageBody="no JSON at all")
     bucket = client.stack.deployment.output_bucket
 
-    def parked() -> list[str]:
+    def quarantined() -> list[str]:
         listed = client.stack.emulator.s3().list_objects_v2(Bucket=bucket, Prefix="parked/").get("Contents", [])
         return [one["Key"] for one in listed]
 
-    (key,) = client.until(parked)
+    (key,) = client.until(quarantined)
     assert client.stack.emulator.s3().get_object(Bucket=bucket, Key=key)["Body"].read() == b"no JSON at all"
     client.until(lambda: is_empty(client, queue_url))
 
@@ -158,13 +158,13 @@ def test_a_message_that_no_agent_can_handle_is_parked(client: Any) -> None:
 def test_a_task_of_a_killed_agent_and_runtime_is_finished_once_after_its_lease(client: Any) -> None:
     stack = client.stack
     prompt = f"killed {uuid.uuid4().hex[:8]}"
-    # Slow enough to be killed in the middle: the stand-in takes its time by steps.
+    # Slow enough to be killed in the middle: the duration of the fake depends on the steps.
     answer = client.submit({"prompt": prompt, "width": 64, "height": 64})
 
-    def begun() -> bool:
+    def is_started() -> bool:
         return any(entry["id"] == prompt and entry["event"] == "begin" for entry in client.journal("sd"))
 
-    client.until(begun)
+    client.until(is_started)
     stack.agents["sd"].kill()
     stack.runtimes["sd"].kill()
     killed_at = time.time()
@@ -178,7 +178,7 @@ def test_a_task_of_a_killed_agent_and_runtime_is_finished_once_after_its_lease(c
     assert (task["status"], task["attempts"]) == ("completed", 2)
     begins = [entry["at"] for entry in client.journal("sd") if entry["id"] == prompt and entry["event"] == "begin"]
     assert len(begins) == 2
-    # Lease 4 s, renewed at most one beat before the kill; 1 s of clock error on top.
+    # Lease of 4 s, renewed at most one heartbeat before the kill, plus 1 s of clock error.
     assert begins[1] - killed_at > 4 - 0.5
     client.until(lambda: client.callbacks_of(answer["id"]))
     client.until(lambda: is_empty(client, stack.deployment.runtimes["sd"].queue_url))
@@ -186,7 +186,7 @@ def test_a_task_of_a_killed_agent_and_runtime_is_finished_once_after_its_lease(c
     assert callback["status"] == "completed"
 
 
-def test_an_idle_agent_stops_when_it_is_told_to(client: Any) -> None:
+def test_an_idle_agent_stops_when_it_receives_sigterm(client: Any) -> None:
     agent = client.stack.agents["comfy"]
     assert agent.stop(timeout_s=10) == 0
     agent.start()
@@ -205,7 +205,7 @@ def test_an_agent_finishes_its_task_before_it_stops(client: Any) -> None:
     assert (task["status"], task["attempts"]) == ("completed", 1)
 
 
-def test_an_agent_can_use_its_own_queue_alone(client: Any) -> None:
+def test_an_agent_can_only_use_its_own_queue(client: Any) -> None:
     emulator, deployment = client.stack.emulator, client.stack.deployment
     role = deployment.runtimes["sd"].role_arn
     granted = emulator.sts().assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]

@@ -25,4 +25,4 @@ await main({
 // @ts-expect-error (the type of a field is known)
 const _wrongField: TextToImage = { prompt: "x", steps: "many" };
 // @ts-expect-error (and so are the choices)
-const _wrongChoice: TaskMetadata = { id: "a", runtime: "sd", tasktype: "text-to-picture" };
+const _wrongChoice: TaskMetadata = { id: "a", runtime: "sd", tasktype: "text-to-text" };

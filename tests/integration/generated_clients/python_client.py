@@ -1,4 +1,4 @@
-"""What is done with the client of openapi-python-client; scenario.ts does the same."""
+"""The steps of the client of openapi-python-client, the same as in scenario.ts."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-// What is done with each TypeScript client; its types are those of openapi-typescript, so the other's must agree.
+// The steps of each TypeScript client. Types are those of openapi-typescript; those of the other client must be compatible.
 import type { components } from "./openapi_fetch_client/schema.js";
 
 declare const process: { env: Record<string, string>; argv: string[] };
@@ -144,7 +144,7 @@ async function cancel(api: Api) {
   return [cancelled.status, (await api.getTask(id)).status];
 }
 
-/** Do what the first argument says, and print what came of it. */
+/** Run the step that the first argument names, and print its result. */
 export async function main(api: Api) {
   console.log(JSON.stringify(process.argv[2] === "cancel" ? await cancel(api) : await run(api)));
 }
@@ -152,4 +152,4 @@ export async function main(api: Api) {
 // @ts-expect-error (the type of a field is known)
 const _wrongField: Schemas["TextToImage"] = { prompt: "x", steps: "many" };
 // @ts-expect-error (and so are the choices)
-const _wrongChoice: Schemas["TaskMetadata"] = { id: "a", runtime: "sd", tasktype: "text-to-picture" };
+const _wrongChoice: Schemas["TaskMetadata"] = { id: "a", runtime: "sd", tasktype: "text-to-text" };

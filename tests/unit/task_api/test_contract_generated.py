@@ -173,7 +173,7 @@ def test_schemas_have_the_values_of_the_record() -> None:
     )
 
 
-def test_no_schema_has_a_name_that_stands_for_nothing() -> None:
+def test_no_schema_has_an_unknown_placeholder() -> None:
     assert "${" not in json.dumps(schemas())
 
 
