@@ -24,12 +24,12 @@ def test_attributes_and_statuses_are_those_of_a_callback() -> None:
     record: table.Item = {table.STATUS: "completed", table.ID: "a", table.SUBMISSION: "b", table.RUNTIME: "sd"}
     assert callback_of(record, "bucket").attributes.keys() == {"runtime", "status"}
     assert {*TERMINAL, Status.RUNNING} == {"completed", "failed", "cancelled", "running"}
-    assert "`status`** is `completed`, `failed` or `cancelled`, and with `notifyRunning: true` also `running`" in TEXT
+    assert "`status`** is `completed`, `failed` or `cancelled`; with `notifyRunning: true` also `running`" in TEXT
     assert "`runtime` and `status` are the message attributes of every callback" in TEXT
 
 
 def test_life_of_a_link_is_that_of_the_code() -> None:
-    assert f"**A link is valid for {LINK_SECONDS // 60} minutes**" in TEXT
+    assert f"**A presigned URL is valid for {LINK_SECONDS // 60} minutes**" in TEXT
 
 
 def test_pages_and_headings_that_it_names_exist() -> None:
