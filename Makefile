@@ -59,12 +59,13 @@ diff: synth ## Show what a deployment would change, Kubernetes objects as YAML (
 	$(BIN)/python scripts/diff.py $(if $(TEMPLATE),--template '$(TEMPLATE)')
 
 .PHONY: lint
-lint: setup ## Formatting, style, types, layers, templates' and images' linters
+lint: setup ## Formatting, style, words, types, layers, templates' and images' linters
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/yamllint --strict config.yaml docs/examples
 	$(BIN)/shellcheck $(SHELL_FILES)
 	$(BIN)/hadolint $(DOCKERFILES)
+	$(BIN)/python scripts/check_words.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in found:
         print(one)
     if found:
-        print(f"{len(found)} places; docs/glossary.md has the words that this project uses")
+        print(f"places: {len(found)}; docs/glossary.md has the words that this project uses")
     return 1 if found else 0
 
 

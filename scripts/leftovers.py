@@ -7,7 +7,7 @@
 Of a stack that was destroyed it lists what goes on costing money. It looks, in one region, for
 
 - instances, volumes, launch templates and network interfaces of the cluster's nodes: there are some if Karpenter was
-  gone before its nodes were, or if somebody deleted objects of the cluster by hand before the destroy;
+  deleted before its nodes, or if somebody deleted objects of the cluster by hand before the destroy;
 - network interfaces of the control plane and of functions, which hold up the deletion of a VPC;
 - log groups that were made again by a late write, or that no stack made: what they have costs storage for ever;
 - the buckets and the table that hold data, which a stack keeps unless `removalPolicy: destroy` was set.

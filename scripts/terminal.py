@@ -1,7 +1,7 @@
 """What a script shows to the person who runs it: lines that stay as they are, and what is being waited for.
 
-A line is never wrapped and nothing in it is markup: paths and commands can be copied as they were printed, whatever the
-width of the terminal, and `[x]` in the name of a folder stays. In a terminal a spinner shows what is being waited for
+A line is never wrapped and nothing in it is markup: paths and commands can be copied as they were printed, at any width
+of the terminal, and `[x]` in the name of a folder stays. In a terminal a spinner shows what is being waited for
 and for how long; in a pipe the same is a line every 15 s, without control characters.
 """
 

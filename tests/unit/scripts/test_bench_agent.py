@@ -61,7 +61,7 @@ def test_a_share_is_of_all_gpus() -> None:
     assert busy_share(replace(run, gpus=(*run.gpus, *other.gpus))) == pytest.approx(6 / (3.5 + 5))
 
 
-def test_a_figure_beyond_its_limit_is_told() -> None:
+def test_a_figure_beyond_its_limit_is_reported() -> None:
     busy, cpu = figure("GPU busy"), figure("CPU per task, ms")
     limit = busy.limit_in(CASE, {})
     assert busy.is_missed(limit, 0.899)
@@ -85,13 +85,13 @@ def idle_hold_of(*holds: Hold, other: tuple[float, float]) -> float:
     return figure("idle hold per task, ms").median([replace(run, gpus=gpus, holds=holds)])
 
 
-def test_a_task_is_held_for_nothing_while_another_gpu_has_nothing_to_do() -> None:
+def test_a_task_is_held_in_vain_while_another_gpu_is_idle() -> None:
     held = Hold(agent=0, since=100.2, until=102)
     # Its own GPU is busy until 101 and the other one from 100.5 on.
     assert idle_hold_of(held, other=(100.5, 101.5)) == pytest.approx(1000 * 0.3 / 3)
 
 
-def test_a_task_that_waits_for_no_gpu_or_beside_busy_ones_is_not_held_for_nothing() -> None:
+def test_a_task_that_waits_for_no_gpu_or_while_all_are_busy_is_not_held_in_vain() -> None:
     assert idle_hold_of(Hold(agent=0, since=101.1, until=102), other=(103, 104)) == 0
     assert idle_hold_of(Hold(agent=0, since=100.2, until=101), other=(100, 101)) == 0
 
