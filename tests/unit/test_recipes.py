@@ -5,12 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 ROOT: Final = Path(__file__).parents[2]
-SOURCES: Final = ("constructs", "runtime_images", "docs", "scripts/generate.py", "config.schema.json")
+SOURCES: Final = (
+    *("constructs", "runtime_images", "docs", "config.schema.json"),
+    *("scripts/generate.py", "scripts/verification/samples.py"),
+)
 API: Final = "constructs/sd_on_eks/task_api"
 ROWS: Final = "constructs/task_record/runtime_types.py"
 EXAMPLES: Final = f"{API}/contract/request_examples.py"
@@ -151,14 +157,18 @@ def apply(edits: Mapping[str, Edit], tree: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def copy_of_the_tree(folder: Path) -> Path:
-    for name in (*SOURCES, "scripts/verification/samples.py"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name)
-        else:
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
+@pytest.fixture
+def tree() -> Iterator[Path]:
+    """A copy of the tree, which goes at once: pytest would keep its hundreds of files for three runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        for source in SOURCES:
+            (folder / source).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, folder / source)
+            else:
+                shutil.copy2(ROOT / source, folder / source)
+        yield folder
 
 
 def found_in(tree: Path, *arguments: str) -> dict[str, Any]:
@@ -184,9 +194,8 @@ GENERATED: Final = [
 ]
 
 
-def test_a_new_task_type_of_the_sd_web_ui_touches_at_most_four_files(tmp_path: Path) -> None:
+def test_a_new_task_type_of_the_sd_web_ui_touches_at_most_four_files(tree: Path) -> None:
     assert len(TASK_TYPE) <= 4
-    tree = copy_of_the_tree(tmp_path)
     apply(TASK_TYPE, tree)
     found = found_in(tree, "task type", "interrogate")
     assert found["generated"] == GENERATED
@@ -203,9 +212,8 @@ def test_a_new_task_type_of_the_sd_web_ui_touches_at_most_four_files(tmp_path: P
     assert found["on the page"]
 
 
-def test_a_new_type_of_runtime_touches_at_most_seven_files_beside_new_folders(tmp_path: Path) -> None:
+def test_a_new_type_of_runtime_touches_at_most_seven_files_beside_new_folders(tree: Path) -> None:
     assert len(RUNTIME_TYPE) <= 7
-    tree = copy_of_the_tree(tmp_path)
     apply({**RUNTIME_TYPE, **NEW_FOLDERS}, tree)
     found = found_in(tree, "runtime type", "text-to-song")
     assert found["generated"] == [
