@@ -25,7 +25,7 @@ def test_attributes_and_statuses_are_those_of_a_callback() -> None:
     assert callback_of(record, "bucket").attributes.keys() == {"runtime", "status"}
     assert {*TERMINAL, Status.RUNNING} == {"completed", "failed", "cancelled", "running"}
     assert "`status`** is `completed`, `failed` or `cancelled`; with `notifyRunning: true` also `running`" in TEXT
-    assert "`runtime` and `status` are the message attributes of every callback" in TEXT
+    assert "Every callback has the message attributes `runtime` and `status`" in TEXT
 
 
 def test_life_of_a_link_is_that_of_the_code() -> None:

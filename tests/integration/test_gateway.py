@@ -176,10 +176,10 @@ def test_conformance_holds_and_skips_what_the_emulator_does_not_support(client: 
     assert done.returncode == 0, done.stderr
     findings = json.loads(done.stdout)
     assert {finding["check"] for finding in findings if finding["outcome"] == "skipped"} == {
-        "an upload is taken as it was declared, and not otherwise",
+        "an upload is accepted only as declared",
         "a disabled key returns 401",
-        "the account's logging role is there, and the access log has no key",
+        "the account has a logging role, and the access log has no key",
         "a presigned URL is valid until its expires_at",
-        "too many requests are answered 429 with Retry-After",
+        "too many requests return 429 with Retry-After",
     }
     assert len(findings) == 15
