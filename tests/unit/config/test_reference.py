@@ -1,7 +1,8 @@
 """docs/configuration.md: it contains every key once, with a description."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -36,7 +37,8 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, F
 FIELDS = dict(fields_of(Config))
 
 
-def entries() -> dict[str, str]:
+@cache
+def entries() -> Mapping[str, str]:
     """The text of the page about each key: `network.cidr` -> type, default and description."""
     page = reference_text()
     found = list(KEY.finditer(page))

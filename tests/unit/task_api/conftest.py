@@ -11,7 +11,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
 
 from sd_on_eks.task_api.handler import clients
 from sd_on_eks.task_api.handler.entry_point import LambdaHandler, entry_point
@@ -40,6 +43,7 @@ ENVIRONMENT = {
 }
 PATHS = {route.partition(" ")[2] for route in ROUTES.values()}
 TIMES = ProtocolTimes()
+REGION = "eu-west-1"
 INDEXES = {
     table.INDEX_BY_OWNER: ((table.OWNER, table.RUNTIME), table.SUBMITTED_AT, table.INDEX_BY_OWNER_PROJECTION),
     table.INDEX_BY_STATUS: ((table.RUNTIME, table.STATUS), table.SUBMITTED_AT, table.INDEX_BY_STATUS_PROJECTION),
@@ -134,8 +138,7 @@ class Api:
         self.write(finish(task, claim_id="c" * 32, now_ms=self.now_ms(), times=TIMES, result=text, timings="{}"))
 
     def items(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.dynamodb.scan(TableName="tasks")["Items"]
-        return found
+        return [item.to_json()["Attributes"] for item in stored_table().all_items()]
 
     def records(self, prefix: str) -> list[table.Item]:
         """Items whose sort key has this prefix: `S#` for records, `B#` for messages."""
@@ -143,7 +146,7 @@ class Api:
         return [item for item in items if str(item[table.SK]).startswith(prefix)]
 
     def objects(self) -> list[str]:
-        return [one["Key"] for one in self.s3.list_objects_v2(Bucket="output").get("Contents", [])]
+        return sorted(stored_objects())
 
 
 def routed(path: str) -> tuple[str, str | None]:
@@ -157,6 +160,16 @@ def routed(path: str) -> tuple[str, str | None]:
 
 def table_of(runtimes: list[dict[str, Any]]) -> Runtimes:
     return Runtimes([Runtime(**runtime) for runtime in runtimes])
+
+
+def stored_table() -> Any:
+    """The table as it is in memory: a call of a client takes longer than the request that a test sends."""
+    return dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables["tasks"]
+
+
+def stored_objects() -> Any:
+    """The objects of the output bucket in memory, by their keys."""
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets["output"].keys
 
 
 MakeApi = Callable[..., Api]
@@ -180,17 +193,18 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
-    """For all tests of a module: creating clients takes longer than most tests."""
+    """For all tests of a module: creating clients, table and bucket takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        yield Aws(boto3.client("dynamodb"), boto3.client("s3"))
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        aws = Aws(boto3.client("dynamodb"), boto3.client("s3"))
+        create_table(aws.dynamodb)
+        aws.s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": REGION})
+        yield aws
 
 
 @pytest.fixture
 def make_api(aws: Aws) -> Iterator[MakeApi]:
     """Creates an API, with `runtimes`, environment variables, and `dynamodb` and `s3` in place of the real clients."""
-    create_table(aws.dynamodb)
-    aws.s3.create_bucket(Bucket="output", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     aws.calls.clear()
 
     def make(
@@ -206,10 +220,9 @@ def make_api(aws: Aws) -> Iterator[MakeApi]:
         return api
 
     yield make
-    aws.dynamodb.delete_table(TableName="tasks")
-    for one in aws.s3.list_objects_v2(Bucket="output").get("Contents", []):
-        aws.s3.delete_object(Bucket="output", Key=one["Key"])
-    aws.s3.delete_bucket(Bucket="output")
+    stored_table().items.clear()
+    for key in list(stored_objects()):
+        stored_objects().pop(key)  # which closes its file, too
     reset_model_data()  # moto keeps all instances for its dashboard: gigabytes after many requests
 
 
