@@ -25,6 +25,8 @@ from task_record.status import TERMINAL, Status
 from task_record.table import Item
 from task_record.transition import Transition
 
+virtual_time = pytest.mark.looptime(noop_cycles=0)
+"""Time that passes at once: the clock need not stand still for 42 turns of a loop that nothing reaches from outside."""
 VISIBILITY_S = 33
 EPOCH_MS = 1_800_000_000_000
 PNG = OutputFile(data=b"\x89PNG", extension="png", content_type="image/png")

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from local_stack.certificate import Certificate
 from queue_agent.deletion_cost import OwnPod, PodApiError, publish_deletion_cost
+from tests.unit.queue_agent.conftest import virtual_time
 
 ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 
@@ -56,7 +57,7 @@ async def published(busy: list[tuple[float, bool]], *, seconds: float, refusals:
     return pod.published
 
 
-@pytest.mark.looptime
+@virtual_time
 async def test_a_pod_costs_more_after_five_busy_seconds_and_less_after_thirty_idle_ones() -> None:
     costs = await published([(100.5, True), (200.5, False)], seconds=300)
     assert [value for _, value in costs] == ["0", "1000", "0"]
@@ -67,14 +68,14 @@ async def test_a_pod_costs_more_after_five_busy_seconds_and_less_after_thirty_id
     ]
 
 
-@pytest.mark.looptime
+@virtual_time
 async def test_short_tasks_and_short_breaks_are_not_published() -> None:
     edges = [(50.0 + 10 * n, n % 2 == 0) for n in range(10)]  # ten seconds busy, ten idle
     costs = await published(edges, seconds=140)
     assert [value for _, value in costs] == ["0", "1000"]
 
 
-@pytest.mark.looptime
+@virtual_time
 async def test_a_refused_call_is_made_again() -> None:
     costs = await published([(1.0, True)], seconds=20, refusals=3)
     assert [value for _, value in costs] == ["1000"]

@@ -3,11 +3,11 @@
 import pytest
 
 from queue_agent import clock
-from tests.unit.queue_agent.conftest import EPOCH_MS
+from tests.unit.queue_agent.conftest import EPOCH_MS, virtual_time
 from tests.unit.queue_agent.fault_world import Fault, Kind, play, submissions
 from tests.unit.queue_agent.promises import broken
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 
 @pytest.fixture(autouse=True)

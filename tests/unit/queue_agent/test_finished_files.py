@@ -8,8 +8,9 @@ import pytest
 
 from queue_agent.runtimes.comfyui.finished_files import FinishedFiles
 from queue_agent.runtimes.comfyui.ui_values import Place
+from tests.unit.queue_agent.conftest import virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 
 def place(name: str, folder: str = "output") -> Place:

@@ -9,8 +9,9 @@ from queue_agent import clock
 from queue_agent.course import Course
 from queue_agent.gpu_slot import GpuSlot
 from queue_agent.prefetch import Prefetch
+from tests.unit.queue_agent.conftest import virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 
 def course(seconds: float, reached: Mapping[float, float] | None = None) -> Course:

@@ -24,9 +24,10 @@ from tests.unit.queue_agent.conftest import (
     make_record,
     make_settings,
     submission_of,
+    virtual_time,
 )
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 TASKS = 100
 _CALL_S = 0.015

@@ -19,8 +19,9 @@ from queue_agent.metrics import MAX_KEPT, Outcome, TaskMetrics
 from queue_agent.settings import Settings
 from queue_agent.worker import Worker
 from task_record.status import Status
+from tests.unit.queue_agent.conftest import virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 PAGE = Path(__file__).parents[3] / "docs" / "queue-agent.md"
 OTHER = "99999999-9999-4999-8999-999999999999"

@@ -8,12 +8,12 @@ from queue_agent import clock
 from task_record import table
 from task_record.status import Status
 from task_record.transition import Transition
-from tests.unit.queue_agent.conftest import EPOCH_MS
+from tests.unit.queue_agent.conftest import EPOCH_MS, virtual_time
 from tests.unit.queue_agent.fault_world import Shared
 from tests.unit.queue_agent.outage_world import Kind, Moment, Outage, Service, play
 from tests.unit.queue_agent.promises import broken
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 TASKS = 3
 SHORT_S = 20.0

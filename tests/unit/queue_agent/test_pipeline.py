@@ -11,8 +11,9 @@ from queue_agent.runtimes.base import OutputFile
 from queue_agent.worker import Worker
 from task_record import table
 from task_record.status import Status
+from tests.unit.queue_agent.conftest import virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 OTHER = "99999999-9999-4999-8999-999999999999"
 

@@ -8,9 +8,9 @@ import pytest
 from queue_agent.queue import Message
 from task_record import table
 from task_record.status import Status
-from tests.unit.queue_agent.conftest import EPOCH_MS, submission_of
+from tests.unit.queue_agent.conftest import EPOCH_MS, submission_of, virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 START: Final = ["interrupt", "receive poison"]
 DEEP: Final = "[" * 50_000

@@ -20,9 +20,9 @@ from queue_agent.worker import Worker
 from task_record import table
 from task_record.message import PayloadRef
 from task_record.status import Status
-from tests.unit.queue_agent.conftest import MemoryTaskTable
+from tests.unit.queue_agent.conftest import MemoryTaskTable, virtual_time
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+pytestmark = [pytest.mark.asyncio, virtual_time]
 
 EPOCH_MS = 1_800_000_000_000
 START = ["interrupt", "receive m1"]
