@@ -3,7 +3,9 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -16,6 +18,8 @@ settings.load_profile("no deadline")
 # Powertools reads these when a handler is imported; the deployed functions have them.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
+# The services' models are a second of CPU to read, and every session of boto3 reads its own.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
