@@ -22,7 +22,10 @@ from tests.fakes.careful_aws import BUCKET, REGION, TABLE, CarefulAws, Fault, Se
 from tests.fakes.stand_in_runtime.bench import until
 from tests.unit.queue_agent.conftest import make_record, submission_of
 
-CALL_S = 0.5
+SHORT_S = 0.2
+"""For a call that is to wait until its time is out."""
+LONG_S = 30.0
+"""For one that is answered, however busy the machine is."""
 PAYLOAD = PayloadRef(url=f"s3://{BUCKET}/payload", etag="e", pointer="")
 TASK = TaskRef(owner="o", id="t1", submission=submission_of(1))
 
@@ -30,12 +33,20 @@ TASK = TaskRef(owner="o", id="t1", submission=submission_of(1))
 class Ports:
     """The agent's ports on one client."""
 
-    def __init__(self, http: aiohttp.ClientSession, aws: CarefulAws) -> None:
+    def __init__(self, http: aiohttp.ClientSession, aws: CarefulAws, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
         client = AwsClient(http, BotocoreCredentials(Credentials("x", "x")), region=REGION, endpoint_url=aws.url)
         self.client = client
         self.queue = Queue(client, aws.queue_url, visibility_s=33)
         self.store = OutputBucket(client, BUCKET)
-        self.record = TaskTable(client, TABLE, call_timeout_s=CALL_S)
+        self.allow(LONG_S)
+
+    def allow(self, call_s: float) -> None:
+        """Let each call take so long."""
+        self._call_s = call_s
+        self._patch.setattr("queue_agent.queue._CALL_S", call_s)
+        self._patch.setattr("queue_agent.output_bucket._CALL_S", call_s)
+        self.record = TaskTable(self.client, TABLE, call_timeout_s=call_s)
 
     def calls(self, service: Service) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
         """All calls of the agent to a service."""
@@ -56,7 +67,7 @@ class Ports:
 
     async def streamed(self, key: str = "payload") -> list[bytes]:
         """Read an object as a stream."""
-        async with self.client.stream(BUCKET, key, timeout_s=CALL_S) as stream:
+        async with self.client.stream(BUCKET, key, timeout_s=self._call_s) as stream:
             return [chunk async for chunk in stream.chunks]
 
     async def claim(self, *, patience_s: float = 0.0) -> Any:
@@ -74,10 +85,8 @@ async def aws() -> AsyncIterator[CarefulAws]:
 
 @pytest.fixture
 async def ports(aws: CarefulAws, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
-    monkeypatch.setattr("queue_agent.queue._CALL_S", CALL_S)
-    monkeypatch.setattr("queue_agent.output_bucket._CALL_S", CALL_S)
     async with aiohttp.ClientSession() as http:
-        yield Ports(http, aws)
+        yield Ports(http, aws, monkeypatch)
 
 
 @pytest.mark.parametrize("service", ["s3", "sqs", "dynamodb"])
@@ -98,19 +107,22 @@ async def test_fails_when_a_service_does_not_answer(
     aws: CarefulAws, ports: Ports, service: Service, fault: Fault
 ) -> None:
     aws.faults[service] = fault
-    for call in ports.calls(service):
-        with pytest.raises(AwsUnreachableError):
-            await call()
+    ports.allow(SHORT_S if fault == "hang" else LONG_S)
+    calls = ports.calls(service)
+    outcomes = await asyncio.gather(*(call() for call in calls), return_exceptions=True)  # each waits as long
+    assert [type(outcome) for outcome in outcomes] == [AwsUnreachableError] * len(calls)
 
 
 @pytest.mark.parametrize("fault", ["503", "403", "reset", "hang"])
 async def test_what_a_service_did_not_do_is_done_when_it_is_back(aws: CarefulAws, ports: Ports, fault: Fault) -> None:
     aws.send("a body")
     aws.faults = {"s3": fault, "sqs": fault, "dynamodb": fault}
-    for call in (ports.calls("s3")[0], ports.calls("sqs")[0], ports.claim):
-        with pytest.raises(AwsError):
-            await call()
+    ports.allow(SHORT_S if fault == "hang" else LONG_S)
+    calls = (ports.calls("s3")[0], ports.calls("sqs")[0], ports.claim)
+    outcomes = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+    assert all(isinstance(outcome, AwsError) for outcome in outcomes), outcomes
     aws.faults.clear()
+    ports.allow(LONG_S)
     await ports.store.put("key", b"x", "text/plain")
     message = await ports.queue.receive(wait_s=1)
     assert message is not None
@@ -159,5 +171,6 @@ async def test_fails_when_an_object_is_not_there(ports: Ports) -> None:
 async def test_fails_when_nothing_more_of_an_object_arrives(aws: CarefulAws, ports: Ports) -> None:
     aws.clients["s3"].put_object(Bucket=BUCKET, Key="key", Body=b"x" * 200_000)
     aws.stalls_after_bytes = 100_000
+    ports.allow(SHORT_S)
     with pytest.raises(AwsUnreachableError):
         await ports.streamed("key")
