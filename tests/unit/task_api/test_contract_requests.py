@@ -16,6 +16,9 @@ from sd_on_eks.task_api.contract.schemas import REFERENCE_PREFIX, resolved, sche
 from tests.unit.task_api.conftest import routed
 from tests.unit.task_api.generated_requests import CONTENTS, REQUESTS, Request, mutated, submits, submits_v1alpha1
 
+SAMPLE_AND_SOAK = [25, pytest.param(300, marks=pytest.mark.soak)]
+"""How many examples: moto copies the table at each transaction, so that they cost more the more there are."""
+
 DOCUMENT = openapi()
 IMAGE = base64.b64encode(b"an image!").decode()
 UPLOADED = "s3://sd-output/uploads/k1a2b3c4d5/01KAVR2M5T8Z3N6W1Q4Y7H0C2E"
@@ -65,7 +68,7 @@ def check_any(api: Any, request: Request) -> None:
         assert not {"TransactWriteItems", "PutObject"} & set(api.calls)
 
 
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(request=REQUESTS)
 def test_any_request_gets_a_response_of_the_contract(api: Any, request: Request) -> None:
     check_any(api, request)
@@ -85,14 +88,18 @@ def test_any_of_many_requests_gets_a_response_of_the_contract(api: Any, number: 
     each()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
-    request=submits().map(lambda body: Request("POST", "/v1alpha2", json.dumps(body)))
-    | submits_v1alpha1().map(lambda body: Request("POST", "/v1alpha1", json.dumps(body)))
-)
-def test_a_valid_request_is_accepted(api: Any, request: Request) -> None:
-    status, answer = send(api, request)
-    assert status == 200, answer
+@pytest.mark.parametrize("examples", SAMPLE_AND_SOAK)
+def test_a_valid_request_is_accepted(api: Any, examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(
+        request=submits().map(lambda body: Request("POST", "/v1alpha2", json.dumps(body)))
+        | submits_v1alpha1().map(lambda body: Request("POST", "/v1alpha1", json.dumps(body)))
+    )
+    def each(request: Request) -> None:
+        status, answer = send(api, request)
+        assert status == 200, answer
+
+    each()
 
 
 def upload(api: Any, body: bytes, name: str = "a") -> str:
@@ -106,19 +113,21 @@ METADATA = {
 }
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(tasktype=st.sampled_from(sorted(CONTENTS)), data=st.data())
-def test_uploaded_content_is_validated_like_content_of_the_request(
-    api: Any, tasktype: str, data: st.DataObject
-) -> None:
-    content = data.draw(mutated(CONTENTS[tasktype]).filter(lambda value: isinstance(value, dict)))
-    metadata = METADATA[tasktype]
-    inline = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content": content}}))
-    reference = upload(api, json.dumps(content).encode())
-    uploaded = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content_ref": reference}}))
-    assert inline[0] == uploaded[0]
-    if inline[0] != 200 and inline[1]["error"]["code"] != "invalid_json":
-        assert inline[1] == uploaded[1]
+@pytest.mark.parametrize("examples", SAMPLE_AND_SOAK)
+def test_uploaded_content_is_validated_like_content_of_the_request(api: Any, examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(tasktype=st.sampled_from(sorted(CONTENTS)), data=st.data())
+    def each(tasktype: str, data: st.DataObject) -> None:
+        content = data.draw(mutated(CONTENTS[tasktype]).filter(lambda value: isinstance(value, dict)))
+        metadata = METADATA[tasktype]
+        inline = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content": content}}))
+        reference = upload(api, json.dumps(content).encode())
+        uploaded = api.send("POST", "/v1alpha2", json.dumps({"task": {"metadata": metadata, "content_ref": reference}}))
+        assert inline[0] == uploaded[0]
+        if inline[0] != 200 and inline[1]["error"]["code"] != "invalid_json":
+            assert inline[1] == uploaded[1]
+
+    each()
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,11 @@ def test_tasks_ahead_are_queued_tasks_of_the_runtime_that_were_submitted_before(
 
 
 def test_tasks_ahead_are_counted_up_to_a_hundred(api: Any) -> None:
-    for number in range(102):
-        api.submit(id=f"t{number}")
+    api.submit(id="t0")
+    (record,) = api.records("S#")
+    for number in range(1, 102):
+        item = record | {table.SK: f"{record[table.SK]}{number}", table.ID: f"t{number}"}
+        api.dynamodb.put_item(TableName="tasks", Item=to_attribute_values(item))
     api.late_ms = 10
     api.submit(id="last")
     assert ahead(api, "last") == 100
@@ -348,12 +351,14 @@ BODIES = st.one_of(
 )
 
 
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(path=st.sampled_from(["/v1alpha1", "/v1alpha2"]), body=BODIES)
-def test_any_body_gets_a_response_of_the_contract(api: Any, path: str, body: str) -> None:
-    api.calls.clear()
-    status, _, _ = api.send("POST", path, body)
-    assert status in {200, 400, 404}
-    assert api.calls == (["TransactWriteItems"] if status == 200 else [])
+@pytest.mark.parametrize("examples", [100, pytest.param(2_000, marks=pytest.mark.soak)])
+def test_any_body_gets_a_response_of_the_contract(api: Any, examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(path=st.sampled_from(["/v1alpha1", "/v1alpha2"]), body=BODIES)
+    def each(path: str, body: str) -> None:
+        api.calls.clear()
+        status, _, _ = api.send("POST", path, body)
+        assert status in {200, 400, 404}
+        assert api.calls == (["TransactWriteItems"] if status == 200 else [])
+
+    each()

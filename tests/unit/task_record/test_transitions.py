@@ -338,10 +338,17 @@ NOTES = st.one_of(
 NOTE_WRITES = st.builds(note_queue, st.one_of(st.none(), st.integers(0, 2)), is_empty=st.booleans())
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(case=st.one_of(st.tuples(ITEMS, WRITES), st.tuples(NOTES, NOTE_WRITES)))
-def test_dynamodb_does_what_apply_does(dynamodb: Any, case: tuple[Item | None, Transition]) -> None:
-    old, write = case
+@pytest.mark.parametrize("examples", [100, pytest.param(2_000, marks=pytest.mark.soak)])
+def test_dynamodb_does_what_apply_does(dynamodb: Any, examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(case=st.one_of(st.tuples(ITEMS, WRITES), st.tuples(NOTES, NOTE_WRITES)))
+    def each(case: tuple[Item | None, Transition]) -> None:
+        check_write(dynamodb, *case)
+
+    each()
+
+
+def check_write(dynamodb: Any, old: Item | None, write: Transition) -> None:
     key = to_attribute_values(write.key)
     if old is None:
         dynamodb.delete_item(TableName="tasks", Key=key)
