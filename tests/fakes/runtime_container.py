@@ -20,7 +20,7 @@ PROGRAMS: Final = {"comfyui": "main.py", "sdwebui": "launch.py"}
 AS_FIRST_PROCESS: Final = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 """Runs a command as process 1 of a new PID namespace; needs root."""
 
-_PATIENCE_S: Final = 20.0
+_PATIENCE_S: Final = 60.0
 
 
 class RuntimeContainer:

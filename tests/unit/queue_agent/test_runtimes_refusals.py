@@ -19,6 +19,8 @@ pytestmark = pytest.mark.asyncio
 
 CUDA = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported later."
 OOM = "CUDA out of memory. Tried to allocate 2.00 GiB"
+RETRY_AFTER_S = 5.0
+"""As long as the agent waits before it asks a busy server again: so there is no time left for that."""
 
 
 async def answered(status: int, body: Any, headers: dict[str, str] | None = None) -> Exception:
@@ -128,7 +130,7 @@ async def test_a_rate_limit_does_not_fail_the_task(headers: dict[str, str], retr
 @pytest.mark.parametrize("runtime_type", ["sdwebui", "comfyui"])
 async def test_a_rate_limited_server_is_not_idle(runtime_type: RuntimeType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"queue_agent.runtimes.{runtime_type}.server._POLL_INTERVAL_S", 0.02)
-    async with bench(runtime_type) as one:
+    async with bench(runtime_type, timeout_s=RETRY_AFTER_S) as one:
         await one.fault("busy")
         assert not await one.runtime.is_ready()
         assert not await one.runtime.interrupt_until_idle(0.1)
@@ -165,7 +167,7 @@ async def test_a_workflow_continues_on_a_rate_limited_server(monkeypatch: pytest
     monkeypatch.setattr("queue_agent.runtimes.comfyui.request._POLL_INTERVAL_S", 0.02)
     graph = workflow()
     graph["3"]["inputs"]["steps"] = 1
-    async with bench("comfyui", seconds_per_task=0.4) as one:
+    async with bench("comfyui", seconds_per_task=0.4, timeout_s=RETRY_AFTER_S) as one:
         running = asyncio.ensure_future(one.run(graph))
         await one.begun()
         await one.fault("busy")

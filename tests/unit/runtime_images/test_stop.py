@@ -128,7 +128,8 @@ def test_container_that_is_stopped_while_it_looks_for_its_model_ends(
     entry: Callable[[str], Entry], tmp_path: Path, search: str
 ) -> None:
     container, command = entry("sdwebui")
-    environment = container.environment(MODEL_FILENAME="elsewhere")
+    # What ignores the signal ends by itself: it is not to be killed before, however slow the machine is.
+    environment = container.environment(MODEL_FILENAME="elsewhere", STOP_GRACE_S="60")
     shadow("find", f'case "$1" in -L) {search} ;; esac', environment, tmp_path)
     with container.started(command, environment) as process:
         assert process.wait() == 128 + signal.SIGTERM
