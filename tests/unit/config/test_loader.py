@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import ErrorDetails
 
@@ -54,21 +54,47 @@ def test_fails_when_the_configuration_is_broken(row: Row) -> None:
     assert row.says in problem.message
 
 
-def test_every_rule_has_a_row_that_violates_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken: set[tuple[str, int]] = set()
+class Reading(NamedTuple):
+    """What reading every row has shown.
 
-    def recorded(path: document.Path, message: str) -> Violation:
+    Attributes:
+        messages: of all problems.
+        broken: module and line of each rule that was broken.
+        kinds: of wrong values.
+    """
+
+    messages: list[str]
+    broken: set[tuple[str, int]]
+    kinds: set[str]
+
+
+@pytest.fixture(scope="module")
+def reading() -> Reading:
+    found = Reading([], set(), set())
+    message_of = loader._message
+
+    def broken(path: document.Path, message: str) -> Violation:
         caller = sys._getframe(1)
-        broken.add((caller.f_globals["__name__"], caller.f_lineno))
+        found.broken.add((caller.f_globals["__name__"], caller.f_lineno))
         return Violation(path, message)
 
-    for module in RULES:
-        monkeypatch.setattr(module, "Violation", recorded)
-    for row in ROWS:
-        problems_of(row.yaml)
+    def message(details: ErrorDetails, path: document.Path, read: document.Document) -> str:
+        found.kinds.add(details["type"])
+        return message_of(details, path, read)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loader, "_message", message)
+        for module in RULES:
+            patch.setattr(module, "Violation", broken)
+        for row in ROWS:
+            found.messages.extend(problem.message for problem in problems_of(row.yaml))
+    return found
+
+
+def test_every_rule_has_a_row_that_violates_it(reading: Reading) -> None:
     rules = {(module.__name__, line) for module in RULES for line in lines_that_call("Violation", module)}
     assert rules
-    assert rules - broken == set()
+    assert rules - reading.broken == set()
 
 
 def lines_that_call(name: str, module: ModuleType) -> set[int]:
@@ -76,23 +102,12 @@ def lines_that_call(name: str, module: ModuleType) -> set[int]:
     return {call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == name}
 
 
-def test_every_pattern_has_a_row_that_does_not_match() -> None:
-    messages = [problem.message for row in ROWS for problem in problems_of(row.yaml)]
-    assert [words for words in PATTERN_WORDS.values() if not any(words in message for message in messages)] == []
+def test_every_pattern_has_a_row_that_does_not_match(reading: Reading) -> None:
+    assert [words for words in PATTERN_WORDS.values() if not any(words in one for one in reading.messages)] == []
 
 
-def test_every_error_type_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds: set[str] = set()
-    message_of = loader._message
-
-    def recorded(details: ErrorDetails, path: document.Path, read: document.Document) -> str:
-        kinds.add(details["type"])
-        return message_of(details, path, read)
-
-    monkeypatch.setattr(loader, "_message", recorded)
-    for row in ROWS:
-        problems_of(row.yaml)
-    assert kinds == {*loader._WANTED, "extra_forbidden", "missing", "value_error"}
+def test_every_error_type_has_a_row(reading: Reading) -> None:
+    assert reading.kinds == {*loader._WANTED, "extra_forbidden", "missing", "value_error"}
 
 
 def test_all_errors_are_reported_in_line_order() -> None:
@@ -406,23 +421,29 @@ VALUES = st.recursive(
 )
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            [
-                *("stackName", "APIGW", "clusterComponents", "gpuNodeGroups", "modelsRuntime", "availabilityZones"),
-                *("network", "registries", "cluster", "taskProtocol", "tags"),
-            ]
-        )
-        | st.text(),
-        VALUES,
+DOCUMENTS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("stackName", "APIGW", "clusterComponents", "gpuNodeGroups", "modelsRuntime", "availabilityZones"),
+            *("network", "registries", "cluster", "taskProtocol", "tags"),
+        ]
     )
+    | st.text(),
+    VALUES,
 )
-def test_any_yaml_is_loaded_or_rejected_with_a_message(value: dict[str, object]) -> None:
-    try:
-        parse_config(yaml.safe_dump(value), "config.yaml")
-    except ConfigError as error:
-        assert all(problem.message for problem in error.problems)  # noqa: PT017 (both outcomes are right)
+
+
+@pytest.mark.parametrize("examples", [30, pytest.param(1_000, marks=pytest.mark.soak)])
+def test_any_yaml_is_loaded_or_rejected_with_a_message(examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(DOCUMENTS)
+    def each(value: dict[str, object]) -> None:
+        try:
+            parse_config(yaml.safe_dump(value), "config.yaml")
+        except ConfigError as error:
+            assert all(problem.message for problem in error.problems)  # noqa: PT017 (both outcomes are right)
+
+    each()
 
 
 @given(st.text())
