@@ -2,9 +2,10 @@
 
 import os
 import ssl
+import threading
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 import botocore.session
@@ -58,6 +59,9 @@ class Emulator:
         self._python = programs / "python"
         self._certificate = make_certificate(folder, authority=authority)
         self.ca_bundle: Path = self._certificate.authority
+        self._lock = threading.Lock()  # making a client is not safe in threads, using it is
+        self._session: boto3.session.Session | None = None
+        self._clients: dict[tuple[object, ...], Any] = {}
         self._tries = 1 if port is not None else _TRIES
         self._listen_on(port or free_port())
 
@@ -128,41 +132,70 @@ class Emulator:
         """
         self.process.kill()
 
+    def client(self, service: str, **identity: str) -> Any:  # noqa: ANN401 (a boto3 client)
+        """A client; the same one each time, because to read the model of a service takes longer than most calls.
+
+        Args:
+            service: its name in boto3.
+            identity: `aws_access_key_id` and so on; root's by default.
+        """
+        key = (service, *identity.items())
+        with self._lock:
+            if self._session is None:
+                self._session = self.session()
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
+                    service,  # type: ignore[call-overload]  # no literal
+                    endpoint_url=self.endpoint_url,
+                    verify=str(self.ca_bundle),
+                    **identity,
+                )
+            return self._clients[key]
+
     def api_gateway(self) -> "APIGatewayClient":
         """A client with root's rights."""
-        return self.session().client("apigateway", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: APIGatewayClient = self.client("apigateway")
+        return client
 
     def cloudformation(self) -> "CloudFormationClient":
         """A client with root's rights."""
-        return self.session().client("cloudformation", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: CloudFormationClient = self.client("cloudformation")
+        return client
 
     def dynamodb(self) -> "DynamoDBClient":
         """A client with root's rights."""
-        return self.session().client("dynamodb", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: DynamoDBClient = self.client("dynamodb")
+        return client
 
     def iam(self) -> "IAMClient":
         """A client with root's rights."""
-        return self.session().client("iam", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: IAMClient = self.client("iam")
+        return client
 
     def s3(self) -> "S3Client":
         """A client with root's rights."""
-        return self.session().client("s3", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: S3Client = self.client("s3")
+        return client
 
     def sns(self) -> "SNSClient":
         """A client with root's rights."""
-        return self.session().client("sns", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: SNSClient = self.client("sns")
+        return client
 
     def sqs(self) -> "SQSClient":
         """A client with root's rights."""
-        return self.session().client("sqs", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: SQSClient = self.client("sqs")
+        return client
 
     def ssm(self) -> "SSMClient":
         """A client with root's rights."""
-        return self.session().client("ssm", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: SSMClient = self.client("ssm")
+        return client
 
     def sts(self) -> "STSClient":
         """A client with root's rights."""
-        return self.session().client("sts", endpoint_url=self.endpoint_url, verify=str(self.ca_bundle))
+        client: STSClient = self.client("sts")
+        return client
 
     @staticmethod
     def session() -> boto3.session.Session:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, Literal
 
 import boto3
@@ -187,12 +188,18 @@ def _hung_up(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+@cache
+def _clients() -> dict[str, Any]:
+    """What they say goes to the services of the test that runs: they have no state, and take long to make."""
+    session = boto3.session.Session("x", "x", region_name=REGION)
+    return {name: session.client(name) for name in ("s3", "sqs", "dynamodb")}
+
+
 @asynccontextmanager
 async def careful_aws() -> AsyncIterator[CarefulAws]:
     """Serve on loopback, with a table, a queue and a bucket, all of them empty."""
     with mock_aws():
-        session = boto3.session.Session("x", "x", region_name=REGION)
-        clients: dict[str, Any] = {name: session.client(name) for name in ("s3", "sqs", "dynamodb")}
+        clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
         clients["dynamodb"].create_table(
             TableName=TABLE,

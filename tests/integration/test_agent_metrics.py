@@ -139,6 +139,6 @@ async def test_events_arrive_in_the_stacks_log_group(client: Any) -> None:
         # The second call is like that after a restart within a second: the stream exists already.
         for message in ("one", "two"):
             await LogStream(aws, group, name).put([LogEvent(now_ms, message)])
-    logs = emulator.session().client("logs", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    logs = emulator.client("logs")
     events = logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)["events"]
     assert [event["message"] for event in events] == ["one", "two"]

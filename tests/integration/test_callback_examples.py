@@ -45,7 +45,7 @@ def environment(
     emulator = client.stack.emulator
 
     def make_client(service: str) -> Any:
-        return emulator.session().client(service, endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+        return emulator.client(service)
 
     with aws_cli(tmp_path_factory.mktemp("bin"), make_client) as programs:
         yield {

@@ -157,9 +157,7 @@ def test_fails_when_an_idempotency_key_is_used_with_another_body(client: Any) ->
 def test_no_log_has_a_key_or_a_prompt(client: Any, wait_for_prompt: Callable[[], None]) -> None:
     wait_for_prompt()
     logs = "".join(agent.log.read_text() for agent in client.stack.agents.values())
-    functions = client.stack.emulator.session().client(
-        "logs", endpoint_url=client.stack.emulator.endpoint_url, verify=str(client.stack.emulator.ca_bundle)
-    )
+    functions = client.stack.emulator.client("logs")
     for group in functions.describe_log_groups()["logGroups"]:
         for event in functions.filter_log_events(logGroupName=group["logGroupName"])["events"]:
             logs += event["message"]

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
@@ -47,11 +46,8 @@ def test_fails_when_a_signature_is_invalid(client: Any) -> None:
     granted = emulator.sts().assume_role(
         RoleArn=client.stack.deployment.runtimes["sd"].role_arn, RoleSessionName="test"
     )["Credentials"]
-    stranger = boto3.client(
+    stranger = emulator.client(
         "sqs",
-        endpoint_url=emulator.endpoint_url,
-        verify=str(emulator.ca_bundle),
-        region_name="us-east-1",
         aws_access_key_id=granted["AccessKeyId"],
         aws_secret_access_key="not the secret",
         aws_session_token=granted["SessionToken"],
@@ -63,14 +59,16 @@ def test_fails_when_a_signature_is_invalid(client: Any) -> None:
 def test_clients_ignore_the_profile_and_the_proxy_of_the_machine(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nonesuch")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert client.stack.emulator.sts().get_caller_identity()["Account"] == "000000000000"
+    emulator = client.stack.emulator
+    sts = emulator.session().client("sts", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    assert sts.get_caller_identity()["Account"] == "000000000000"
 
 
 @pytest.fixture(scope="module")
 def echo(client: Any) -> Iterator[Any]:
     """Invokes a function that returns the requested number of bytes of JSON."""
     emulator = client.stack.emulator
-    lambdas = emulator.session().client("lambda", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    lambdas = emulator.client("lambda")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("f.py", "def handle(event, context): return 'x' * (event['size'] - 2)")

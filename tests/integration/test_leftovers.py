@@ -52,11 +52,7 @@ class Account:
         self._emulator = emulator
 
     def client(self, service: str) -> Any:
-        return self._emulator.session().client(
-            service,  # type: ignore[call-overload]  # no literal
-            endpoint_url=self._emulator.endpoint_url,
-            verify=str(self._emulator.ca_bundle),
-        )
+        return self._emulator.client(service)
 
     def make_stack(self) -> dict[str, str]:
         """Create the stack; returns the physical ids of its resources."""

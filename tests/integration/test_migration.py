@@ -90,7 +90,7 @@ def test_the_command_shows_the_input_topic(client: Any, tmp_path: Path) -> None:
     emulator = client.stack.emulator
 
     def make_client(service: str) -> Any:
-        return emulator.session().client(service, endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+        return emulator.client(service)
 
     with aws_cli(tmp_path, make_client):
         done = subprocess.run(  # noqa: S603 (a command of our page)

@@ -283,7 +283,7 @@ def test_responses_are_not_cached(client: Any) -> None:
 
 def test_fails_when_the_function_starts_without_its_environment(client: Any) -> None:
     emulator = client.stack.emulator
-    functions = emulator.session().client("lambda", endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
+    functions = emulator.client("lambda")
     (deployed,) = [
         name
         for logical_id, name in client.stack.deployment.resources.items()

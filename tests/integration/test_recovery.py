@@ -41,10 +41,7 @@ class Operator:
             emulator.sns(),
             emulator.sqs(),
         )
-        self.iam, self.lambdas = (
-            emulator.session().client(name, endpoint_url=emulator.endpoint_url, verify=str(emulator.ca_bundle))
-            for name in ("iam", "lambda")
-        )
+        self.iam, self.lambdas = (emulator.client(name) for name in ("iam", "lambda"))
 
     def physical(self, logical_id: str) -> str:
         """Physical id of the resource whose logical id is this name and a hash."""

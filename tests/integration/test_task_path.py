@@ -209,10 +209,8 @@ def test_an_agent_can_only_use_its_own_queue(client: Any) -> None:
     emulator, deployment = client.stack.emulator, client.stack.deployment
     role = deployment.runtimes["sd"].role_arn
     granted = emulator.sts().assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    sqs = emulator.session().client(
+    sqs = emulator.client(
         "sqs",
-        endpoint_url=emulator.endpoint_url,
-        verify=str(emulator.ca_bundle),
         aws_access_key_id=granted["AccessKeyId"],
         aws_secret_access_key=granted["SecretAccessKey"],
         aws_session_token=granted["SessionToken"],
