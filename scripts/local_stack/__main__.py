@@ -74,27 +74,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _send_tasks(stack: LocalStack, config: Config, interruption: Interruption, output: Path, terminal: Terminal) -> int:
     output.mkdir(parents=True, exist_ok=True)
-    for runtime_type in dict.fromkeys(runtime.type for runtime in config.models_runtime):
-        command = [
-            sys.executable,
-            str(ROOT / "scripts" / "test_api.py"),
-            config.stack_name,
-            runtime_type,
-            "--output",
-            str(output),
-        ]
-        with subprocess.Popen(command, env=stack.environment()) as test:  # noqa: S603 (our own script)
-            while test.poll() is None:
-                try:
-                    interruption.check()
-                    stack.check()
-                    time.sleep(0.1)
-                except (LocalStackError, KeyboardInterrupt):
-                    test.terminate()
-                    raise
-        if test.returncode != 0:
-            terminal.line(f"scripts/test_api.py failed for {runtime_type}")
-            return _FAILURE
+    test_api = str(ROOT / "scripts" / "test_api.py")
+    command = [sys.executable, test_api, config.stack_name, "--output", str(output)]
+    with subprocess.Popen(command, env=stack.environment()) as test:  # noqa: S603 (our own script)
+        while test.poll() is None:
+            try:
+                interruption.check()
+                stack.check()
+                time.sleep(0.1)
+            except (LocalStackError, KeyboardInterrupt):
+                test.terminate()
+                raise
+    if test.returncode != 0:
+        terminal.line("scripts/test_api.py failed")
+        return _FAILURE
     terminal.line(f"the images are in {output}", style="bold")
     return 0
 

@@ -1,7 +1,6 @@
 """The serverless subset of the stack, deployed to the emulator, unmodified."""
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +119,7 @@ def _upload_assets(emulator: Emulator, synthesized: ServerlessSubset) -> str:
     for asset in manifest["files"].values():
         source = synthesized.folder / asset["source"]["path"]
         is_archive = asset["source"]["packaging"] == "zip"
-        file = shutil.make_archive(str(source), "zip", source) if is_archive else str(source)
+        file = f"{source}.zip" if is_archive else str(source)
         for destination in asset["destinations"].values():
             bucket = destination["bucketName"].replace("${AWS::AccountId}", _ACCOUNT).replace("${AWS::Region}", REGION)
             if bucket not in made:

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +13,7 @@ from typing import Final, Self
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_stack.assembly_cache import AssemblyCache
 from local_stack.child_process import ChildProcess, free_port
 from local_stack.credentials_server import CredentialsServer
 from local_stack.deployment import DeployedRuntime, Deployment, deploy
@@ -88,14 +89,23 @@ class LocalStack:
     def __enter__(self) -> Self:
         with ExitStack() as exits:
             self.folder = self._folder or exits.enter_context(_temporary_folder())
-            self._report("synthesizing the stack, and starting the AWS emulator meanwhile")
-            with self._synthesis_process() as synthesis:  # takes longest, so it is begun first
+            cache, config = AssemblyCache(), self._config.model_dump_json(by_alias=True)
+            key = cache.key(config)
+            is_synthesized = cache.fetch(key, self._assembly)
+            if is_synthesized:
+                self._report("starting the AWS emulator; nothing has changed since the stack was synthesized")
+            else:
+                self._report("synthesizing the stack, and starting the AWS emulator meanwhile")
+            # Synthesis takes longest, so it is begun first.
+            with nullcontext() if is_synthesized else self._synthesis_process(config) as synthesis:
                 emulator = Emulator(self.folder, home=self._emulator_home, port=self._port, authority=self._authority)
                 self.emulator = exits.enter_context(emulator)
                 for runtime in self._config.models_runtime:
                     self._ports[runtime.name] = free_port()
                     self.runtimes[runtime.name] = exits.enter_context(self._runtime_process(runtime))
-                synthesis.wait_until_done(timeout_s=_SYNTHESIZED_S)
+                if synthesis is not None:
+                    synthesis.wait_until_done(timeout_s=_SYNTHESIZED_S)
+                    cache.keep(key, self._assembly)
             synthesized = read_subset(self._assembly)
             self._report("deploying it")
             self.deployment = self._deploy(synthesized)
@@ -145,15 +155,15 @@ class LocalStack:
         """File in which a stand-in notes every inference, a JSON object a line; it survives the stand-in."""
         return self.folder / f"{name}.journal"
 
-    def _synthesis_process(self) -> ChildProcess:
-        config, scratch = self.folder / "config.json", self.folder / "synthesis"
-        config.write_text(self._config.model_dump_json(by_alias=True), encoding="utf-8")
+    def _synthesis_process(self, config: str) -> ChildProcess:
+        file, scratch = self.folder / "config.json", self.folder / "synthesis"
+        file.write_text(config, encoding="utf-8")
         scratch.mkdir()
         # Home has jsii's cache of the CDK.
         home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
         return ChildProcess(
             "the synthesis",
-            [sys.executable, "-m", "local_stack.synthesis", str(config), str(self._assembly)],
+            [sys.executable, "-m", "local_stack.synthesis", str(file), str(self._assembly)],
             environment={**_python_environment(), **home, "TMPDIR": str(scratch)},
             log=self.folder / "synthesis.log",
             folder=ROOT,

@@ -7,6 +7,7 @@ and leaves files in the temporary folder when it is killed.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class ServerlessSubset:
     """A synthesized serverless subset.
 
     Attributes:
-        folder: the cloud assembly.
+        folder: the cloud assembly; in place of a folder that is an asset, its archive.
         stack_id: name of the template and asset manifest in it.
         logical_ids: path below the stack -> logical id, of the resources that the local stack needs to find.
     """
@@ -55,6 +56,7 @@ def synthesize(config: Config, folder: Path) -> None:
     app = cdk.App(outdir=str(folder), context=cdk_context(), builtin_cloud_formation_validation=False)
     stack = SdOnEKSStack(app, CONSTRUCT_ID, config=config, serverless_only=True)
     app.synth()
+    _pack(folder / f"{CONSTRUCT_ID}.assets.json")
     found = {"stack_id": CONSTRUCT_ID, "logical_ids": _logical_ids(stack, config.models_runtime)}
     (folder / _SUBSET_FILE).write_text(json.dumps(found), encoding="utf-8")
 
@@ -67,6 +69,15 @@ def read_subset(folder: Path) -> ServerlessSubset:
     """
     found = json.loads((folder / _SUBSET_FILE).read_text(encoding="utf-8"))
     return ServerlessSubset(folder=folder, stack_id=found["stack_id"], logical_ids=found["logical_ids"])
+
+
+def _pack(manifest: Path) -> None:
+    """Replace the folder of each asset by the archive that is uploaded."""
+    for asset in json.loads(manifest.read_text(encoding="utf-8"))["files"].values():
+        if asset["source"]["packaging"] == "zip":
+            source = manifest.parent / asset["source"]["path"]
+            shutil.make_archive(str(source), "zip", source)
+            shutil.rmtree(source)
 
 
 def _logical_ids(stack: "Stack", runtimes: tuple[ModelsRuntime, ...]) -> dict[str, str]:

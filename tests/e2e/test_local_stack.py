@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,9 @@ def test_nothing_is_left_when_the_job_is_stopped_half_way(
 ) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    job = start("--output", str(tmp_path / "images"), TMPDIR=str(scratch))
+    config = tmp_path / "config.yaml"  # one that was never synthesized before
+    config.write_text((ROOT / "config.yaml").read_text().replace("SdOnEKSStack", f"Stack{uuid.uuid4().hex}"))
+    job = start("--output", str(tmp_path / "images"), TMPDIR=str(scratch), CDK_CONFIG_PATH=str(config))
     try:
         deadline = time.monotonic() + 60
         while not any(once_there_is in command for command in children_of(f"{scratch}/")):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,9 +194,11 @@ def test_a_stack_that_broke_is_reported_and_is_brought_up_again(stack: Stack, ex
 @pytest.mark.parametrize("once_there_is", ["local_stack.supervisor", "jsii-runtime.js", "queue_agent"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_when_it_is_interrupted_half_way(
-    stack: Stack, number: signal.Signals, once_there_is: str
+    stack: Stack, tmp_path: Path, number: signal.Signals, once_there_is: str
 ) -> None:
-    up = stack.start("up")
+    config = tmp_path / "config.yaml"  # one that was never synthesized before
+    config.write_text((ROOT / "config.yaml").read_text().replace("SdOnEKSStack", f"Stack{uuid.uuid4().hex}"))
+    up = stack.start("up", CDK_CONFIG_PATH=str(config))
     deadline = time.monotonic() + 120
     while not any(once_there_is in command for command in stack.processes().values()):
         assert up.poll() is None

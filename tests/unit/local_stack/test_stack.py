@@ -4,11 +4,13 @@ import os
 import sys
 import tempfile
 import textwrap
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from local_stack.assembly_cache import AssemblyCache
 from local_stack.child_process import ChildProcess
 from local_stack.errors import LocalStackError, words
 from local_stack.stack import LocalStack, _remove_folders_of_dead_runs
@@ -59,7 +61,8 @@ def test_fails_when_the_emulator_dies_while_it_is_deployed_to(tmp_path: Path, mo
     program.write_text(f"#!{sys.executable}\n{textwrap.dedent(code)}")
     program.chmod(0o755)
     done = ChildProcess("the synthesis", ["true"], environment={}, log=tmp_path / "synthesis.log", folder=tmp_path)
-    monkeypatch.setattr(LocalStack, "_synthesis_process", lambda _: done)
+    monkeypatch.setattr(LocalStack, "_synthesis_process", lambda *_: done)
+    monkeypatch.setattr("local_stack.stack.AssemblyCache", partial(AssemblyCache, tmp_path / "cache"))
     nothing = ServerlessSubset(folder=tmp_path, stack_id="X", logical_ids={})
     monkeypatch.setattr("local_stack.stack.read_subset", lambda _: nothing)
     config = parse_config("stackName: X\nmodelsRuntime:\n- {name: comfy, type: comfyui}\n", "the test's own")
