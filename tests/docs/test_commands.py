@@ -65,6 +65,12 @@ def help_of(*command: str) -> str:
     ).stdout
 
 
+@cache
+def aws_models() -> botocore.session.Session:
+    """It reads the model of a service once."""
+    return botocore.session.Session()
+
+
 def has_option(text: str, option: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(option)}\b", text) is not None
 
@@ -118,7 +124,7 @@ def test_operation_and_options_of_aws_exist(words: list[str]) -> None:
     service, operation = words[1], words[2]
     if (service, operation) in AWS_COMMANDS_OF_ITS_OWN:
         return
-    session = botocore.session.Session()
+    session = aws_models()
     try:
         model = session.get_service_model(service)
     except UnknownServiceError:

@@ -195,23 +195,34 @@ def test_node_groups_have_no_version_that_an_upgrade_would_change(resources: Tem
     assert not [group for group in groups if group.keys() & {"Version", "ReleaseVersion"}]
 
 
-def test_bottlerocket_upgrade_changes_the_runtimes_manifests_alone(
-    resources: Template, synthesize: Synthesize, default_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sd_on_eks.manifests.ec2_node_class.BOTTLEROCKET_ALIAS", "bottlerocket@v9.9.9")
-    found = changes(resources, synthesize(default_config)["Resources"])
-    names = [runtime.name for runtime in default_config.models_runtime]
-    kind = "Custom::AWSCDK-EKS-KubernetesResource"
-    assert found == {(kind, f"Runtimes{name}WorkloadManifest"): {"Manifest/Fn::Join"} for name in names}
+UPGRADES: dict[str, tuple[str, Changes]] = {
+    "Bottlerocket": (
+        "sd_on_eks.manifests.ec2_node_class.BOTTLEROCKET_ALIAS",
+        {
+            ("Custom::AWSCDK-EKS-KubernetesResource", f"Runtimes{runtime.name}WorkloadManifest"): {"Manifest/Fn::Join"}
+            for runtime in parse_config(DEFAULT, "config.yaml").models_runtime
+        },
+    ),
+    "Karpenter": (
+        "sd_on_eks.autoscaling.karpenter.construct.VERSION",
+        {
+            ("Custom::AWSCDK-EKS-HelmChart", "KarpenterCrds"): {"Version"},
+            ("Custom::AWSCDK-EKS-HelmChart", "KarpenterChart"): {"Version"},
+        },
+    ),
+    "KEDA": ("sd_on_eks.autoscaling.keda.VERSION", {("Custom::AWSCDK-EKS-HelmChart", "KedaChart"): {"Version"}}),
+}
+"""Where the version of each is, and what changes with it."""
 
 
-def test_karpenter_upgrade_changes_its_two_charts_alone(
+def test_other_upgrades_change_what_uses_the_version_alone(
     resources: Template, synthesize: Synthesize, default_config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sd_on_eks.autoscaling.karpenter.construct.VERSION", "9.9.9")
-    found = changes(resources, synthesize(default_config)["Resources"])
-    kind = "Custom::AWSCDK-EKS-HelmChart"
-    assert found == {(kind, "KarpenterCrds"): {"Version"}, (kind, "KarpenterChart"): {"Version"}}
+    for place, _ in UPGRADES.values():
+        monkeypatch.setattr(place, "bottlerocket@v9.9.9" if place.endswith("ALIAS") else "9.9.9")
+    after = synthesize(default_config)["Resources"]
+    # All at once: a synthesis for each would find nothing more, as no two of them change the same resource.
+    assert changes(resources, after) == {key: paths for _, found in UPGRADES.values() for key, paths in found.items()}
 
 
 def test_karpenter_s_crds_are_upgraded_before_karpenter(
@@ -223,14 +234,6 @@ def test_karpenter_s_crds_are_upgraded_before_karpenter(
         if one["Type"] == "Custom::AWSCDK-EKS-HelmChart"
     }
     assert charts["karpenter-crd"] in made_before(charts["karpenter"])
-
-
-def test_keda_upgrade_changes_one_resource(
-    resources: Template, synthesize: Synthesize, default_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sd_on_eks.autoscaling.keda.VERSION", "9.9.9")
-    found = changes(resources, synthesize(default_config)["Resources"])
-    assert found == {("Custom::AWSCDK-EKS-HelmChart", "KedaChart"): {"Version"}}
 
 
 def replaced(cell: str) -> set[tuple[str, str]]:

@@ -86,7 +86,14 @@ async def test_an_agent_on_spot_releases_a_task_that_would_outlast_its_node(pods
     assert pods.aws.messages() == 1
 
 
-@pytest.mark.parametrize(("moment", "inferences"), [("preparing", 1), ("inferring", 2), ("delivering", 2)])
+@pytest.mark.parametrize(
+    ("moment", "inferences"),
+    [
+        pytest.param("preparing", 1, marks=pytest.mark.soak),
+        ("inferring", 2),
+        pytest.param("delivering", 2, marks=pytest.mark.soak),
+    ],
+)
 async def test_the_task_of_a_killed_agent_is_finished_by_another(pods: Pods, moment: Moment, inferences: int) -> None:
     agent = await pods.start()
     await pods.bring_to(moment)
@@ -99,7 +106,7 @@ async def test_the_task_of_a_killed_agent_is_finished_by_another(pods: Pods, mom
     assert (callback_statuses(pods.aws), pods.inference_count()) == ([Status.COMPLETED], inferences)
 
 
-@pytest.mark.parametrize("moment", ["inferring", "delivering"])
+@pytest.mark.parametrize("moment", [pytest.param("inferring", marks=pytest.mark.soak), "delivering"])
 async def test_an_agent_that_was_suspended_beyond_its_lease_finishes_nothing(pods: Pods, moment: Moment) -> None:
     agent = await pods.start()
     await pods.bring_to(moment)

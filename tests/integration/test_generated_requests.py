@@ -91,7 +91,7 @@ def wait_for_all(client: Any, timeout_s: float) -> None:
 
 
 def test_generated_requests_get_documented_responses(client: Any, send: Send) -> None:
-    send(500, 1)
+    send(120, 1)
     wait_for_all(client, 120)
 
 

@@ -154,7 +154,7 @@ async def completed(aws: CarefulAws, count: int) -> dict[str, dict[str, Any]]:
     ("build", "runtime_type"),
     [
         ("previous", "sdwebui"),
-        ("previous", "comfyui"),
+        pytest.param("previous", "comfyui", marks=pytest.mark.soak),
         ("today", "sdwebui"),
         pytest.param("today", "comfyui", marks=pytest.mark.soak),
     ],
