@@ -22,7 +22,7 @@ def cache(tmp_path: Path) -> AssemblyCache:
 @pytest.fixture
 def assembly(tmp_path: Path) -> Path:
     (tmp_path / "cdk.out").mkdir()
-    (tmp_path / "cdk.out" / "slice.json").write_text("made")
+    (tmp_path / "cdk.out" / "subset.json").write_text("made")
     return tmp_path / "cdk.out"
 
 
@@ -62,8 +62,8 @@ def test_a_kept_assembly_is_fetched_as_a_copy(cache: AssemblyCache, assembly: Pa
     cache.keep("k", assembly)
     for target in (tmp_path / "first", tmp_path / "second"):
         assert cache.fetch("k", target)
-        assert (target / "slice.json").read_text() == "made"
-        (target / "slice.json").write_text("changed by the run")
+        assert (target / "subset.json").read_text() == "made"
+        (target / "subset.json").write_text("changed by the run")
 
 
 def test_nothing_is_fetched_that_was_not_kept(cache: AssemblyCache, tmp_path: Path) -> None:
