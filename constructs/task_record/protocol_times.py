@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Self
+from typing import Final, Self
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+
+
+_CANCELLATION_S: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,16 @@ class ProtocolTimes:
         relations = (
             ("visibility_s", self.visibility_s, "lease_s + clock_error_s", self.lease_s + self.clock_error_s),
             ("lease_s - interrupt_s", self.deadline_s, "2 * beat_s + table_call_timeout_s", self._shortest_deadline_s),
-            # An agent detects a cancellation at its next heartbeat. The API promises callers that this takes at most 5
-            # s.
-            ("5 s", 5, "beat_s + table_call_timeout_s", self.beat_s + self.table_call_timeout_s),
         )
         for larger_name, larger, smaller_name, smaller in relations:
             if larger < smaller:
-                raise ValueError(f"{larger_name} must be at least {smaller_name}, got {larger:g} and {smaller:g}")
+                raise ValueError(f"{larger_name} must be at least {smaller_name}, got {_both(larger, smaller)}")
+        # An agent detects a cancellation at its next heartbeat; the API promises callers that this takes at most 5 s.
+        detection_s = self.beat_s + self.table_call_timeout_s
+        if detection_s > _CANCELLATION_S:
+            raise ValueError(
+                f"beat_s + table_call_timeout_s must be at most {_CANCELLATION_S} s, got {detection_s:.10g} s"
+            )
         # A message must outlive its task, and its copy in the dead-letter queue must outlive the message.
         ages = (
             ("max_task_age_s", self.max_task_age_s),
@@ -69,7 +75,7 @@ class ProtocolTimes:
         )
         for (shorter_name, shorter), (longer_name, longer) in pairwise(ages):
             if longer <= shorter:
-                raise ValueError(f"{longer_name} must be more than {shorter_name}, got {longer:g} and {shorter:g}")
+                raise ValueError(f"{longer_name} must be more than {shorter_name}, got {_both(longer, shorter)}")
 
     @property
     def _shortest_deadline_s(self) -> float:
@@ -98,3 +104,7 @@ class ProtocolTimes:
             except ValueError as error:
                 raise ValueError(f"{name} must be a number, got {text!r}") from error
         return cls(**values)  # type: ignore[arg-type]  # each value has its own field's type
+
+
+def _both(first_s: float, second_s: float) -> str:
+    return f"{first_s:.10g} s and {second_s:.10g} s"

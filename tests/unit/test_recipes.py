@@ -225,7 +225,7 @@ def test_a_new_type_of_runtime_touches_at_most_seven_files_beside_new_folders(tr
     ]
     assert found["answers"] == ["text-to-song", "task.content.lyrics: must be a non-empty string, got nothing"]
     assert found["posted to"] == "/songs"
-    assert "modelFilename: must not be set for songserver, whose workflows name their models" in found["problem"]
+    assert "modelFilename: must not be set for songserver, whose workflows specify their models" in found["problem"]
     assert found["image"] == ["Dockerfile", "shared"]
     assert found["enum"][-1] == "text-to-song"
     assert found["words"].endswith("a songserver runtime does `text-to-song`.")

@@ -50,8 +50,8 @@ def test_fails_when_one_key_of_very_many_is_a_duplicate() -> None:
     ("body", "why"),
     [
         ("", "Expecting value"),
-        ("[]", "it must be an object, got a list"),
-        ("null", "it must be an object, got null"),
+        ("[]", "must be a JSON object: got a list"),
+        ("null", "must be a JSON object: got null"),
         ('{"a": 1e999}', "the number 1e999 is too large for a double"),
         ('{"a": -Infinity}', "-Infinity is not valid JSON"),
         ('{"a": NaN}', "NaN is not valid JSON"),

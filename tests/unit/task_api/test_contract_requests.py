@@ -134,7 +134,7 @@ def test_uploaded_content_is_validated_like_content_of_the_request(api: Any, exa
     ("body", "why"),
     [
         (b"", "Expecting value"),
-        (b"[]", "it must be an object, got a list"),
+        (b"[]", "must refer to a JSON object: got a list"),
         (b"\xff", "is not UTF-8"),
         (b'{"a": 1, "a": 2}', "the key 'a' must be unique"),
         (b'{"a": NaN}', "NaN is not valid JSON"),

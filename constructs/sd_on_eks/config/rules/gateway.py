@@ -27,8 +27,8 @@ def violations(config: "Config") -> Iterator[Violation]:
     if (size := environment_bytes(config)) > MOST_ENVIRONMENT_BYTES:
         yield Violation(
             (),
-            f"must fit into {MOST_ENVIRONMENT_BYTES} bytes of environment variables, the Lambda limit for the task "
-            f"API's function, got about {size}: use fewer APIGW.plans, fewer APIGW.cors.allowOrigins or fewer "
+            f"the environment variables of the task API's function must have at most {MOST_ENVIRONMENT_BYTES} bytes, "
+            f"the Lambda limit, got about {size}: use fewer APIGW.plans, fewer APIGW.cors.allowOrigins or fewer "
             "inputBucketArns",
         )
 

@@ -34,8 +34,8 @@ def violations(config: "Config") -> Iterator[Violation]:
     elif (resources := most_resources(config)) > MOST_RESOURCES:
         yield Violation(
             (),
-            f"must need at most {MOST_RESOURCES} resources, the CloudFormation limit, got up to {resources}: use fewer "
-            "namespaces, GPU node groups or runtimes",
+            f"the stack must have at most {MOST_RESOURCES} resources, the CloudFormation limit, got up to {resources}: "
+            "use fewer namespaces, GPU node groups or runtimes",
         )
 
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from pydantic.alias_generators import to_camel
 
 from sd_on_eks.config.rules.violation import Violation
 
@@ -19,11 +21,20 @@ def violations(config: "Config") -> Iterator[Violation]:
         return
     for index, runtime in enumerate(config.models_runtime):
         if runtime.longest_task > times.max_task_age_s:
-            message = f"must be less than taskProtocol.maxTaskAgeHours, got {runtime.longest_task:g} s"
+            limit, found = (f"{seconds:.10g}" for seconds in (times.max_task_age_s, runtime.longest_task))
+            message = f"must be at most {limit} (taskProtocol.maxTaskAgeHours), got {found}"
             yield Violation(("modelsRuntime", index, "longestTask"), message)
+
+
+_KEYS: Final = {
+    "max_task_age_s": "maxTaskAgeHours",
+    "queue_retention_s": "queueRetentionDays",
+    "dead_letter_retention_s": "deadLetterRetentionDays",
+    "record_ttl_s": "recordTtlDays",
+}
+"""Keys that have another unit than the field."""
 
 
 def _in_keys(message: str) -> str:
     """A message with config keys in place of field names: `lease` for `lease_s`."""
-    text = re.sub(r"\b([a-z_]+)_s\b", r"\1", message)
-    return re.sub(r"_([a-z])", lambda found: found[1].upper(), text)
+    return re.sub(r"\b[a-z_]+_s\b", lambda found: _KEYS.get(found[0]) or to_camel(found[0].removesuffix("_s")), message)

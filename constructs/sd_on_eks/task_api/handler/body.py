@@ -100,7 +100,7 @@ def read_json(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise NotJsonError(str(error)) from error
     if not isinstance(value, dict):
-        raise NotJsonError(f"it must be an object, got {_kind(value)}")
+        raise NotJsonError(f"got {_kind(value)}")
     if is_deeper_than(value, MAX_DEPTH):
         raise NotJsonError(_TOO_DEEP)
     # A lone surrogate can be read, but cannot be encoded in UTF-8. A pair of surrogates is one character.
