@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -289,8 +290,10 @@ def real_clients(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, A
     return make
 
 
-def test_fails_when_the_table_hangs(outside_aws: Any, real_clients: Any) -> None:
+def test_fails_when_the_table_hangs(outside_aws: Any, real_clients: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with BadServer(resets=False) as server:
+        assert real_clients(server.url)["dynamodb"].meta.config.read_timeout == clients.READ_S
+        monkeypatch.setattr(clients, "_LIMITS", clients._LIMITS.merge(Config(read_timeout=0.2)))
         status, answer, _ = outside_aws(**real_clients(server.url)).post()
     assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert server.connections == clients.ATTEMPTS
