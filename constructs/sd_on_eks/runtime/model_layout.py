@@ -22,8 +22,8 @@ An sdwebui runtime needs at least its checkpoint before the first task. Set the 
 omit it, the stack creates a bucket and outputs its name:
 
 ```bash
-aws cloudformation describe-stacks --stack-name SdOnEKSStack --output text \\
-  --query "Stacks[0].Outputs[?OutputKey=='ModelBucket'].OutputValue"
+BUCKET=$(aws cloudformation describe-stacks --stack-name SdOnEKSStack --output text \\
+  --query "Stacks[0].Outputs[?OutputKey=='ModelBucket'].OutputValue")
 aws s3 cp v1-5-pruned-emaonly.safetensors "s3://$BUCKET/Stable-diffusion/"
 ```
 

@@ -54,7 +54,7 @@ ERROR_CODES: Final = (
     ErrorCode(
         code="unknown_route",
         status=404,
-        meaning="The API has no such method and path; `message` lists those that it has.",
+        meaning="The API has no such method and path; `message` suggests the nearest one, or lists all.",
     ),
     ErrorCode(
         code="unknown_runtime",

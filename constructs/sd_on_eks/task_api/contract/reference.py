@@ -28,8 +28,8 @@ _INTRODUCTION: Final = """\
 
 <!-- Written by `make generate`; change constructs/sd_on_eks/task_api/{schemas,contract}. -->
 
-Submit a task, get a response at once, and receive a callback when the results are in S3. An accepted task always ends,
-and is never run twice.
+Submit a task, get a response at once, and receive a callback when the results are in S3. An accepted task always ends.
+It runs again only after a failure.
 
 | | |
 |---|---|

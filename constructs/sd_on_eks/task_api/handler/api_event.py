@@ -69,5 +69,5 @@ class ApiEvent:
         found: dict[str, str] = dict(self.raw.get("queryStringParameters") or {})
         for name in found:
             if name not in known:
-                raise invalid(name[:100], f"must be a parameter of this request; allowed: {', '.join(known)}")
+                raise invalid(name[:100], f"must be a parameter of this operation; allowed: {', '.join(known)}")
         return found
