@@ -8,6 +8,8 @@ PORT ?= 4566
 BIN := .venv/bin
 # Set-up runs on the Python of the machine, also where .venv has another one.
 SET_UP := PATH="$(PATH)" $(PYTHON) scripts/set_up.py
+# With bytecode off, as some machines have it, pytest would compile every test and its assertions again in each worker.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 # The CDK and npm start Node by name; the one of the virtual environment comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -40,7 +42,7 @@ down: ## Stop the stack that `make up` left up (PORT=4566)
 
 .PHONY: test
 test: setup lint ## Everything that must hold before a change lands, in at most 5 minutes
-	$(BIN)/python -m pytest -m "not soak" --numprocesses 2 --dist loadgroup
+	$(PYTEST) -m "not soak" --numprocesses 2 --dist loadgroup
 
 .PHONY: test-pythons
 test-pythons: setup ## The unit tests on every other Python from 3.11 on that this machine has
@@ -48,7 +50,7 @@ test-pythons: setup ## The unit tests on every other Python from 3.11 on that th
 
 .PHONY: soak
 soak: setup-generators ## The long forms of what `make test` samples, in at most 25 minutes
-	$(BIN)/python -m pytest -m soak --numprocesses 2 --dist loadgroup
+	$(PYTEST) -m soak --numprocesses 2 --dist loadgroup
 
 .PHONY: synth
 synth: setup ## Write cdk.out/SdOnEKSStack.template.json from config.yaml (CDK_CONFIG_PATH names another file)

@@ -90,6 +90,7 @@ class Client:
                 else None
             ),
             timeout_s=timeout_s,
+            every_s=0.2,  # each look is a run of the function
         )
         return found
 
@@ -116,7 +117,7 @@ class Client:
         file = self.stack.journal(runtime)
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
-    def until(self, condition: Callable[[], Any], *, timeout_s: float = 30) -> Any:
+    def until(self, condition: Callable[[], Any], *, timeout_s: float = 30, every_s: float = 0.1) -> Any:
         """Wait until a condition is true; returns its value."""
         deadline = time.monotonic() + timeout_s
         while not (found := condition()):
@@ -124,7 +125,7 @@ class Client:
             if time.monotonic() > deadline:
                 logs = {name: agent.last_words() for name, agent in self.stack.agents.items()}
                 pytest.fail(f"nothing after {timeout_s} s; agents said: {json.dumps(logs, indent=1)}")
-            time.sleep(0.1)
+            time.sleep(every_s)
         return found
 
 

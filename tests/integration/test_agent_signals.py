@@ -124,7 +124,7 @@ async def test_an_agent_that_was_suspended_beyond_its_lease_finishes_nothing(pod
 
 async def finished_by(pods: Pods, agent: ChildProcess) -> None:
     """Wait until the task has ended and its message has been deleted, then stop the agent."""
-    await wait_for(lambda: pods.aws.record()[table.STATUS] in {Status.COMPLETED, Status.FAILED})
+    await wait_for(lambda: bool(pods.aws.ends()))
     await wait_for(lambda: pods.aws.messages() == 0)
     agent.terminate()
     assert await exit_status(agent) == 0
