@@ -10,13 +10,14 @@ too. Exit status: 0, or 1 where something was found.
 
 import argparse
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from repository_files import repository_files
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LIST: Final = ROOT / "scripts" / "unwanted_words.toml"
@@ -115,16 +116,8 @@ def _matches(path: Path, patterns: Sequence[str]) -> bool:
 
 
 def _repository_files(left_out: Sequence[str]) -> Iterator[Path]:
-    listed = subprocess.run(  # noqa: S603 (a constant command)
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 (as above)
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for name in listed.split("\0"):
-        path = ROOT / name
-        if name and path.is_file() and not _matches(path, left_out):
-            yield path
+    paths = (ROOT / name for name in repository_files())
+    return (path for path in paths if not _matches(path, left_out))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What the documents name is there: files of the repository, modules, links to other pages."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+
+from repository_files import repository_files
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -15,14 +16,7 @@ SOURCES = {
     "stacks": ROOT,
     "local_stack": ROOT / "scripts",
 }
-FILES = frozenset(
-    subprocess.run(  # noqa: S603 (a constant command)
-        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],  # noqa: S607 (as above)
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-)
+FILES = frozenset(repository_files())
 FOLDERS = frozenset(str(parent) for file in FILES for parent in Path(file).parents)
 TOP_LEVEL = frozenset(Path(file).parts[0] for file in FILES)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from repository_files import repository_files
 from tests.fakes.interrupts import take_interrupts
 from tests.fakes.set_up_clone import PYTHON
 
@@ -22,17 +23,9 @@ pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("set-up")]
 
 def copy_of_this_clone(folder: Path) -> Path:
     """Copy tracked and new files."""
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607 (as PATH has it)
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout.split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).is_file():  # not deleted
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    for name in repository_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     return folder
 
 
