@@ -8,10 +8,10 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
-from sd_on_eks.cdk_app.feature_flags import cdk_context
 from sd_on_eks.config.config import Config
 from sd_on_eks.config.loader import load_config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
+from tests.synth import synthesis
 from tests.synth.template_references import references
 
 _ROOT = Path(__file__).parents[2]
@@ -20,15 +20,7 @@ _ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def make_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
     """Create an app with the feature flags of cdk.json, without slow steps."""
-
-    def make() -> cdk.App:
-        return cdk.App(
-            context=cdk_context() | {"aws:cdk:disable-asset-staging": True},
-            builtin_cloud_formation_validation=False,
-            outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        )
-
-    return make
+    return lambda: synthesis.make_app(tmp_path_factory.mktemp("cdk.out"))
 
 
 @pytest.fixture(scope="session")

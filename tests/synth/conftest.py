@@ -6,7 +6,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from sd_on_eks.cdk_app.feature_flags import cdk_context
+from tests.synth.synthesis import make_app
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -14,15 +14,7 @@ _REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def synth_app(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], cdk.App]:
     """Make an app with the feature flags of cdk.json, which otherwise only the CDK CLI passes."""
-
-    def make() -> cdk.App:
-        return cdk.App(
-            context=cdk_context() | {"aws:cdk:disable-asset-staging": True},
-            builtin_cloud_formation_validation=False,
-            outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        )
-
-    return make
+    return lambda: make_app(tmp_path_factory.mktemp("cdk.out"))
 
 
 @pytest.fixture(scope="session")

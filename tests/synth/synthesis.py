@@ -10,6 +10,7 @@ from typing import Any, Final
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from sd_on_eks.cdk_app.feature_flags import cdk_context
 from sd_on_eks.config.config import Config
 from stacks.sd_on_eks_stack import CONSTRUCT_ID, SdOnEKSStack
 from template_objects import manifests, objects_of, text_of
@@ -38,6 +39,20 @@ class Synthesis:
     def of_type(self, kind: str) -> Resources:
         """Its resources of a type."""
         return {name: one for name, one in self.resources.items() if one["Type"] == kind}
+
+
+def make_app(folder: Path, *, validates: bool = False) -> cdk.App:
+    """Make an app with the feature flags of cdk.json, which otherwise only the CDK CLI passes, and without slow steps.
+
+    Args:
+        folder: folder of the cloud assembly.
+        validates: whether the CDK's validator reads the template; it takes longer than the synthesis.
+    """
+    return cdk.App(
+        context=cdk_context() | {"aws:cdk:disable-asset-staging": True},
+        builtin_cloud_formation_validation=validates,
+        outdir=str(folder),
+    )
 
 
 def synthesis(config: Config, app: cdk.App) -> Synthesis:

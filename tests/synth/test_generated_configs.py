@@ -16,7 +16,6 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # as abov
 from hypothesis import HealthCheck, Phase, find, given, note, reject, seed, settings
 from hypothesis.errors import NoSuchExample
 
-from sd_on_eks.cdk_app.feature_flags import cdk_context
 from sd_on_eks.config.errors import ConfigError
 from sd_on_eks.config.loader import parse_config
 from tests.fakes.api_server import CUSTOM_KINDS, ApiServer
@@ -25,7 +24,7 @@ from tests.synth.eks_platform.test_crd_rules import _broken, _schemas_in
 from tests.synth.generated_configs import as_yaml, config_data, load
 from tests.synth.invariants import INVARIANTS
 from tests.synth.role_rights import ROLES, kind_of, rights_of
-from tests.synth.synthesis import Resources, Synthesis, synthesis, synthesis_of
+from tests.synth.synthesis import Resources, Synthesis, make_app, synthesis, synthesis_of
 from tests.unit.config.test_reference import FIELDS
 
 Data = dict[str, Any]
@@ -107,7 +106,7 @@ def test_every_choice_of_every_key_is_drawn() -> None:
     assert [choice for choice in CHOICES if choice not in seen] == []
 
 
-def check_examples(make_app: MakeApp, check: Callable[[Synthesis], None], *, shard: int, count: int) -> None:
+def check_examples(new_app: MakeApp, check: Callable[[Synthesis], None], *, shard: int, count: int) -> None:
     """Synthesize a number of configurations, and check each result."""
     checked = 0
 
@@ -126,7 +125,7 @@ def check_examples(make_app: MakeApp, check: Callable[[Synthesis], None], *, sha
             config = load(data)
         except ConfigError:
             reject()
-        made = synthesis(config, make_app())
+        made = synthesis(config, new_app())
         for invariant in INVARIANTS:
             invariant(made)
         check(made)
@@ -172,12 +171,11 @@ def test_many_a_stack_has_no_finding_of_cfn_lint(synth_app: MakeApp, shard: int)
 def test_many_a_stack_has_no_finding_of_the_cdk_s_validator(
     tmp_path_factory: pytest.TempPathFactory, shard: int
 ) -> None:
-    def make_app() -> cdk.App:
-        context = cdk_context() | {"aws:cdk:disable-asset-staging": True}
-        return cdk.App(context=context, outdir=str(tmp_path_factory.mktemp("cdk.out")))
+    def validating_app() -> cdk.App:
+        return make_app(tmp_path_factory.mktemp("cdk.out"), validates=True)
 
     # With findings the app does not synthesize.
-    check_examples(make_app, lambda _: None, shard=400 + shard, count=12)
+    check_examples(validating_app, lambda _: None, shard=400 + shard, count=12)
 
 
 @pytest.mark.soak

@@ -33,11 +33,11 @@ class ClientSettings(Protocol):
     @property
     def runtime_type(self) -> RuntimeType: ...  # noqa: D102 (see above)
     @property
-    def model_filename(self) -> str | None: ...  # noqa: D102
+    def model_filename(self) -> str | None: ...  # noqa: D102 (see above)
     @property
-    def dynamic_model(self) -> bool: ...  # noqa: D102
+    def dynamic_model(self) -> bool: ...  # noqa: D102 (see above)
     @property
-    def finished_files(self) -> Path | None: ...  # noqa: D102
+    def finished_files(self) -> Path | None: ...  # noqa: D102 (see above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

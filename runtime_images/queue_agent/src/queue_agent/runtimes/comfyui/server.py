@@ -70,7 +70,11 @@ class ComfyUi:
                 return False
             await asyncio.sleep(_POLL_INTERVAL_S)
 
-    async def with_inputs(self, content: Content, fetched: Callable[[Content], Awaitable[Content]]) -> Content:  # noqa: ARG002
+    async def with_inputs(
+        self,
+        content: Content,
+        fetched: Callable[[Content], Awaitable[Content]],  # noqa: ARG002 (the signature of every client)
+    ) -> Content:
         """As it is: its inputs are files, which `prepare` uploads."""
         return content
 
