@@ -4,12 +4,13 @@ Rules that span several keys are up to the caller, who can replace the strategie
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from sd_on_eks.config.base import ConfigModel
 
@@ -93,7 +94,9 @@ def _of(annotation: Any, metadata: tuple[object, ...]) -> st.SearchStrategy[Any]
     origin, arguments = get_origin(annotation), get_args(annotation)
     limits = _Limits(metadata)
     if origin is Annotated:
-        return _of(arguments[0], (*metadata, *arguments[1:]))
+        values = _of(arguments[0], (*metadata, *arguments[1:]))
+        has_rule = any(isinstance(one, AfterValidator) for one in arguments[1:])
+        return values.filter(_is_accepted_by(TypeAdapter(annotation))) if has_rule else values
     if origin in (Union, UnionType):
         (inner,) = (argument for argument in arguments if argument is not NoneType)
         return _of(inner, metadata)
@@ -107,6 +110,17 @@ def _of(annotation: Any, metadata: tuple[object, ...]) -> st.SearchStrategy[Any]
     if origin is Literal:
         return st.sampled_from(arguments)
     return _of_class(annotation, limits)
+
+
+def _is_accepted_by(form: TypeAdapter[Any]) -> Callable[[Any], bool]:
+    def is_accepted(value: object) -> bool:
+        try:
+            form.validate_python(value)
+        except ValidationError:
+            return False
+        return True
+
+    return is_accepted
 
 
 def _of_class(kind: type[Any], limits: _Limits) -> st.SearchStrategy[Any]:

@@ -14,15 +14,23 @@ MOST_RUNTIMES: Final = 30
 MOST_RESOURCES: Final = 500
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
-_BASE: Final = 190
+_BASE: Final = 171
+"""Without runtimes, in two zones, with one NAT gateway; every other option adds to it."""
+_PER_FURTHER_ZONE: Final = 8
+_PER_FURTHER_NAT_GATEWAY: Final = 2
+_OBSERVABILITY: Final = 6
+_NODE_MONITORING: Final = 1
+_OWN_SECRETS_KEY: Final = 1
+_FIRST_RUNTIME: Final = 3
+"""Permissions of KEDA and the agents, and the alarm for waiting tasks."""
 _PER_RUNTIME: Final = 9
 _PER_NODE_GROUP: Final = 2
-_CLOUD_BUILDS: Final = 12
+_CLOUD_BUILDS: Final = 11
 _PER_PLAN: Final = 3
 """A key, a usage plan, and the association of the two."""
 _CORS: Final = 6
 _WEB_ACL: Final = 2
-_CANARY: Final = 7
+_CANARY: Final = 6
 
 
 def violations(config: "Config") -> Iterator[Violation]:
@@ -50,8 +58,16 @@ def most_resources(config: "Config") -> int:
             runtime.extra_values.runtime.queue_agent.image,
         )
     ]
+    further_zones = max(len(config.availability_zones) - 2, 0)
+    further_nat_gateways = 1 + further_zones if config.network.nat_gateways == "onePerZone" else 0
     return (
         _BASE
+        + _PER_FURTHER_ZONE * further_zones
+        + _PER_FURTHER_NAT_GATEWAY * further_nat_gateways
+        + (_OBSERVABILITY if config.cluster.observability else 0)
+        + (_NODE_MONITORING if config.cluster.node_monitoring else 0)
+        + (_OWN_SECRETS_KEY if config.cluster.own_secrets_key else 0)
+        + (_FIRST_RUNTIME if config.models_runtime else 0)
         + _PER_RUNTIME * len(config.models_runtime)
         + len(namespaces)
         + _PER_NODE_GROUP * len(config.gpu_node_groups)
