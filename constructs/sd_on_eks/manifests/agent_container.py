@@ -9,6 +9,7 @@ from sd_on_eks.manifests import pod_markers
 from sd_on_eks.manifests.container import environment, resources, security_context
 from sd_on_eks.manifests.manifest import Manifest
 from sd_on_eks.manifests.runtime_container import PORT, stops_on_signal
+from task_record.pod_variables import AgentVariable
 from task_record.protocol_times import ProtocolTimes
 
 NAME: Final = "queue-agent"
@@ -60,7 +61,7 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
     named_inputs = runtime.runtime_type.has_named_inputs
     spot = "spot" in runtime.extra_values.karpenter.provisioner.capacity_types
     # For messages without a checkpoint, as in the task API.
-    checkpoint = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
+    checkpoint = {AgentVariable.MODEL_FILENAME: runtime.model_filename} if runtime.model_filename else {}
     return {
         "name": NAME,
         "image": image,
@@ -68,26 +69,26 @@ def agent_container(*, runtime: ModelsRuntime, image: str, targets: AgentTargets
             *environment(
                 {
                     "AWS_REGION": targets.region,
-                    "SQS_QUEUE_URL": targets.queue_url,
-                    "TASK_TABLE_NAME": targets.table_name,
-                    "S3_BUCKET": targets.bucket_name,
-                    "METRICS_LOG_GROUP": targets.metrics_log_group,
-                    "METRICS_NAMESPACE": targets.metrics_namespace,
-                    "INPUT_BUCKETS": ",".join(targets.input_bucket_names),
-                    "RUNTIME_TYPE": runtime.type,
-                    "RUNTIME_NAME": runtime.name,
-                    "DYNAMIC_MODEL": "true" if runtime.dynamic_model else "false",
-                    "API_BASE_URL": f"http://127.0.0.1:{PORT}",
-                    "LONGEST_TASK_S": f"{runtime.longest_task:g}",
-                    "DRAIN_S": str(runtime.drain_s),
-                    "SPOT_ALLOWED": "true" if spot else "false",
-                    "READY_MARKER": pod_markers.READY,
-                    "RUNTIME_HUNG_MARKER": pod_markers.RUNTIME_HUNG,
-                    "FINISHED_FILES": pod_markers.FINISHED_FILES,
+                    AgentVariable.SQS_QUEUE_URL: targets.queue_url,
+                    AgentVariable.TASK_TABLE_NAME: targets.table_name,
+                    AgentVariable.S3_BUCKET: targets.bucket_name,
+                    AgentVariable.METRICS_LOG_GROUP: targets.metrics_log_group,
+                    AgentVariable.METRICS_NAMESPACE: targets.metrics_namespace,
+                    AgentVariable.INPUT_BUCKETS: ",".join(targets.input_bucket_names),
+                    AgentVariable.RUNTIME_TYPE: runtime.type,
+                    AgentVariable.RUNTIME_NAME: runtime.name,
+                    AgentVariable.DYNAMIC_MODEL: "true" if runtime.dynamic_model else "false",
+                    AgentVariable.API_BASE_URL: f"http://127.0.0.1:{PORT}",
+                    AgentVariable.LONGEST_TASK_S: f"{runtime.longest_task:g}",
+                    AgentVariable.DRAIN_S: str(runtime.drain_s),
+                    AgentVariable.SPOT_ALLOWED: "true" if spot else "false",
+                    AgentVariable.READY_MARKER: pod_markers.READY,
+                    AgentVariable.RUNTIME_HUNG_MARKER: pod_markers.RUNTIME_HUNG,
+                    AgentVariable.FINISHED_FILES: pod_markers.FINISHED_FILES,
                 }
                 | checkpoint
-                | ({"MAX_INPUT_MB": str(runtime.input_sizes.max_bytes >> 20)} if named_inputs else {})
-                | ({} if stops else {"RUNTIME_STOPS_ON_SIGNAL": "false"})
+                | ({AgentVariable.MAX_INPUT_MB: str(runtime.input_sizes.max_bytes >> 20)} if named_inputs else {})
+                | ({} if stops else {AgentVariable.RUNTIME_STOPS_ON_SIGNAL: "false"})
                 | targets.times.environment()
                 | config.env
             ),

@@ -8,7 +8,7 @@ from sd_on_eks.manifests.manifest import Manifest
 
 def environment(variables: Mapping[str, str]) -> list[Manifest]:
     """Environment variables in the format of Kubernetes."""
-    return [{"name": name, "value": value} for name, value in variables.items()]
+    return [{"name": str(name), "value": value} for name, value in variables.items()]
 
 
 def resources(config: Resources, *, always: Mapping[str, str]) -> Manifest:

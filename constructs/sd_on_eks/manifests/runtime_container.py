@@ -9,6 +9,7 @@ from sd_on_eks.manifests import pod_markers
 from sd_on_eks.manifests.container import environment, resources, security_context
 from sd_on_eks.manifests.gpu_pool import GPU_RESOURCE
 from sd_on_eks.manifests.manifest import Manifest
+from task_record.pod_variables import ServerVariable
 
 NAME: Final = "runtime"
 PORT: Final = 8080
@@ -54,15 +55,19 @@ def runtime_container(*, runtime: ModelsRuntime, image: str) -> Manifest:
     HTTP. The container has no credentials and no token: custom nodes are third-party code.
     """
     config = runtime.extra_values.runtime.inference_api
-    model = {"MODEL_FILENAME": runtime.model_filename} if runtime.model_filename else {}
-    metadata = {} if config.image_metadata else {"IMAGE_METADATA": "false"}
+    model = {ServerVariable.MODEL_FILENAME: runtime.model_filename} if runtime.model_filename else {}
+    metadata = {} if config.image_metadata else {ServerVariable.IMAGE_METADATA: "false"}
     return {
         "name": NAME,
         "image": image,
         **({"command": command_of(config)} if config.command else {}),
         "restartPolicy": "Always",  # makes an init container a sidecar
         "env": environment(
-            {"PORT": str(PORT), "MODELS_DIR": _MODELS_DIR, "SCRATCH_DIR": _SCRATCH_DIR}
+            {
+                ServerVariable.PORT: str(PORT),
+                ServerVariable.MODELS_DIR: _MODELS_DIR,
+                ServerVariable.SCRATCH_DIR: _SCRATCH_DIR,
+            }
             | model
             | metadata
             | {variable: f"{_SCRATCH_DIR}/{folder}" for variable, folder in _CACHE_DIRS.items()}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sd_on_eks.config.rules.violation import Path, Violation
+from task_record.pod_variables import AgentVariable, ServerVariable
 from task_record.protocol_times import ProtocolTimes
 
 if TYPE_CHECKING:
@@ -22,29 +23,10 @@ AGENT_SUFFIX: Final = "-queue-agent"
 """Suffix of the name of all agents' service accounts, by which the admission policy recognizes agents."""
 
 _SYSTEM_NAMESPACES: Final = frozenset({"kube-system", "kube-public", "kube-node-lease", "keda", "amazon-cloudwatch"})
-_RUNTIME_VARIABLES: Final = frozenset({"PORT", "MODELS_DIR", "SCRATCH_DIR", "MODEL_FILENAME", "IMAGE_METADATA"})
 _AGENT_VARIABLES: Final = frozenset(
-    {
-        *(
-            "SQS_QUEUE_URL",
-            "TASK_TABLE_NAME",
-            "S3_BUCKET",
-            "INPUT_BUCKETS",
-            "MAX_INPUT_MB",
-            "RUNTIME_TYPE",
-            "RUNTIME_NAME",
-            "MODEL_FILENAME",
-            "DYNAMIC_MODEL",
-            "API_BASE_URL",
-        ),
-        *("LONGEST_TASK_S", "DRAIN_S", "SPOT_ALLOWED", "READY_MARKER", "RUNTIME_HUNG_MARKER", "FINISHED_FILES"),
-        *("METRICS_NAMESPACE", "RUNTIME_STOPS_ON_SIGNAL"),
-        *ProtocolTimes().environment(),
-    }
+    {*AgentVariable, *ProtocolTimes().environment()} - {AgentVariable.METRICS_LOG_GROUP}
 )
 _AGENT_PREFIXES: Final = ("AWS_", "POD_")
-_METRICS_SWITCH: Final = "METRICS_LOG_GROUP"
-"""An empty value disables the agents' metrics."""
 
 
 def violations(config: "Config") -> Iterator[Violation]:
@@ -96,13 +78,13 @@ def _reserved(config: "Config") -> Iterator[Violation]:
 
 def _reserved_variables(path: Path, pod: "Workload") -> Iterator[Violation]:
     for section, variables, is_reserved in (
-        ("inferenceApi", pod.inference_api.env, _RUNTIME_VARIABLES.__contains__),
+        ("inferenceApi", pod.inference_api.env, frozenset(ServerVariable).__contains__),
         ("queueAgent", pod.queue_agent.env, _is_reserved_for_agents),
     ):
         for variable, value in variables.items():
             if is_reserved(variable):
                 yield Violation((*path, section, "env", variable), "must not be set: the stack sets it")
-            elif section == "queueAgent" and variable == _METRICS_SWITCH and value:
+            elif section == "queueAgent" and variable == AgentVariable.METRICS_LOG_GROUP and value:
                 message = (
                     f"must be empty, which disables the agents' metrics, got {value[:80]}: the stack sets it otherwise"
                 )

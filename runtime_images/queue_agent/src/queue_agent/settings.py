@@ -8,17 +8,18 @@ from typing import Final
 from queue_agent.inputs.limits import InputLimits
 from task_record.environment import SettingsError, required
 from task_record.inputs.sizes import MAX_INPUT_MIB
+from task_record.pod_variables import AgentVariable
 from task_record.protocol_times import ProtocolTimes
 from task_record.runtime_types import RUNTIME_TYPES, RuntimeType
 
 _REQUIRED: Final = (
     "AWS_REGION",
-    "SQS_QUEUE_URL",
-    "TASK_TABLE_NAME",
-    "S3_BUCKET",
-    "RUNTIME_TYPE",
-    "RUNTIME_NAME",
-    "API_BASE_URL",
+    AgentVariable.SQS_QUEUE_URL,
+    AgentVariable.TASK_TABLE_NAME,
+    AgentVariable.S3_BUCKET,
+    AgentVariable.RUNTIME_TYPE,
+    AgentVariable.RUNTIME_NAME,
+    AgentVariable.API_BASE_URL,
 )
 _SPOT_NOTICE_S: Final = 90.0
 """Of the 120 s of a Spot Instance interruption notice. The rest is for delivery."""
@@ -90,37 +91,37 @@ class Settings:
             SettingsError: variables are missing or not valid.
         """
         found = required(environment, *_REQUIRED)
-        runtime_type = found["RUNTIME_TYPE"].lower()
+        runtime_type = found[AgentVariable.RUNTIME_TYPE].lower()
         if runtime_type not in RUNTIME_TYPES:
             raise SettingsError(f"RUNTIME_TYPE must be {' or '.join(RUNTIME_TYPES)}, got {runtime_type!r}")
-        model_filename = environment.get("MODEL_FILENAME") or None
-        dynamic_model = environment.get("DYNAMIC_MODEL", "false").lower() == "true"
+        model_filename = environment.get(AgentVariable.MODEL_FILENAME) or None
+        dynamic_model = environment.get(AgentVariable.DYNAMIC_MODEL, "false").lower() == "true"
         if RUNTIME_TYPES[runtime_type].has_checkpoint and model_filename is None and not dynamic_model:
             raise SettingsError(f"MODEL_FILENAME must be set for {runtime_type}, or DYNAMIC_MODEL be true")
         return cls(
             region=found["AWS_REGION"],
-            queue_url=found["SQS_QUEUE_URL"],
-            table_name=found["TASK_TABLE_NAME"],
-            bucket=found["S3_BUCKET"],
+            queue_url=found[AgentVariable.SQS_QUEUE_URL],
+            table_name=found[AgentVariable.TASK_TABLE_NAME],
+            bucket=found[AgentVariable.S3_BUCKET],
             runtime_type=RUNTIME_TYPES[runtime_type],
-            runtime_name=found["RUNTIME_NAME"],
-            api_base_url=found["API_BASE_URL"].rstrip("/"),
+            runtime_name=found[AgentVariable.RUNTIME_NAME],
+            api_base_url=found[AgentVariable.API_BASE_URL].rstrip("/"),
             model_filename=model_filename,
             dynamic_model=dynamic_model,
             endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
             times=_times(environment),
-            longest_task_s=_seconds(environment, "LONGEST_TASK_S", cls.longest_task_s),
-            drain_s=_seconds(environment, "DRAIN_S", cls.drain_s),
+            longest_task_s=_seconds(environment, AgentVariable.LONGEST_TASK_S, cls.longest_task_s),
+            drain_s=_seconds(environment, AgentVariable.DRAIN_S, cls.drain_s),
             stall_s=_seconds(environment, "STALL_S", cls.stall_s),
             storage_retry_s=_seconds(environment, "STORAGE_RETRY_S", cls.storage_retry_s),
-            spot_allowed=environment.get("SPOT_ALLOWED", "false").lower() == "true",
+            spot_allowed=environment.get(AgentVariable.SPOT_ALLOWED, "false").lower() == "true",
             input_limits=_input_limits(environment, RUNTIME_TYPES[runtime_type]),
-            ready_marker=_path(environment, "READY_MARKER"),
-            runtime_stops_on_signal=environment.get("RUNTIME_STOPS_ON_SIGNAL", "true").lower() != "false",
-            runtime_hung_marker=_path(environment, "RUNTIME_HUNG_MARKER"),
-            finished_files=_path(environment, "FINISHED_FILES"),
-            metrics_log_group=environment.get("METRICS_LOG_GROUP") or None,
-            metrics_namespace=environment.get("METRICS_NAMESPACE") or cls.metrics_namespace,
+            ready_marker=_path(environment, AgentVariable.READY_MARKER),
+            runtime_stops_on_signal=environment.get(AgentVariable.RUNTIME_STOPS_ON_SIGNAL, "true").lower() != "false",
+            runtime_hung_marker=_path(environment, AgentVariable.RUNTIME_HUNG_MARKER),
+            finished_files=_path(environment, AgentVariable.FINISHED_FILES),
+            metrics_log_group=environment.get(AgentVariable.METRICS_LOG_GROUP) or None,
+            metrics_namespace=environment.get(AgentVariable.METRICS_NAMESPACE) or cls.metrics_namespace,
         )
 
 
@@ -132,8 +133,8 @@ def _times(environment: Mapping[str, str]) -> ProtocolTimes:
 
 
 def _input_limits(environment: Mapping[str, str], runtime_type: RuntimeType) -> InputLimits:
-    buckets = environment.get("INPUT_BUCKETS", "").split(",")
-    text = environment.get("MAX_INPUT_MB") or None
+    buckets = environment.get(AgentVariable.INPUT_BUCKETS, "").split(",")
+    text = environment.get(AgentVariable.MAX_INPUT_MB) or None
     if text is not None and not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_INPUT_MIB):
         raise SettingsError(f"MAX_INPUT_MB must be a whole number from 1 to {MAX_INPUT_MIB}, got {text!r}")
     return InputLimits(
