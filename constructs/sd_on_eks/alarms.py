@@ -15,10 +15,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from sd_on_eks.config.rules.size import RUNTIMES_PER_ALARM
 from sd_on_eks.lambda_function.function import HandlerFunction
-
-METRICS_PER_EXPRESSION: Final = 10
-"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-data-queries.html"""
 
 _PERIOD: Final = Duration.minutes(5)
 _LATE_MS: Final = Duration.minutes(5).to_milliseconds()
@@ -106,12 +104,12 @@ class Alarms(Construct):
             queues: runtime name -> its queue.
         """
         names = list(queues)
-        for number, first in enumerate(range(0, len(names), METRICS_PER_EXPRESSION)):
+        for number, first in enumerate(range(0, len(names), RUNTIMES_PER_ALARM)):
             ages = {
                 f"q{index}": queues[name].metric_approximate_age_of_oldest_message(
                     statistic="Maximum", period=_PERIOD, label=name
                 )
-                for index, name in enumerate(names[first : first + METRICS_PER_EXPRESSION])
+                for index, name in enumerate(names[first : first + RUNTIMES_PER_ALARM])
             }
             self._add(
                 f"TasksWait{number or ''}",

@@ -13,9 +13,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 
-from sd_on_eks.alarms import METRICS_PER_EXPRESSION, Alarms
+from sd_on_eks.alarms import Alarms
 from sd_on_eks.cdk_app.idle_cost import alarm_metrics
 from sd_on_eks.config.loader import parse_config
+from sd_on_eks.config.rules.size import RUNTIMES_PER_ALARM
 from sd_on_eks.lambda_function.function import HandlerFunction
 
 pytestmark = pytest.mark.xdist_group("synth")
@@ -156,7 +157,7 @@ def test_ten_queues_share_an_alarm_on_the_oldest_message(by_name: dict[str, dict
     for alarm in shared:
         (expression,) = [one for one in alarm["Metrics"] if "Expression" in one]
         ages = {one["Id"]: one for one in alarm["Metrics"] if "MetricStat" in one}
-        assert len(ages) <= METRICS_PER_EXPRESSION
+        assert len(ages) <= RUNTIMES_PER_ALARM
         assert expression["Expression"] == f"MAX([{', '.join(f'FILL({age}, 0)' for age in ages)}])"
         assert [one["ReturnData"] for one in ages.values()] == [False] * len(ages)
         assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (3600, 3, 2)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import aws_cdk as cdk
 import pytest
@@ -101,7 +101,7 @@ def test_nearly_every_drawn_configuration_loads(drawn: list[Data]) -> None:
     assert len(refused) <= len(drawn) / 20, "\n".join(refused)
 
 
-MOST = """
+MOST: Final = """
 availabilityZones: [us-east-1a, us-east-1b, us-east-1c]
 network: {natGateways: onePerZone}
 cluster: {observability: true, nodeMonitoring: true, ownSecretsKey: true}
@@ -117,9 +117,7 @@ modelsRuntime:
   type: sdwebui
   dynamicModel: true
   extraValues: {runtime: {inferenceApi: {image: {build: cloud}}, queueAgent: {image: {build: cloud}}}}
-- name: b
-  type: comfyui
-"""
+""" + "".join(f"- {{name: c{n}, type: comfyui}}\n" for n in range(10))
 """Every option that creates resources."""
 
 

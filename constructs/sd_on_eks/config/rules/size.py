@@ -1,5 +1,6 @@
 """The size of the stack: CloudFormation allows 500 resources."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +22,13 @@ _PER_FURTHER_NAT_GATEWAY: Final = 2
 _OBSERVABILITY: Final = 6
 _NODE_MONITORING: Final = 1
 _OWN_SECRETS_KEY: Final = 1
-_FIRST_RUNTIME: Final = 3
-"""Permissions of KEDA and the agents, and the alarm for waiting tasks."""
+_FIRST_RUNTIME: Final = 2
+"""Permissions of KEDA and the agents."""
+RUNTIMES_PER_ALARM: Final = 10
+"""One alarm for waiting tasks reads the queues of several runtimes.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-data-queries.html
+"""
 _PER_RUNTIME: Final = 9
 _PER_NODE_GROUP: Final = 2
 _CLOUD_BUILDS: Final = 11
@@ -49,6 +55,7 @@ def violations(config: "Config") -> Iterator[Violation]:
 
 def most_resources(config: "Config") -> int:
     """Upper bound of the number of resources in the stack."""
+    runtimes = len(config.models_runtime)
     namespaces = {runtime.namespace for runtime in config.models_runtime} - {"default"}
     images = [
         image
@@ -67,8 +74,9 @@ def most_resources(config: "Config") -> int:
         + (_OBSERVABILITY if config.cluster.observability else 0)
         + (_NODE_MONITORING if config.cluster.node_monitoring else 0)
         + (_OWN_SECRETS_KEY if config.cluster.own_secrets_key else 0)
-        + (_FIRST_RUNTIME if config.models_runtime else 0)
-        + _PER_RUNTIME * len(config.models_runtime)
+        + (_FIRST_RUNTIME if runtimes else 0)
+        + _PER_RUNTIME * runtimes
+        + math.ceil(runtimes / RUNTIMES_PER_ALARM)
         + len(namespaces)
         + _PER_NODE_GROUP * len(config.gpu_node_groups)
         + len(config.cluster.admin_role_arns)
