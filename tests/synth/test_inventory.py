@@ -108,7 +108,7 @@ def test_each_further_namespace_adds_one_resource(make: Make, many: Synthesis) -
 
 
 def test_largest_configuration_that_is_accepted_makes_at_most_500_resources(make: Make) -> None:
-    groups = "gpuNodeGroups: [{}]".format(", ".join(f"{{name: group-{number}}}" for number in range(5)))
-    assert len(make(runtimes(_MANY, namespaces=_MANY, more=groups)).resources) <= 500
+    groups = "gpuNodeGroups: [{}]".format(", ".join(f"{{name: group-{number}}}" for number in range(12)))
+    assert len(make(runtimes(_MANY, namespaces=_MANY, more=groups)).resources) == 500
     with pytest.raises(ConfigError, match="must have at most 500 resources, the CloudFormation limit, got up to 502"):
         make(runtimes(_MANY, namespaces=_MANY, more=groups.replace("[{", "[{name: one-more}, {")))

@@ -19,6 +19,7 @@ import pytest
 from sd_on_eks.config.cluster import KubernetesVersion
 from sd_on_eks.config.schema import config_schema
 from tests.fakes.api_server import CUSTOM_KINDS, ApiServer
+from tests.synth.eks_platform.existing_vpc import EXISTING_VPC
 
 Objects = list[dict[str, Any]]
 
@@ -28,16 +29,7 @@ WHICH = pytest.mark.parametrize("which", ["objects", "rich_objects"])
 # Every option that can add a field to an object. Two runtimes, since some options exclude each other.
 RICH_CONFIG: dict[str, Any] = {
     "tags": {"cost-center": "art"},
-    "network": {
-        "existingVpc": {
-            "vpcId": "vpc-0123456789abcdef0",
-            "privateSubnets": [
-                {"subnetId": f"subnet-0123456789abcdef{number}", "availabilityZone": f"us-east-1{zone}"}
-                for number, zone in enumerate("ab")
-            ],
-            "securityGroupIds": ["sg-0123456789abcdef0"],
-        }
-    },
+    "network": {"existingVpc": EXISTING_VPC},
     "modelsRuntime": [
         {
             "name": "sd",

@@ -11,6 +11,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
+from tests.synth.eks_platform.existing_vpc import EXISTING_VPC
+
 RUNTIMES = [
     {
         "name": "sd",
@@ -50,17 +52,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "modelsRuntime": RUNTIMES,
     },
     "a VPC that exists": {
-        "network": {
-            "existingVpc": {
-                "vpcId": "vpc-0123456789abcdef0",
-                "privateSubnets": [
-                    {"subnetId": f"subnet-0123456789abcdef{number}", "availabilityZone": f"us-east-1{zone}"}
-                    for number, zone in enumerate("ab")
-                ],
-                "securityGroupIds": ["sg-0123456789abcdef0"],
-                "interfaceEndpoints": True,
-            }
-        },
+        "network": {"existingVpc": EXISTING_VPC | {"interfaceEndpoints": True}},
         "modelsRuntime": RUNTIMES,
     },
 }
